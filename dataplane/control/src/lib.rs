@@ -1,0 +1,340 @@
+//! The control protocol between **signaling** and **dataplane**.
+//!
+//! One [`Request`] or [`Message`] is one record of a Unix SEQPACKET socket, encoded by postcard. Each request
+//! is answered by one [`Message::Reply`] with the same id; [`Message::Event`]s come unasked. The first request
+//! on a connection is [`Request::Hello`]. The dataplane outlives its client: sessions stay when the connection
+//! closes, and a new client finds them with [`Request::List`].
+//!
+//! Invariant: nothing here knows SIP or SDP. Addresses are addresses, keys are bytes.
+#![forbid(unsafe_code)]
+
+mod leg;
+mod stats;
+
+pub use leg::*;
+pub use stats::*;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::net::SocketAddr;
+use thiserror::Error;
+
+/// The version of the protocol; both sides must say the same in [`Request::Hello`].
+pub const VERSION: u16 = 1;
+/// The largest record, in bytes. A longer one is refused by [`encode`] and never sent.
+pub const MAX_RECORD: usize = 64 * 1024;
+/// The largest opaque note of a session, in bytes.
+pub const MAX_NOTE: usize = 8 * 1024;
+/// How many sessions one [`Reply::Sessions`] carries at most, so that it fits [`MAX_RECORD`] with full notes.
+pub const MAX_LISTED: usize = 6;
+
+const _: () = assert!(MAX_LISTED * (MAX_NOTE + 64) < MAX_RECORD);
+
+/// Names one session of the dataplane: the worker in the top 8 bits, a random number below. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SessionId(pub u64);
+
+impl SessionId {
+    /// The worker that owns the session.
+    pub fn worker(self) -> usize {
+        (self.0 >> 56) as usize
+    }
+}
+
+/// One of the two sides of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Side {
+    /// The side whose party placed the call.
+    A,
+    /// The side that was called.
+    B,
+}
+
+impl Side {
+    /// The other side.
+    pub fn other(self) -> Side {
+        match self {
+            Side::A => Side::B,
+            Side::B => Side::A,
+        }
+    }
+}
+
+/// What signaling asks of the dataplane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// Opens the conversation; answered by [`Reply::Hello`] or [`Refusal::Version`].
+    Hello {
+        /// [`VERSION`] of the client.
+        version: u16,
+    },
+    /// Makes a session with two legs that have ports but no peers yet; answered by [`Reply::Created`].
+    Create {
+        /// What ports each side (A, then B) needs.
+        ports: [PortRequest; 2],
+        /// An opaque note that signaling reads back with [`Request::List`].
+        note: Vec<u8>,
+        /// Seconds without any media from either side before [`EventKind::MediaTimeout`]; 0: never.
+        media_timeout_seconds: u32,
+    },
+    /// Sets one leg to the given configuration, whole: what is not in it is no longer so. What did not change
+    /// goes on undisturbed (SRTP contexts with equal keys, DTLS with equal fingerprints, latched addresses).
+    Configure {
+        /// The session.
+        session: SessionId,
+        /// Which of its legs.
+        side: Side,
+        /// The leg as it shall be.
+        leg: Box<LegConfig>,
+    },
+    /// Replaces the session's note.
+    SetNote {
+        /// The session.
+        session: SessionId,
+        /// The new note, at most [`MAX_NOTE`] bytes.
+        note: Vec<u8>,
+    },
+    /// Sends one telephone-event (RFC 4733) towards the peer on `side`, in the place of its audio.
+    PlayDigit {
+        /// The session.
+        session: SessionId,
+        /// The side whose peer hears the digit.
+        side: Side,
+        /// The event: 0 to 9, 10 for `*`, 11 for `#`, 12 to 15 for A to D.
+        event: u8,
+        /// Its length, 40 to 6000 milliseconds.
+        duration_ms: u16,
+    },
+    /// Asks for the figures of a session; answered by [`Reply::Stats`].
+    Query {
+        /// The session.
+        session: SessionId,
+    },
+    /// Lists sessions in the order of their ids; answered by [`Reply::Sessions`].
+    List {
+        /// Only those after this one; `None` starts at the first.
+        after: Option<SessionId>,
+    },
+    /// Ends a session and frees its ports; answered by [`Reply::Stats`], the last figures.
+    Delete {
+        /// The session.
+        session: SessionId,
+    },
+    /// Asks for the counters of the whole dataplane; answered by [`Reply::Counters`].
+    Counters,
+}
+
+/// A request with the id that its reply will carry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestFrame {
+    /// Chosen by the client; unique among its open requests.
+    pub id: u32,
+    /// The request.
+    pub request: Request,
+}
+
+/// What the dataplane sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Message {
+    /// The answer to the request with this id.
+    Reply {
+        /// The id of the [`RequestFrame`].
+        id: u32,
+        /// What came of it.
+        result: Result<Reply, Refusal>,
+    },
+    /// Something happened in a session.
+    Event(Event),
+}
+
+/// A successful answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// To [`Request::Hello`].
+    Hello(Hello),
+    /// To [`Request::Create`].
+    Created {
+        /// The new session.
+        session: SessionId,
+        /// The local addresses of the sides A and B, as bound (not as advertised).
+        local: [LocalPorts; 2],
+    },
+    /// To requests that have nothing to tell.
+    Done,
+    /// To [`Request::Query`] and [`Request::Delete`].
+    Stats(Box<SessionStats>),
+    /// To [`Request::List`].
+    Sessions {
+        /// At most [`MAX_LISTED`], in the order of their ids.
+        sessions: Vec<ListedSession>,
+        /// Whether there are more behind the last one.
+        more: bool,
+    },
+    /// To [`Request::Counters`]: name (with a `reason` after a dot where it has one) and value.
+    Counters(Vec<(String, u64)>),
+}
+
+/// What a dataplane says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Its [`VERSION`].
+    pub version: u16,
+    /// How many workers it has.
+    pub workers: u16,
+    /// How many sessions are alive.
+    pub sessions: u32,
+    /// SHA-256 of the certificate that its DTLS endpoints show.
+    pub fingerprint: [u8; 32],
+}
+
+/// One line of [`Reply::Sessions`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListedSession {
+    /// The session.
+    pub session: SessionId,
+    /// Its note, as last set.
+    pub note: Vec<u8>,
+    /// Its age in seconds.
+    pub age_seconds: u32,
+    /// Its local addresses.
+    pub local: [LocalPorts; 2],
+}
+
+/// Why a request was not carried out. The session, if there is one, is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The two sides speak different versions.
+    #[error("the dataplane speaks version {ours} of the control protocol")]
+    Version {
+        /// What the dataplane speaks.
+        ours: u16,
+    },
+    /// No session has this id.
+    #[error("no such session")]
+    UnknownSession,
+    /// The limit on sessions is reached.
+    #[error("the limit of sessions is reached")]
+    TooManySessions,
+    /// The media port range is used up.
+    #[error("no free media port is left in the configured range")]
+    OutOfPorts,
+    /// No address of the wanted family is configured.
+    #[error("no local address of that family")]
+    NoAddress,
+    /// The request contradicts itself; the text says how.
+    #[error("bad request: {0}")]
+    Invalid(String),
+    /// A queue is full; try again later.
+    #[error("the dataplane is overloaded")]
+    Busy,
+}
+
+/// Something that happened in a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Where.
+    pub session: SessionId,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// ICE and DTLS, as far as the leg has them, are up: media can flow.
+    Connected {
+        /// The leg.
+        side: Side,
+    },
+    /// The first media packet arrived on this leg.
+    FirstMedia {
+        /// The leg.
+        side: Side,
+    },
+    /// The leg's peer moved to another address (validated by ICE, or latched).
+    Moved {
+        /// The leg.
+        side: Side,
+        /// The new address.
+        remote: SocketAddr,
+    },
+    /// The DTLS handshake failed for good, or the peer's certificate has another fingerprint.
+    DtlsFailed {
+        /// The leg.
+        side: Side,
+    },
+    /// No consent check (RFC 7675) came for 30 seconds: the browser is gone.
+    ConsentLost {
+        /// The leg.
+        side: Side,
+    },
+    /// No media from either side for the session's media time-out. The session stays until it is deleted.
+    MediaTimeout,
+    /// A whole digit (RFC 4733) came in from this leg; it has also been forwarded.
+    Digit {
+        /// The leg that pressed it.
+        side: Side,
+        /// As in [`Request::PlayDigit`].
+        event: u8,
+        /// Its length in milliseconds.
+        duration_ms: u16,
+    },
+}
+
+/// Why a record could not be encoded or decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CodingError {
+    /// Longer than [`MAX_RECORD`].
+    #[error("record longer than {MAX_RECORD} bytes")]
+    TooLong,
+    /// Not a record of this version.
+    #[error("malformed record")]
+    Malformed,
+}
+
+/// Encodes one record.
+///
+/// # Errors
+/// [`CodingError::TooLong`] if it would be longer than [`MAX_RECORD`].
+pub fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, CodingError> {
+    let bytes = postcard::to_stdvec(record).map_err(|_| CodingError::Malformed)?;
+    if bytes.len() > MAX_RECORD {
+        return Err(CodingError::TooLong);
+    }
+    Ok(bytes)
+}
+
+/// Decodes one record.
+///
+/// # Errors
+/// [`CodingError::Malformed`] for anything that is not exactly one record.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodingError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((record, [])) => Ok(record),
+        _ => Err(CodingError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        let frame = RequestFrame { id: 7, request: Request::Hello { version: VERSION } };
+        assert_eq!(decode::<RequestFrame>(&encode(&frame).unwrap()), Ok(frame));
+    }
+
+    #[test]
+    fn trailing_bytes_and_truncation_are_malformed() {
+        let mut bytes = encode(&RequestFrame { id: 1, request: Request::Counters }).unwrap();
+        bytes.push(0);
+        assert_eq!(decode::<RequestFrame>(&bytes), Err(CodingError::Malformed));
+        assert_eq!(decode::<RequestFrame>(&bytes[..1]), Err(CodingError::Malformed));
+    }
+
+    #[test]
+    fn keys_do_not_show_in_debug_output() {
+        let key = SrtpKey { suite: SrtpSuite::AeadAes128Gcm, key_and_salt: vec![0xAB; 28] };
+        assert!(!format!("{key:?}").contains("171"));
+    }
+}

@@ -1,0 +1,16 @@
+//! The media protocols, sans-IO: STUN and ICE, DTLS, SRTP, RTP, RTCP; legs, bridges and sessions over them.
+//!
+//! Time, randomness and packets are arguments. Nothing here opens a socket, reads a clock, or knows which driver
+//! feeds it. After set-up the packet path allocates nothing.
+#![forbid(unsafe_code)]
+
+use std::time::{Duration, Instant};
+
+/// One reading of the clocks; a batch of packets shares it.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Monotonic; drives every timer.
+    pub instant: Instant,
+    /// Since the Unix epoch; only for the NTP time stamps of sender reports.
+    pub unix: Duration,
+}

@@ -1,0 +1,2 @@
+//! tandem-dataplane.
+fn main() {}

@@ -1,0 +1,9 @@
+//! The signaling protocols, sans-IO: SIP, SDP, the browser protocol (WCS) and the call logic over them.
+//!
+//! Time, randomness, messages and DNS answers are arguments; what is to be sent comes out of a queue.
+#![forbid(unsafe_code)]
+
+pub mod party;
+pub mod settings;
+pub mod switch;
+pub mod transport;

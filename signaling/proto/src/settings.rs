@@ -1,0 +1,139 @@
+//! What the call logic must know of the configuration. The configuration file itself is the process's business.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// The settings of the switch.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The addresses that peers are told: one for each family in use (the manual's `ip`).
+    pub advertised: Vec<IpAddr>,
+    /// The advertised SIP address of each transport that is listened on.
+    pub sip: Vec<(crate::transport::Transport, SocketAddr)>,
+    /// Local domains with their users.
+    pub domains: Vec<Domain>,
+    /// Rules for domains that are registered and called at their own registrar.
+    pub providers: Providers,
+    /// Codecs for the telephone side (RTP, SDES) in the order of preference.
+    pub sip_codecs: Vec<CodecName>,
+    /// Codecs for the browser side (WebRTC) in the order of preference.
+    pub browser_codecs: Vec<CodecName>,
+    /// Limits on the calls, registrations and rates.
+    pub limits: Limits,
+    /// Timers a person may notice.
+    pub timers: Timers,
+    /// Sent in User-Agent and Server.
+    pub product: String,
+}
+
+/// A codec as configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CodecName {
+    /// Opus.
+    Opus,
+    /// G.722, forwarded only.
+    G722,
+    /// G.711 mu-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+/// A domain whose users are in the configuration.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    /// Its name, which is also the digest realm.
+    pub name: String,
+    /// Its users.
+    pub users: Vec<User>,
+}
+
+/// A user of a local domain.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The user part of its address.
+    pub name: String,
+    /// A name for people.
+    pub display_name: Option<String>,
+    /// What its credentials hash to.
+    pub ha1: Ha1,
+    /// How media is offered to its telephones; browsers always get DTLS-SRTP.
+    pub offer_security: OfferSecurity,
+}
+
+/// H(user:realm:password), per algorithm (RFC 7616 section 3.4.2). Absent from debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ha1 {
+    /// MD5, 32 hexadecimal digits.
+    pub md5: Option<Zeroizing<String>>,
+    /// SHA-256, 64 hexadecimal digits.
+    pub sha256: Option<Zeroizing<String>>,
+}
+
+impl std::fmt::Debug for Ha1 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ha1(..)")
+    }
+}
+
+/// How an offer to a telephone protects its media.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OfferSecurity {
+    /// RTP/AVP.
+    #[default]
+    None,
+    /// RTP/SAVP with `a=crypto` (RFC 4568).
+    Sdes,
+    /// UDP/TLS/RTP/SAVP with a fingerprint (RFC 5764).
+    Dtls,
+}
+
+/// Rules for provider domains.
+#[derive(Clone, Debug)]
+pub struct Providers {
+    /// Domains that browsers may log in to; empty: any that is not local.
+    pub allowed: Vec<String>,
+    /// Whether providers may stand on loopback, link-local and private addresses (attacks.md row 7).
+    pub allow_private: bool,
+    /// How media is offered to providers.
+    pub offer_security: OfferSecurity,
+    /// The registration's lifetime that is asked for.
+    pub register_expires: Duration,
+}
+
+/// Limits.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Calls at once.
+    pub calls: usize,
+    /// Calls at once of one user.
+    pub calls_per_user: usize,
+    /// Contacts of one address of record.
+    pub contacts_per_user: usize,
+    /// Transactions at once; above it requests get a stateless 503 (attacks.md row 8).
+    pub transactions: usize,
+    /// Requests a second from one source address, and the burst above it.
+    pub requests_per_source: u32,
+    /// Wrong passwords of one user from one source before it must wait.
+    pub wrong_passwords: u32,
+    /// How long it must wait.
+    pub lockout: Duration,
+}
+
+/// Timers.
+#[derive(Clone, Debug)]
+pub struct Timers {
+    /// How long a callee may ring.
+    pub ring: Duration,
+    /// Session-Expires that is asked for (RFC 4028).
+    pub session_expires: Duration,
+    /// The smallest that is accepted (Min-SE).
+    pub min_session_expires: Duration,
+    /// Without any media for so long, the call ends.
+    pub media: Duration,
+    /// Bounds of a registrar's binding.
+    pub registration_min: Duration,
+    /// Its default and upper bound.
+    pub registration_max: Duration,
+}

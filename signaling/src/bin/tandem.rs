@@ -1,0 +1,2 @@
+//! tandem: starts both processes.
+fn main() {}

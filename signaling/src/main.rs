@@ -1,0 +1,2 @@
+//! tandem-signaling.
+fn main() {}
