@@ -3,6 +3,10 @@
 //! Samples are 16-bit linear, mono, at the rate the codec was opened with. The only crate beside the drivers
 //! with foreign code under it; it knows nothing of RTP.
 
+mod concealment;
+pub mod g711;
+pub mod opus;
+
 use thiserror::Error;
 
 /// Turns samples into payloads. Allocates nothing after it was made.

@@ -1,0 +1,185 @@
+//! Opus (RFC 6716) over libopus 1.6.1.
+//!
+//! Encoder and decoder are opened at the rate of the *other* side of a transcoding: libopus then works at that rate
+//! inside, which costs a third of 48 kHz and needs no resampler.
+
+use crate::{CodecError, Decoder, Encoder};
+use audiopus::coder::{Decoder as LibraryDecoder, Encoder as LibraryEncoder};
+use audiopus::{Application, Bitrate, Channels, MutSignals, SampleRate, packet::Packet};
+
+/// The version of libopus that the measured figures hold for; [`library_is_current`] compares.
+const LIBRARY: &str = "1.6";
+/// libopus makes and takes frames in multiples of 2.5 ms: 400 a second.
+const FRAME_UNITS_PER_SECOND: u32 = 400;
+
+/// How an encoder is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct OpusSettings {
+    /// 0 (cheapest) to 10 (best).
+    pub complexity: u8,
+    /// Bits a second.
+    pub bitrate: u32,
+    /// Whether packets carry a coarse copy of the one before (LBRR); costs bit rate.
+    pub inband_fec: bool,
+    /// The loss that in-band FEC prepares for, in percent.
+    pub expected_loss: u8,
+}
+
+impl Default for OpusSettings {
+    fn default() -> OpusSettings {
+        OpusSettings { complexity: 5, bitrate: 24_000, inband_fec: false, expected_loss: 0 }
+    }
+}
+
+/// Whether the linked libopus is the one that this crate was measured with (and not an old system library).
+pub fn library_is_current() -> bool {
+    audiopus::version().contains(LIBRARY)
+}
+
+/// A mono encoder for speech.
+pub struct OpusEncoder {
+    library: LibraryEncoder,
+}
+
+impl OpusEncoder {
+    /// An encoder that takes samples at `sample_rate`: 8000, 12000, 16000, 24000 or 48000 Hz.
+    ///
+    /// # Errors
+    /// [`CodecError::Library`] for another rate or a setting out of range.
+    pub fn new(sample_rate: u32, settings: OpusSettings) -> Result<OpusEncoder, CodecError> {
+        let mut library =
+            LibraryEncoder::new(rate(sample_rate)?, Channels::Mono, Application::Voip).map_err(refused)?;
+        let bitrate = i32::try_from(settings.bitrate).map_err(|_| CodecError::FrameLength)?;
+        library.set_bitrate(Bitrate::BitsPerSecond(bitrate)).map_err(refused)?;
+        library.set_complexity(settings.complexity).map_err(refused)?;
+        library.set_inband_fec(settings.inband_fec).map_err(refused)?;
+        library.set_packet_loss_perc(settings.expected_loss).map_err(refused)?;
+        Ok(OpusEncoder { library })
+    }
+}
+
+impl Encoder for OpusEncoder {
+    fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError> {
+        self.library.encode(pcm, payload).map_err(refused)
+    }
+}
+
+/// A mono decoder.
+pub struct OpusDecoder {
+    library: LibraryDecoder,
+    /// Samples in 2.5 ms.
+    unit: usize,
+}
+
+impl OpusDecoder {
+    /// A decoder that gives samples at `sample_rate`: 8000, 12000, 16000, 24000 or 48000 Hz.
+    ///
+    /// # Errors
+    /// [`CodecError::Library`] for another rate.
+    pub fn new(sample_rate: u32) -> Result<OpusDecoder, CodecError> {
+        let library = LibraryDecoder::new(rate(sample_rate)?, Channels::Mono).map_err(refused)?;
+        Ok(OpusDecoder { library, unit: (sample_rate / FRAME_UNITS_PER_SECOND) as usize })
+    }
+}
+
+impl Decoder for OpusDecoder {
+    fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+        let packet = Packet::try_from(payload).map_err(|_| CodecError::Malformed)?;
+        let signals = MutSignals::try_from(pcm).map_err(|_| CodecError::FrameLength)?;
+        self.library.decode(Some(packet), signals, false).map_err(refused)
+    }
+
+    fn conceal(&mut self, pcm: &mut [i16]) {
+        // libopus conceals only multiples of 2.5 ms; what is over, or refused, stays silent.
+        let whole = pcm.len() - pcm.len() % self.unit;
+        let (concealable, rest) = pcm.split_at_mut(whole);
+        rest.fill(0);
+        let done = MutSignals::try_from(&mut *concealable)
+            .and_then(|signals| self.library.decode(None, signals, false))
+            .unwrap_or(0);
+        if let Some(silent) = concealable.get_mut(done..) {
+            silent.fill(0);
+        }
+    }
+}
+
+fn rate(sample_rate: u32) -> Result<SampleRate, CodecError> {
+    match sample_rate {
+        8000 => Ok(SampleRate::Hz8000),
+        12_000 => Ok(SampleRate::Hz12000),
+        16_000 => Ok(SampleRate::Hz16000),
+        24_000 => Ok(SampleRate::Hz24000),
+        48_000 => Ok(SampleRate::Hz48000),
+        _ => Err(CodecError::Library(audiopus_sys::OPUS_BAD_ARG)),
+    }
+}
+
+fn refused(error: audiopus::Error) -> CodecError {
+    match error {
+        audiopus::Error::Opus(audiopus::error::ErrorCode::InvalidPacket) => CodecError::Malformed,
+        audiopus::Error::Opus(audiopus::error::ErrorCode::BufferTooSmall) => CodecError::FrameLength,
+        audiopus::Error::Opus(audiopus::error::ErrorCode::BadArgument) => CodecError::FrameLength,
+        audiopus::Error::Opus(code) => CodecError::Library(code as i32),
+        _ => CodecError::Library(audiopus_sys::OPUS_BAD_ARG),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(frequency: f32, rate: u32, length: usize) -> Vec<i16> {
+        let angle = |n: usize| n as f32 * frequency * std::f32::consts::TAU / rate as f32;
+        (0..length).map(|n| (angle(n).sin() * 8000.0) as i16).collect()
+    }
+
+    /// The share of the energy of `pcm` at `frequency` (a Goertzel sum), 0 to 1.
+    fn share(pcm: &[i16], frequency: f32, rate: u32) -> f32 {
+        let (mut cosine, mut sine, mut energy) = (0.0, 0.0, 0.0);
+        for (n, sample) in pcm.iter().enumerate() {
+            let angle = n as f32 * frequency * std::f32::consts::TAU / rate as f32;
+            cosine += f32::from(*sample) * angle.cos();
+            sine += f32::from(*sample) * angle.sin();
+            energy += f32::from(*sample).powi(2);
+        }
+        2.0 * (cosine * cosine + sine * sine) / (pcm.len() as f32 * energy)
+    }
+
+    #[test]
+    fn the_fast_library_is_linked() {
+        assert!(library_is_current(), "{}", audiopus::version());
+    }
+
+    #[test]
+    fn a_tone_passes_at_8_khz_and_loss_is_concealed() {
+        let mut encoder = OpusEncoder::new(8000, OpusSettings::default()).unwrap();
+        let mut decoder = OpusDecoder::new(8000).unwrap();
+        let mut heard = Vec::new();
+        for frame in tone(1000.0, 8000, 16_000).chunks(160) {
+            let mut payload = [0; 400];
+            let length = encoder.encode(frame, &mut payload).unwrap();
+            let mut pcm = [0; 160];
+            if heard.len() == 8000 {
+                decoder.conceal(&mut pcm);
+            } else {
+                assert_eq!(decoder.decode(&payload[..length], &mut pcm), Ok(160));
+            }
+            heard.extend_from_slice(&pcm);
+        }
+        assert!(share(&heard[1600..7200], 1000.0, 8000) > 0.95);
+        assert!(heard[8000..8160].iter().any(|sample| sample.abs() > 2000), "the lost frame is not silent");
+    }
+
+    #[test]
+    fn odd_lengths_and_garbage_are_refused_or_silent() {
+        let mut decoder = OpusDecoder::new(8000).unwrap();
+        assert!(decoder.decode(&[], &mut [0; 960]).is_err());
+        assert_eq!(decoder.decode(&[0xFF; 3], &mut [0; 960]), Err(CodecError::Malformed));
+        let mut odd = [7; 27];
+        decoder.conceal(&mut odd);
+        assert_eq!(odd[20..], [0; 7]);
+        let mut encoder = OpusEncoder::new(8000, OpusSettings::default()).unwrap();
+        assert_eq!(encoder.encode(&[0; 161], &mut [0; 400]), Err(CodecError::FrameLength));
+        assert!(OpusDecoder::new(44_100).is_err());
+    }
+}
