@@ -4,6 +4,8 @@
 //! feeds it. After set-up the packet path allocates nothing.
 #![forbid(unsafe_code)]
 
+pub mod srtp;
+
 use std::time::{Duration, Instant};
 
 /// One reading of the clocks; a batch of packets shares it.
