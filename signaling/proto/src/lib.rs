@@ -5,5 +5,6 @@
 
 pub mod party;
 pub mod settings;
+pub mod sip;
 pub mod switch;
 pub mod transport;

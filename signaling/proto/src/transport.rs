@@ -23,6 +23,12 @@ impl Transport {
         self != Transport::Udp
     }
 
+    /// The transport of a Via or of a URI's `transport` parameter; names compare without case.
+    pub fn from_name(name: &str) -> Option<Transport> {
+        use Transport::{Tcp, Tls, Udp, Ws, Wss};
+        [Udp, Tcp, Tls, Ws, Wss].into_iter().find(|transport| transport.via_name().eq_ignore_ascii_case(name))
+    }
+
     /// The name in a Via header field (RFC 3261 section 20.42, RFC 7118 section 5.2).
     pub fn via_name(self) -> &'static str {
         match self {
