@@ -1,0 +1,51 @@
+# What a fresh Debian 12 with Rust needs: `make run` and `make test` install what is missing by themselves.
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
+
+# cmake and a C compiler build libopus and aws-lc.
+BUILD_PACKAGES := build-essential cmake pkg-config
+# Browsers, softphones, SIP servers and relays that nobody here wrote; tools to make and to measure sound.
+TEST_PACKAGES := chromium baresip-core baresip-ffmpeg kamailio kamailio-websocket-modules kamailio-tls-modules \
+	kamailio-outbound-modules sip-tester tshark ffmpeg sox iproute2 iptables procps
+BENCH_PACKAGES := rtpengine-daemon janus
+NODE_PACKAGES := $(shell command -v npm >/dev/null || echo nodejs npm)
+
+# Seconds that each fuzz target runs in `make test`.
+FUZZ_SECONDS ?= 10
+
+.PHONY: run test build unit e2e fuzz bench deps-build deps-test deps-bench check
+
+run: deps-build
+	cargo build --release --bin tandem --bin tandem-signaling --bin tandem-dataplane
+	exec target/release/tandem
+
+test: deps-build deps-test unit fuzz e2e
+
+# Formatting and lints, as CI wants them.
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+unit:
+	cargo test --workspace
+
+fuzz:
+	tests/fuzz/run $(FUZZ_SECONDS)
+
+e2e: deps-test
+	cargo build --workspace --bins
+	cd tests/e2e && npm ci --no-audit --no-fund --silent && npm test
+
+# Speed and memory, beside the peers. Not a part of `make test`: a busy machine must not fail it.
+bench: deps-build deps-bench
+	cargo build --release --bins
+	bench/run
+
+deps-build: PACKAGES = $(BUILD_PACKAGES)
+deps-test: PACKAGES = $(TEST_PACKAGES) $(NODE_PACKAGES)
+deps-bench: PACKAGES = $(BENCH_PACKAGES)
+deps-build deps-test deps-bench:
+	@missing=$$(for package in $(PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
+	[ -z "$$missing" ] || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends $$missing; }
