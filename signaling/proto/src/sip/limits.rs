@@ -1,4 +1,6 @@
-//! The bounds of a SIP message. A message above one of them is refused, never cut.
+//! The bounds of SIP.
+//!
+//! A message above one of its bounds is refused, never cut.
 
 /// Bytes of a message, its body included. UDP carries no more; streams and WebSockets are held to the same.
 pub const MESSAGE: usize = 65_536;
@@ -14,5 +16,22 @@ pub const VIAS: usize = 70;
 pub const PARAMS: usize = 64;
 /// Header fields inside a URI.
 pub const URI_HEADERS: usize = 32;
+
+/// Bytes of a request above which it goes by TCP instead of UDP (RFC 3261 section 18.1.1, with the path's MTU unknown).
+pub const UDP_REQUEST: usize = 1_300;
+/// Servers of one name that are tried.
+pub const TARGETS: usize = 8;
+/// Source addresses whose rate is counted at once.
+pub const SOURCES: usize = 65_536;
+/// Dialogs that one INVITE may fork into.
+pub const FORKS: usize = 16;
+/// Redirections that one call follows.
+pub const REDIRECTS: usize = 5;
+/// Contacts of one redirection that are tried.
+pub const REDIRECT_CONTACTS: usize = 5;
+/// Times that one offer is sent again after 491 (Request Pending).
+pub const GLARE_RETRIES: u8 = 5;
+/// Reliable provisional responses that wait for the one before to be acknowledged (RFC 3262 section 3).
+pub const RELIABLE_QUEUE: usize = 8;
 
 const _: () = assert!(START_LINE < HEADER_FIELD && HEADER_FIELD < MESSAGE && VIAS < HEADERS);

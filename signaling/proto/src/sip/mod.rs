@@ -4,6 +4,7 @@
 //! every element must understand (the start line, Via, From, To, Call-ID, CSeq, Max-Forwards, Content-Length, and
 //! Contact and the routes where present) was already checked when [`Message::parse`] succeeded.
 
+pub mod dialog;
 mod header_name;
 mod headers;
 mod lexer;
@@ -11,8 +12,10 @@ pub mod limits;
 mod message;
 mod params;
 mod parse;
+pub mod transaction;
 mod typed;
 mod uri;
+pub mod user_agent;
 mod values;
 
 pub use header_name::HeaderName;
