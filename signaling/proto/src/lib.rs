@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod party;
+pub mod sdp;
 pub mod settings;
 pub mod sip;
 pub mod switch;

@@ -1,0 +1,432 @@
+//! One side of a call: both of its descriptions, and what they add up to for the dataplane.
+
+use super::crypto::{self, Crypto};
+use super::local::{Content, Local};
+use super::{Description, Direction, Random, RemoteMedia, SdpError, Section, Setup, codecs, not_acceptable};
+use crate::settings::{CodecName, OfferSecurity};
+use std::net::SocketAddr;
+use tandem_control::{
+    Audio, Codec, DtlsRole, Ice, Latch, LegConfig, PayloadType, PortKind, Remote, Security,
+};
+
+/// The packet times that the dataplane encodes, in milliseconds.
+const PTIME_MS: std::ops::RangeInclusive<u8> = 10..=60;
+/// The packet time where the peer asks for none (RFC 3551 section 4.2).
+const USUAL_PTIME_MS: u8 = 20;
+/// The dynamic payload types (RFC 3551 section 6).
+const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
+
+/// How a leg is transported and protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// RTP in the clear.
+    Rtp,
+    /// SRTP with keys in the description (RFC 4568).
+    Sdes,
+    /// DTLS-SRTP without ICE (RFC 5763).
+    Dtls,
+    /// DTLS-SRTP with ICE and multiplexed RTCP, as browsers have it (RFC 8829).
+    WebRtc,
+}
+
+impl Kind {
+    /// What a peer's offer asks for.
+    ///
+    /// # Errors
+    /// [`SdpError::NotAcceptable`] if no audio section of the offer can be used.
+    pub fn of_offer(offer: &Description) -> Result<Kind, SdpError> {
+        let Some(audio) = &offer.audio else {
+            return not_acceptable("the offer has no audio section with a known codec over RTP");
+        };
+        let protocol = offer.sections.get(audio.index).map_or("", |section| section.protocol.as_str());
+        let secure = protocol.ends_with("/SAVP") || protocol.ends_with("/SAVPF");
+        if secure && !audio.fingerprints.is_empty() {
+            // With two lite agents nobody would send checks: the described addresses are used then.
+            let full_ice = audio.ice.as_ref().is_some_and(|ice| !ice.lite);
+            return Ok(if full_ice && audio.rtcp_mux { Kind::WebRtc } else { Kind::Dtls });
+        }
+        if !audio.crypto.is_empty() {
+            return Ok(Kind::Sdes);
+        }
+        if secure {
+            return not_acceptable(format!("{protocol} without a key or fingerprint that can be used"));
+        }
+        Ok(Kind::Rtp)
+    }
+
+    /// How a telephone is offered media.
+    pub fn of_security(security: OfferSecurity) -> Kind {
+        match security {
+            OfferSecurity::None => Kind::Rtp,
+            OfferSecurity::Sdes => Kind::Sdes,
+            OfferSecurity::Dtls => Kind::Dtls,
+        }
+    }
+
+    /// The ports that such a leg needs.
+    pub fn ports(self) -> PortKind {
+        if self == Kind::WebRtc { PortKind::Shared } else { PortKind::Own }
+    }
+
+    fn protocol(self) -> &'static str {
+        match self {
+            Kind::Rtp => "RTP/AVP",
+            Kind::Sdes => "RTP/SAVP",
+            Kind::Dtls => "UDP/TLS/RTP/SAVP",
+            Kind::WebRtc => "UDP/TLS/RTP/SAVPF",
+        }
+    }
+}
+
+/// Our addresses of a leg, as advertised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LegAddresses {
+    /// For RTP.
+    pub rtp: SocketAddr,
+    /// For RTCP.
+    pub rtcp: SocketAddr,
+}
+
+/// What the far side of the call wants of the packets' length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketTimes {
+    /// `a=ptime`.
+    pub ptime: Option<u8>,
+    /// `a=maxptime`.
+    pub maxptime: Option<u8>,
+}
+
+/// One side of a call. Clone it before an offer and keep the clone: if the offer is refused, the clone is how the
+/// session goes on (RFC 3261 section 14.1).
+#[derive(Clone, Debug)]
+pub struct Leg {
+    kind: Kind,
+    allowed: Vec<CodecName>,
+    local: Local,
+    sections: Vec<Section>,
+    index: usize,
+    bundled: bool,
+    /// The number of each payload type that either side has given: it must not change (RFC 3264 section 8.3.2).
+    numbers: Vec<PayloadType>,
+    /// In our last description.
+    described: Vec<PayloadType>,
+    direction: Direction,
+    rtcp_mux: bool,
+    /// Our keys: several while they are on offer, one when the suite is agreed.
+    keys: Vec<Crypto>,
+    role: Option<DtlsRole>,
+    remote: Option<RemoteMedia>,
+    /// The last address that the peer described; a hold by address zero does not forget it.
+    address: Option<Remote>,
+}
+
+impl Leg {
+    /// A leg that nothing was said about yet.
+    pub fn new(
+        kind: Kind,
+        allowed: &[CodecName],
+        addresses: LegAddresses,
+        fingerprint: [u8; 32],
+        random: Random<'_>,
+    ) -> Leg {
+        let mid = (kind == Kind::WebRtc).then(|| "0".to_owned());
+        let section = Section {
+            media: "audio".to_owned(),
+            protocol: kind.protocol().to_owned(),
+            formats: String::new(),
+            mid,
+            rejected: false,
+        };
+        Leg {
+            kind,
+            allowed: allowed.to_vec(),
+            local: Local::new(addresses, fingerprint, random),
+            sections: vec![section],
+            index: 0,
+            bundled: kind == Kind::WebRtc,
+            numbers: Vec::new(),
+            described: Vec::new(),
+            direction: Direction::SendRecv,
+            rtcp_mux: matches!(kind, Kind::Dtls | Kind::WebRtc),
+            keys: Vec::new(),
+            role: None,
+            remote: None,
+            address: None,
+        }
+    }
+
+    /// How it is transported.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The codecs that it may have at all.
+    pub fn allowed(&self) -> &[CodecName] {
+        &self.allowed
+    }
+
+    /// The codecs of the peer's last description that it may have, in the peer's order.
+    pub fn codecs(&self) -> Vec<CodecName> {
+        let payloads = self.remote.iter().flat_map(|remote| &remote.payloads);
+        payloads
+            .filter_map(|payload| codecs::name_of(payload.codec))
+            .filter(|codec| self.allowed.contains(codec))
+            .collect()
+    }
+
+    /// What the peer last described as its direction.
+    pub fn peer_direction(&self) -> Direction {
+        self.remote.as_ref().map_or(Direction::SendRecv, |remote| remote.direction)
+    }
+
+    /// What the peer wants of the packets' length.
+    pub fn peer_times(&self) -> PacketTimes {
+        self.remote
+            .as_ref()
+            .map(|remote| PacketTimes { ptime: remote.ptime, maxptime: remote.maxptime })
+            .unwrap_or_default()
+    }
+
+    /// Where the peer last said it is.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.address.map(|remote| remote.rtp)
+    }
+
+    /// Takes the peer's offer; [`Leg::write_answer`] follows.
+    ///
+    /// # Errors
+    /// [`SdpError::NotAcceptable`]; the leg must then be put back to what it was.
+    pub fn receive_offer(&mut self, offer: &Description, random: Random<'_>) -> Result<(), SdpError> {
+        let kind = Kind::of_offer(offer)?;
+        if kind != self.kind {
+            return not_acceptable("the protection of the media cannot change within a call");
+        }
+        let Some(audio) = &offer.audio else { return not_acceptable("the offer has no audio section") };
+        // RFC 8839 section 4.4.1.1.1: other credentials than before restart ICE, and are answered with others.
+        let before = self.remote.as_ref().and_then(|remote| remote.ice.as_ref());
+        let restarted = before.is_some_and(|before| {
+            audio.ice.as_ref().is_some_and(|now| now.credentials != before.credentials)
+        });
+        if restarted {
+            self.local.restart_ice(&mut *random);
+        }
+        self.choose_key(audio, random);
+        self.role = match audio.setup.unwrap_or(Setup::Active) {
+            Setup::ActPass => self.role.or(Some(DtlsRole::Server)),
+            Setup::Active => Some(DtlsRole::Server),
+            Setup::Passive => Some(DtlsRole::Client),
+            Setup::HoldConn => None,
+        };
+        self.sections = offer.sections.clone();
+        self.index = audio.index;
+        let mid = offer.sections.get(audio.index).and_then(|section| section.mid.as_ref());
+        self.bundled = mid.is_some_and(|mid| offer.bundle.contains(mid));
+        self.rtcp_mux = audio.rtcp_mux;
+        for payload in &audio.payloads {
+            self.numbers.retain(|known| !is_same(known, payload) && known.number != payload.number);
+            self.numbers.push(payload.clone());
+        }
+        self.set_remote(audio);
+        Ok(())
+    }
+
+    /// RFC 4568 section 5.1.2: the first line that can be used is answered, with a key of ours. It stays the same
+    /// as long as the peer's does, or the receiver would lose its roll-over counter.
+    fn choose_key(&mut self, audio: &RemoteMedia, random: Random<'_>) {
+        let Some(theirs) = audio.crypto.first().filter(|_| self.kind == Kind::Sdes) else { return };
+        let before = self.remote.as_ref().and_then(|remote| remote.crypto.first());
+        let unchanged = before.is_some_and(|before| before.key == theirs.key);
+        let ours = match self.keys.first() {
+            Some(ours) if unchanged && ours.key.suite == theirs.key.suite => ours.key.clone(),
+            _ => crypto::new_key(theirs.key.suite, random),
+        };
+        self.keys = vec![Crypto { tag: theirs.tag, key: ours }];
+    }
+
+    fn set_remote(&mut self, audio: &RemoteMedia) {
+        self.address = audio.remote.or(self.address);
+        self.remote = Some(audio.clone());
+    }
+
+    /// Writes the answer to the peer's last offer: one codec, so that neither side changes it in mid-call, and the
+    /// telephone events that go with it. `direction` is what the far side of the call does.
+    ///
+    /// # Errors
+    /// [`SdpError::NotAcceptable`] if the peer did not offer the codec.
+    pub fn write_answer(
+        &mut self,
+        codec: CodecName,
+        direction: Direction,
+        times: PacketTimes,
+    ) -> Result<Vec<u8>, SdpError> {
+        let offered = self.remote.iter().flat_map(|remote| &remote.payloads);
+        let speech = offered.clone().find(|payload| codecs::name_of(payload.codec) == Some(codec));
+        let Some(speech) = speech.cloned() else {
+            return not_acceptable("no common codec");
+        };
+        let events = || offered.clone().filter(|payload| payload.codec == Codec::TelephoneEvent);
+        let same_clock = events().find(|event| event.clock == speech.clock);
+        let event = same_clock.or_else(|| events().next()).cloned();
+        self.described = std::iter::once(speech).chain(event).collect();
+        self.direction = direction.and(self.peer_direction().reversed());
+        Ok(self.write(times, self.setup_of_role()))
+    }
+
+    /// Writes an offer to the peer. `direction` is what the far side of the call does.
+    pub fn write_offer(
+        &mut self,
+        codecs: &[CodecName],
+        direction: Direction,
+        times: PacketTimes,
+        random: Random<'_>,
+    ) -> Vec<u8> {
+        if self.kind == Kind::Sdes && self.keys.is_empty() {
+            self.keys = crypto::offer(random);
+        }
+        let speech: Vec<(Codec, u32)> = codecs.iter().map(|codec| codecs::coding_of(*codec)).collect();
+        let mut clocks: Vec<u32> = speech.iter().map(|(_, clock)| *clock).collect();
+        clocks.sort_unstable();
+        clocks.dedup();
+        let events = clocks.into_iter().map(|clock| (Codec::TelephoneEvent, clock));
+        let wanted: Vec<(Codec, u32)> = speech.into_iter().chain(events).collect();
+        self.described = wanted.into_iter().map(|(codec, clock)| self.number(codec, clock)).collect();
+        self.direction = direction;
+        // RFC 8842 section 5.2: an offer leaves the choice to the answerer; what exists is kept by it.
+        self.write(times, "actpass")
+    }
+
+    /// Takes the peer's answer to our last offer.
+    ///
+    /// # Errors
+    /// [`SdpError::NotAcceptable`] if the answer refuses the audio or leaves out what the offer needs.
+    pub fn receive_answer(&mut self, answer: &Description) -> Result<(), SdpError> {
+        let Some(audio) = answer.audio.as_ref().filter(|audio| audio.index == self.index) else {
+            return not_acceptable("the answer refuses the audio or has no common codec");
+        };
+        let needs_fingerprint = matches!(self.kind, Kind::Dtls | Kind::WebRtc);
+        if needs_fingerprint && audio.fingerprints.is_empty() {
+            return not_acceptable("the answer has no fingerprint that can be used");
+        }
+        if self.kind == Kind::WebRtc && (audio.ice.is_none() || !audio.rtcp_mux) {
+            return not_acceptable("the answer has no ICE credentials or no multiplexed RTCP");
+        }
+        if self.kind == Kind::Sdes {
+            let chosen = |ours: &&Crypto| {
+                audio.crypto.iter().any(|theirs| theirs.tag == ours.tag && theirs.key.suite == ours.key.suite)
+            };
+            let Some(ours) = self.keys.iter().find(chosen).cloned() else {
+                return not_acceptable("the answer has no key for a suite that was offered");
+            };
+            self.keys = vec![ours];
+        }
+        // RFC 5763 section 5; what an answer must not say or leaves out is read as the usual choice.
+        self.role = match audio.setup.unwrap_or(Setup::Active) {
+            Setup::Active | Setup::ActPass => Some(DtlsRole::Server),
+            Setup::Passive => Some(DtlsRole::Client),
+            Setup::HoldConn => None,
+        };
+        // RFC 3264 section 6.1: from now on only what is in both descriptions is sent, either way.
+        let described = std::mem::take(&mut self.described);
+        let is_answered = |ours: &PayloadType| audio.payloads.iter().any(|theirs| is_same(theirs, ours));
+        self.described = described.into_iter().filter(is_answered).collect();
+        if !self.described.iter().any(|payload| codecs::name_of(payload.codec).is_some()) {
+            return not_acceptable("no common codec");
+        }
+        self.rtcp_mux = self.rtcp_mux && audio.rtcp_mux;
+        self.set_remote(audio);
+        Ok(())
+    }
+
+    fn setup_of_role(&self) -> &'static str {
+        match self.role {
+            Some(DtlsRole::Server) => "passive",
+            Some(DtlsRole::Client) => "active",
+            None => "holdconn",
+        }
+    }
+
+    fn write(&mut self, times: PacketTimes, setup: &'static str) -> Vec<u8> {
+        let mid = self.sections.get(self.index).and_then(|section| section.mid.as_deref());
+        let content = Content {
+            sections: &self.sections,
+            index: self.index,
+            bundled: mid.filter(|_| self.bundled),
+            kind: self.kind,
+            payloads: &self.described,
+            direction: self.direction,
+            ptime: times.ptime,
+            maxptime: times.maxptime,
+            rtcp_mux: self.rtcp_mux,
+            crypto: &self.keys,
+            setup,
+        };
+        self.local.write(&content)
+    }
+
+    /// The number that a coding has on this leg, given now if it had none.
+    fn number(&mut self, codec: Codec, clock: u32) -> PayloadType {
+        let known = self.numbers.iter().find(|known| known.codec.same_coding(codec) && known.clock == clock);
+        if let Some(known) = known {
+            return PayloadType { codec, ..known.clone() };
+        }
+        let is_free = |number: &u8| self.numbers.iter().all(|known| known.number != *number);
+        let usual = codecs::usual_number(codec, clock);
+        let number = std::iter::once(usual).chain(DYNAMIC).find(is_free).unwrap_or(usual);
+        let payload = PayloadType { number, codec, clock };
+        self.numbers.push(payload.clone());
+        payload
+    }
+
+    /// The leg, as the dataplane shall have it.
+    pub fn config(&self, latch: Latch) -> LegConfig {
+        let Some(remote) = &self.remote else { return LegConfig::idle() };
+        let Some(security) = self.security(remote) else { return LegConfig::idle() };
+        let send =
+            remote.payloads.iter().filter(|theirs| self.described.iter().any(|ours| is_same(ours, theirs)));
+        LegConfig {
+            security,
+            ice: (self.kind == Kind::WebRtc).then(|| Ice {
+                local: self.local.ice.clone(),
+                remote: remote.ice.as_ref().map(|ice| ice.credentials.clone()),
+            }),
+            rtcp_mux: self.rtcp_mux,
+            remote: self.address,
+            latch,
+            audio: Audio {
+                receive: self.described.clone(),
+                send: send.cloned().collect(),
+                may_receive: self.direction.receives() && remote.direction.sends(),
+                may_send: self.direction.sends() && remote.direction.receives(),
+                ptime_ms: remote
+                    .ptime
+                    .or(remote.maxptime.map(|longest| longest.min(USUAL_PTIME_MS)))
+                    .unwrap_or(USUAL_PTIME_MS)
+                    .clamp(*PTIME_MS.start(), *PTIME_MS.end()),
+            },
+        }
+    }
+
+    /// `None`: the leg must be protected and has no key yet.
+    fn security(&self, remote: &RemoteMedia) -> Option<Security> {
+        match self.kind {
+            Kind::Rtp => Some(Security::None),
+            Kind::Sdes => {
+                let ours = self.keys.first()?;
+                let theirs = remote.crypto.iter().find(|theirs| theirs.tag == ours.tag)?;
+                let receive = Some(theirs.key.clone()).filter(|key| key.suite == ours.key.suite);
+                Some(Security::Sdes { send: ours.key.clone(), receive })
+            }
+            Kind::Dtls | Kind::WebRtc => Some(Security::Dtls {
+                role: self.role.unwrap_or(DtlsRole::Server),
+                fingerprints: if self.role.is_some() { remote.fingerprints.clone() } else { Vec::new() },
+            }),
+        }
+    }
+}
+
+fn is_same(one: &PayloadType, other: &PayloadType) -> bool {
+    one.codec.same_coding(other.codec) && one.clock == other.clock
+}
+
+#[cfg(test)]
+mod tests;

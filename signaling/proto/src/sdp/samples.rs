@@ -1,0 +1,145 @@
+//! Descriptions as real clients write them; what only varies from call to call is made up.
+
+/// Chromium 126, audio only, non-trickle.
+pub(crate) const CHROMIUM: &str = "v=0\r\n\
+o=- 4611731400430051336 2 IN IP4 127.0.0.1\r\n\
+s=-\r\n\
+t=0 0\r\n\
+a=group:BUNDLE 0\r\n\
+a=extmap-allow-mixed\r\n\
+a=msid-semantic: WMS 5c8f4b0e-1d7e-4f7e-a0c6-111111111111\r\n\
+m=audio 46154 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126\r\n\
+c=IN IP4 192.0.2.10\r\n\
+a=rtcp:9 IN IP4 0.0.0.0\r\n\
+a=candidate:842163049 1 udp 2122260223 192.0.2.10 46154 typ host generation 0 network-id 1\r\n\
+a=candidate:1467250027 1 tcp 1518280447 192.0.2.10 9 typ host tcptype active generation 0 network-id 1\r\n\
+a=ice-ufrag:abcd\r\n\
+a=ice-pwd:0123456789abcdefghijklmn\r\n\
+a=ice-options:trickle\r\n\
+a=fingerprint:sha-256 1F:2E:3D:4C:5B:6A:79:88:97:A6:B5:C4:D3:E2:F1:00:1F:2E:3D:4C:5B:6A:79:88:97:A6:B5:C4:D3:E2:F1:00\r\n\
+a=setup:actpass\r\n\
+a=mid:0\r\n\
+a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
+a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
+a=sendrecv\r\n\
+a=msid:5c8f4b0e-1d7e-4f7e-a0c6-111111111111 2d2b3c5a-9a9f-4a40-8f0a-222222222222\r\n\
+a=rtcp-mux\r\n\
+a=rtcp-rsize\r\n\
+a=rtpmap:111 opus/48000/2\r\n\
+a=rtcp-fb:111 transport-cc\r\n\
+a=fmtp:111 minptime=10;useinbandfec=1\r\n\
+a=rtpmap:63 red/48000/2\r\n\
+a=fmtp:63 111/111\r\n\
+a=rtpmap:9 G722/8000\r\n\
+a=rtpmap:0 PCMU/8000\r\n\
+a=rtpmap:8 PCMA/8000\r\n\
+a=rtpmap:13 CN/8000\r\n\
+a=rtpmap:110 telephone-event/48000\r\n\
+a=rtpmap:126 telephone-event/8000\r\n\
+a=ssrc:2231627014 cname:4TOk42mSjXCkVIa6\r\n\
+a=ssrc:2231627014 msid:5c8f4b0e-1d7e-4f7e-a0c6-111111111111 2d2b3c5a-9a9f-4a40-8f0a-222222222222\r\n";
+
+/// What Chromium puts behind [`CHROMIUM`] when it also has video (its group is then `BUNDLE 0 1`).
+pub(crate) const CHROMIUM_VIDEO: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n\
+c=IN IP4 0.0.0.0\r\n\
+a=rtcp:9 IN IP4 0.0.0.0\r\n\
+a=ice-ufrag:abcd\r\n\
+a=ice-pwd:0123456789abcdefghijklmn\r\n\
+a=setup:actpass\r\n\
+a=mid:1\r\n\
+a=sendrecv\r\n\
+a=rtcp-mux\r\n\
+a=rtpmap:96 VP8/90000\r\n\
+a=rtpmap:97 rtx/90000\r\n\
+a=fmtp:97 apt=96\r\n";
+
+/// Firefox 115: ICE, fingerprint and direction at session level.
+pub(crate) const FIREFOX: &str = "v=0\r\n\
+o=mozilla...THIS_IS_SDPARTA-99.0 6789431827362819 0 IN IP4 0.0.0.0\r\n\
+s=-\r\n\
+t=0 0\r\n\
+a=sendrecv\r\n\
+a=fingerprint:sha-256 1F:2E:3D:4C:5B:6A:79:88:97:A6:B5:C4:D3:E2:F1:00:1F:2E:3D:4C:5B:6A:79:88:97:A6:B5:C4:D3:E2:F1:01\r\n\
+a=group:BUNDLE 0\r\n\
+a=ice-options:trickle\r\n\
+a=msid-semantic:WMS *\r\n\
+m=audio 9 UDP/TLS/RTP/SAVPF 109 9 0 8 101\r\n\
+c=IN IP4 0.0.0.0\r\n\
+a=candidate:0 1 UDP 2122252543 6f1b7a40-0000-4000-8000-333333333333.local 50000 typ host\r\n\
+a=sendrecv\r\n\
+a=end-of-candidates\r\n\
+a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
+a=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1\r\n\
+a=fmtp:101 0-15\r\n\
+a=ice-pwd:00112233445566778899aabbccddeeff\r\n\
+a=ice-ufrag:1a2b3c4d\r\n\
+a=mid:0\r\n\
+a=msid:{1b7a} {2c8b}\r\n\
+a=rtcp-mux\r\n\
+a=rtpmap:109 opus/48000/2\r\n\
+a=rtpmap:9 G722/8000/1\r\n\
+a=rtpmap:0 PCMU/8000\r\n\
+a=rtpmap:8 PCMA/8000\r\n\
+a=rtpmap:101 telephone-event/8000/1\r\n\
+a=setup:actpass\r\n\
+a=ssrc:1234567890 cname:{3d9c}\r\n";
+
+/// baresip 1.0, plain RTP.
+pub(crate) const BARESIP: &str = "v=0\r\n\
+o=- 1912316394 2145912346 IN IP4 192.0.2.20\r\n\
+s=-\r\n\
+c=IN IP4 192.0.2.20\r\n\
+t=0 0\r\n\
+a=tool:baresip 1.0.0\r\n\
+m=audio 10018 RTP/AVP 96 0 8 101\r\n\
+b=AS:125\r\n\
+a=rtpmap:96 opus/48000/2\r\n\
+a=fmtp:96 stereo=1;sprop-stereo=1\r\n\
+a=rtpmap:0 PCMU/8000\r\n\
+a=rtpmap:8 PCMA/8000\r\n\
+a=rtpmap:101 telephone-event/8000\r\n\
+a=fmtp:101 0-15\r\n\
+a=rtcp:10019\r\n\
+a=sendrecv\r\n\
+a=label:1\r\n\
+a=rtcp-rsize\r\n\
+a=ssrc:1027468353 cname:sip:alice@192.0.2.20\r\n\
+a=ptime:20\r\n";
+
+/// What baresip 1.0 adds with `mediaenc=srtp` (then on RTP/AVP) and `srtp-mand` (RTP/SAVP).
+pub(crate) const BARESIP_CRYPTO: &str = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:Lk7ZGD/yO5pZUi6kBgEb8sGWDiVgwcLkQ9VbXbg2\r\n\
+a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:b8xWkZFtyRQUpTvbrpMz6DcHTGfrPzhNcYuKvK3i\r\n";
+
+/// baresip 1.0 with `mediaenc=dtls_srtp`, as it answers: `a=setup:active`.
+pub(crate) const BARESIP_DTLS: &str = "v=0\r\n\
+o=- 1912316394 2145912346 IN IP4 192.0.2.20\r\n\
+s=-\r\n\
+c=IN IP4 192.0.2.20\r\n\
+t=0 0\r\n\
+m=audio 10020 UDP/TLS/RTP/SAVP 0 101\r\n\
+a=rtpmap:0 PCMU/8000\r\n\
+a=rtpmap:101 telephone-event/8000\r\n\
+a=fmtp:101 0-15\r\n\
+a=rtcp:10021\r\n\
+a=sendrecv\r\n\
+a=fingerprint:SHA-256 1F:2E:3D:4C:5B:6A:79:88:97:A6:B5:C4:D3:E2:F1:00:1F:2E:3D:4C:5B:6A:79:88:97:A6:B5:C4:D3:E2:F1:02\r\n\
+a=setup:active\r\n";
+
+/// SIPp's built-in caller.
+pub(crate) const SIPP: &str = "v=0\r\n\
+o=user1 53655765 2353687637 IN IP4 192.0.2.30\r\n\
+s=-\r\n\
+c=IN IP4 192.0.2.30\r\n\
+t=0 0\r\n\
+m=audio 6000 RTP/AVP 0\r\n\
+a=rtpmap:0 PCMU/8000\r\n";
+
+/// A telephone on IPv6.
+pub(crate) const IPV6: &str = "v=0\r\n\
+o=- 1 1 IN IP6 2001:db8::20\r\n\
+s=-\r\n\
+c=IN IP6 2001:db8::20\r\n\
+t=0 0\r\n\
+m=audio 7078 RTP/AVP 8 101\r\n\
+a=rtpmap:101 telephone-event/8000\r\n\
+a=ptime:30\r\n";
