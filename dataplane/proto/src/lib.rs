@@ -4,7 +4,9 @@
 //! feeds it. After set-up the packet path allocates nothing.
 #![forbid(unsafe_code)]
 
+pub mod ice;
 pub mod srtp;
+pub mod stun;
 
 use std::time::{Duration, Instant};
 
