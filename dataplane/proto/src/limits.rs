@@ -1,0 +1,57 @@
+//! Every bound of the media core in one place.
+
+use std::time::Duration;
+
+/// Bytes of the largest datagram that is handled; longer ones are dropped.
+pub const MAX_DATAGRAM: usize = 1500;
+/// Bytes that must be free behind a datagram in its buffer, for the SRTP trailer.
+pub const TAILROOM: usize = 64;
+/// RTP and RTCP packets a second that one leg may receive, and how many may come at once. Audio in packets of
+/// 10 ms takes 100.
+pub const MAX_PACKETS_PER_SECOND: u32 = 300;
+/// Bytes a second that one leg may receive, and how many may come at once. Opus takes 64,000 at the very most.
+pub const MAX_BYTES_PER_SECOND: u32 = 160_000;
+/// How long after its configuration a leg with [`tandem_control::Latch::Any`] takes an unknown source.
+pub const LATCH_WINDOW: Duration = Duration::from_secs(15);
+/// Consecutive packets that an unknown source must send in the clear before it is latched (RFC 3550 appendix A.1
+/// calls it MIN_SEQUENTIAL): spraying one packet at each port gains nothing.
+pub const LATCH_PROBATION: u8 = 2;
+/// Events that wait for [`crate::session::Session::poll_event`]; further ones are lost.
+pub const MAX_EVENTS: usize = 32;
+/// Report blocks that are read from one RTCP report (RFC 3550 section 6.4.1: a 5-bit count).
+pub const MAX_REPORT_BLOCKS: usize = 31;
+/// Bytes of the largest RTCP packet written here, trailer not included.
+pub const MAX_RTCP: usize = 256;
+/// The mean time between two RTCP packets of one leg, before randomisation (RFC 3550 section 6.2).
+pub const RTCP_INTERVAL: Duration = Duration::from_secs(5);
+/// A forward jump of the sequence number from which a stream counts as restarted (RFC 3550 appendix A.1).
+pub const MAX_DROPOUT: u16 = 3000;
+/// How far behind the newest packet a late one may be (RFC 3550 appendix A.1).
+pub const MAX_MISORDER: u16 = 100;
+/// How far a time stamp may lie from the expected one before the time line is started anew.
+pub const TIMESTAMP_JUMP: Duration = Duration::from_secs(3);
+/// Packets held back behind a gap before it counts as loss, in transcoding.
+pub const REORDER_DEPTH: usize = 2;
+/// How long a packet is held back behind a gap, in transcoding.
+pub const REORDER_WAIT: Duration = Duration::from_millis(40);
+/// How much lost audio is concealed in one piece; a longer gap stays silent.
+pub const MAX_CONCEALMENT: Duration = Duration::from_millis(120);
+/// Digits that wait to be played towards one peer.
+pub const MAX_QUEUED_DIGITS: usize = 32;
+/// The pause between two digits played in a row.
+pub const DIGIT_PAUSE: Duration = Duration::from_millis(50);
+/// How many times the last packet of a telephone event is sent (RFC 4733 section 2.5.1.4).
+pub const DIGIT_END_PACKETS: u8 = 3;
+/// A telephone event without news for this long has ended although its end was lost.
+pub const DIGIT_SILENCE: Duration = Duration::from_millis(500);
+/// The length of a digit that may be played, in milliseconds.
+pub const DIGIT_MS: std::ops::RangeInclusive<u16> = 40..=6000;
+/// The packet times that are encoded, in milliseconds.
+pub const PTIME_MS: std::ops::RangeInclusive<u8> = 10..=60;
+/// Samples of the longest packet that is transcoded: 200 ms at 8 kHz.
+pub const MAX_DECODED: usize = 1600;
+
+const _: () = assert!(MAX_MISORDER < 128, "the bit map of received packets must cover every late one");
+const _: () = assert!(TAILROOM >= crate::srtp::MAX_TRAILER);
+const _: () = assert!(MAX_RTCP + TAILROOM <= MAX_DATAGRAM);
+const _: () = assert!(MAX_BYTES_PER_SECOND as usize > MAX_DATAGRAM);
