@@ -8,6 +8,12 @@ pub mod ice;
 pub mod srtp;
 pub mod stun;
 
+pub mod drops;
+pub mod limits;
+pub mod packet;
+pub mod rtp;
+pub mod session;
+
 use std::time::{Duration, Instant};
 
 /// One reading of the clocks; a batch of packets shares it.

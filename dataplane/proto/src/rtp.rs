@@ -66,7 +66,8 @@ pub fn parse(packet: &[u8]) -> Result<Parsed, DropReason> {
     let mut payload_start = HEADER_LEN + 4 * usize::from(fixed[0] & 0x0f);
     if fixed[0] & 0x10 != 0 {
         // RFC 3550 section 5.3.1: 16 bits for the profile, 16 bits count the words that follow.
-        let extension = packet.get(payload_start..).and_then(|rest| rest.first_chunk::<4>()).ok_or(MALFORMED)?;
+        let extension =
+            packet.get(payload_start..).and_then(|rest| rest.first_chunk::<4>()).ok_or(MALFORMED)?;
         payload_start += 4 + 4 * usize::from(u16::from_be_bytes([extension[2], extension[3]]));
     }
     let mut payload_end = packet.len();
@@ -102,8 +103,13 @@ mod tests {
     use crate::limits::TAILROOM;
     use proptest::prelude::*;
 
-    const HEADER: Header =
-        Header { marker: true, payload_type: 111, sequence: 0xfffe, timestamp: 0x0102_0304, ssrc: 0xa1b2_c3d4 };
+    const HEADER: Header = Header {
+        marker: true,
+        payload_type: 111,
+        sequence: 0xfffe,
+        timestamp: 0x0102_0304,
+        ssrc: 0xa1b2_c3d4,
+    };
 
     #[test]
     fn what_another_implementation_wrote_is_read() {
