@@ -9,8 +9,10 @@ pub mod srtp;
 pub mod stun;
 
 pub mod drops;
+pub mod dtmf;
 pub mod limits;
 pub mod packet;
+pub mod reception;
 pub mod rtp;
 pub mod session;
 
