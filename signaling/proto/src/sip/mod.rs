@@ -4,6 +4,7 @@
 //! every element must understand (the start line, Via, From, To, Call-ID, CSeq, Max-Forwards, Content-Length, and
 //! Contact and the routes where present) was already checked when [`Message::parse`] succeeded.
 
+pub mod auth;
 pub mod dialog;
 mod header_name;
 mod headers;
