@@ -4,6 +4,7 @@
 //! feeds it. After set-up the packet path allocates nothing.
 #![forbid(unsafe_code)]
 
+pub mod dtls;
 pub mod ice;
 pub mod srtp;
 pub mod stun;
