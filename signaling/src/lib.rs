@@ -2,4 +2,15 @@
 //!
 //! Invariant: signaling never sees a media packet.
 
+pub mod certificate;
 pub mod config;
+mod connection;
+mod dataplane_client;
+mod dns;
+mod event_loop;
+mod events;
+mod http;
+mod limits;
+pub mod server;
+mod sip;
+mod websocket;

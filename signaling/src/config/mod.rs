@@ -9,6 +9,7 @@ mod network;
 mod reader;
 mod sections;
 
+pub(crate) use accounts::create_state_directory;
 pub use accounts::{DEFAULT_DOMAIN, DefaultAccount, default_accounts};
 pub use network::host_addresses;
 pub use reader::Problem;
