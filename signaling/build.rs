@@ -24,7 +24,8 @@ fn main() -> io::Result<()> {
     let mut source = String::from("/// The files, by the paths of their URLs.\nstatic PAGES: &[Page] = &[\n");
     for file in &files {
         let url = file.strip_prefix(&root).unwrap_or(file).display().to_string();
-        let _ = writeln!(source, "    Page {{ path: {:?}, body: include_bytes!({file:?}) }},", format!("/{url}"));
+        let _ =
+            writeln!(source, "    Page {{ path: {:?}, body: include_bytes!({file:?}) }},", format!("/{url}"));
     }
     source += "];\n";
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());

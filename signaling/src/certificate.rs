@@ -86,7 +86,9 @@ impl Certificates {
                     tracing::info!("the certificate was read again");
                 }
                 // Both files may not be there yet: it is tried again.
-                Err(error) => tracing::warn!(%error, "the changed certificate is not usable; the old one stays"),
+                Err(error) => {
+                    tracing::warn!(%error, "the changed certificate is not usable; the old one stays")
+                }
             }
         }
     }
@@ -116,7 +118,9 @@ pub(crate) fn client_config(roots: &Path) -> Result<Arc<ClientConfig>, rustls::E
         Ok(certificates) => {
             store.add_parsable_certificates(certificates.flatten());
         }
-        Err(_) => tracing::warn!(file = %roots.display(), "no certificates of authorities: SIP servers cannot be called over TLS"),
+        Err(_) => {
+            tracing::warn!(file = %roots.display(), "no certificates of authorities: SIP servers cannot be called over TLS")
+        }
     }
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     Ok(Arc::new(builder.with_root_certificates(store).with_no_client_auth()))
@@ -135,7 +139,8 @@ fn read(files: &CertificateFiles) -> Result<CertifiedKey, CertificateError> {
     if chain.is_empty() {
         return Err(certificate(&"no certificate in PEM"));
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| wrong(&files.key, error.to_string()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| wrong(&files.key, error.to_string()))?;
     CertifiedKey::from_der(chain, key, &provider())
         .map_err(|error| wrong(&files.key, format!("does not fit the certificate: {error}")))
 }
@@ -143,7 +148,8 @@ fn read(files: &CertificateFiles) -> Result<CertifiedKey, CertificateError> {
 /// The files of the self-signed certificate, which is made if it is not there, is old, or has other names.
 fn self_signed(config: &Config) -> Result<CertificateFiles, CertificateError> {
     let directory = &config.state_directory;
-    let files = CertificateFiles { certificate: directory.join("certificate.pem"), key: directory.join("key.pem") };
+    let files =
+        CertificateFiles { certificate: directory.join("certificate.pem"), key: directory.join("key.pem") };
     let names_file = directory.join("certificate.names");
     let names = names(config);
     let list = names.join("\n");
@@ -211,7 +217,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn config(name: &str) -> Config {
-        let directory = std::env::temp_dir().join(format!("tandem-certificate-{name}-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("tandem-certificate-{name}-{}", std::process::id()));
         Config::parse("[[domain]]\nname = \"x\"", Path::new("t.toml"), Some(&directory)).unwrap()
     }
 

@@ -4,7 +4,8 @@ use crate::events::{Drop, Events};
 use crate::limits;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +13,7 @@ use tandem_control::{
     Hello, MAX_RECORD, Message, Refusal, Reply, Request, RequestFrame, VERSION, decode, encode,
 };
 use tandem_sip::switch::Input;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UnixDatagram;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -53,15 +53,14 @@ impl DataplaneClient {
     ///
     /// # Errors
     /// The dataplane's answer where it cannot be asked: [`Refusal::Busy`].
-    pub(crate) fn request(&self, frame: RequestFrame) -> Result<(), Message> {
-        let id = frame.id;
+    pub(crate) fn request(&self, frame: RequestFrame) -> Result<(), Refusal> {
         if self.is_up() {
             match self.commands.try_send(Command::Request(frame)) {
                 Ok(()) => return Ok(()),
                 Err(_) => Drop::DataplaneQueueFull.count(),
             }
         }
-        Err(Message::Reply { id, result: Err(Refusal::Busy) })
+        Err(Refusal::Busy)
     }
 }
 
@@ -104,11 +103,12 @@ async fn run(path: PathBuf, mut commands: mpsc::Receiver<Command>, up: Arc<Atomi
 }
 
 /// Connects and says hello.
-async fn greet(path: &Path) -> io::Result<(AsyncFd<Socket>, Hello)> {
+async fn greet(path: &Path) -> io::Result<(UnixDatagram, Hello)> {
     let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
     socket.set_nonblocking(true)?;
     socket.connect(&SockAddr::unix(path)?)?;
-    let socket = AsyncFd::new(socket)?;
+    // tokio has no type for SEQPACKET. Send and receive, one record each, are the same calls as on a datagram socket.
+    let socket = UnixDatagram::from_std(OwnedFd::from(socket).into())?;
     send(&socket, &RequestFrame { id: HELLO_ID, request: Request::Hello { version: VERSION } }).await?;
     let mut buffer = vec![0; MAX_RECORD];
     match receive(&socket, &mut buffer).await? {
@@ -120,7 +120,7 @@ async fn greet(path: &Path) -> io::Result<(AsyncFd<Socket>, Hello)> {
 
 /// Carries requests and answers until the connection ends; returns why.
 async fn converse(
-    socket: &AsyncFd<Socket>,
+    socket: &UnixDatagram,
     commands: &mut mpsc::Receiver<Command>,
     events: &Events,
 ) -> io::Error {
@@ -162,15 +162,15 @@ async fn converse(
     }
 }
 
-async fn send(socket: &AsyncFd<Socket>, frame: &RequestFrame) -> io::Result<()> {
+async fn send(socket: &UnixDatagram, frame: &RequestFrame) -> io::Result<()> {
     let record = encode(frame).map_err(io::Error::other)?;
-    socket.async_io(Interest::WRITABLE, |mut socket: &Socket| socket.write(&record)).await?;
+    socket.send(&record).await?;
     Ok(())
 }
 
 /// Safe to be cancelled: a record is taken whole or not at all.
-async fn receive(socket: &AsyncFd<Socket>, buffer: &mut [u8]) -> io::Result<Message> {
-    let length = socket.async_io(Interest::READABLE, |mut socket: &Socket| socket.read(buffer)).await?;
+async fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<Message> {
+    let length = socket.recv(buffer).await?;
     match buffer.get(..length) {
         None | Some([]) => Err(io::ErrorKind::UnexpectedEof.into()),
         Some(record) => decode(record).map_err(io::Error::other),

@@ -93,7 +93,9 @@ impl Dns {
     /// RFC 3263 section 4: the targets in the order to be tried.
     async fn resolve(&self, query: &Query) -> Vec<Target> {
         let host = query.host.trim_start_matches('[').trim_end_matches(']');
-        let fallback = query.transport.map_or_else(|| default_transport(query.secure), |given| secured(given, query.secure));
+        let fallback = query
+            .transport
+            .map_or_else(|| default_transport(query.secure), |given| secured(given, query.secure));
         if let Ok(ip) = host.parse::<IpAddr>() {
             return self.targets(vec![ip], query.port, fallback, host);
         }

@@ -5,10 +5,12 @@
 use crate::dataplane_client::DataplaneClient;
 use crate::dns::{Dns, Query};
 use crate::events::{Event, Events};
+use crate::pending_switch::Switch;
 use crate::sip::transports::Transports;
 use std::collections::VecDeque;
 use std::time::Instant;
-use tandem_sip::switch::{Input, Output, Switch};
+use tandem_control::Message;
+use tandem_sip::switch::{Input, Output};
 use tokio::sync::mpsc;
 
 /// The switch and all that it drives.
@@ -88,7 +90,11 @@ impl EventLoop {
                 self.transports.close(connection);
                 None
             }
-            Output::Dataplane(frame) => self.dataplane.request(frame).err().map(Input::Dataplane),
+            Output::Dataplane(frame) => {
+                let id = frame.id;
+                let refusal = self.dataplane.request(frame).err()?;
+                Some(Input::Dataplane(Message::Reply { id, result: Err(refusal) }))
+            }
         }
     }
 }

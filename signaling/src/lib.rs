@@ -2,6 +2,7 @@
 //!
 //! Invariant: signaling never sees a media packet.
 
+pub mod banner;
 pub mod certificate;
 pub mod config;
 mod connection;
@@ -11,6 +12,7 @@ mod event_loop;
 mod events;
 mod http;
 mod limits;
+mod pending_switch;
 pub mod server;
 mod sip;
 mod websocket;

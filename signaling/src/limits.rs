@@ -15,7 +15,7 @@ pub(crate) const LOOKUPS: usize = 256;
 /// Targets of one look-up.
 pub(crate) const TARGETS: usize = 16;
 /// Bytes of one SIP message or one WebSocket message.
-pub(crate) const MESSAGE: usize = 65_536;
+pub(crate) const MESSAGE: usize = tandem_sip::sip::limits::MESSAGE;
 /// Bytes of a datagram's buffer: what UDP can carry.
 pub(crate) const DATAGRAM: usize = 65_536;
 /// The kernel's receive buffer of each UDP socket, in bytes: bursts wait there while the loop is busy.

@@ -9,13 +9,13 @@ use crate::event_loop::EventLoop;
 use crate::events::Events;
 use crate::http::{self, Figures, Server};
 use crate::limits;
+use crate::pending_switch::Switch;
 use crate::sip::transports::Transports;
 use crate::sip::{listener, udp};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use tandem_sip::switch::Switch;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -117,9 +117,7 @@ struct Sockets {
 impl Sockets {
     fn bind(config: &Config) -> Result<Sockets, StartError> {
         let listen = &config.listen;
-        let streams = |port, section, key| {
-            bind_each("TCP", listen, port, section, key, listener::bind)
-        };
+        let streams = |port, section, key| bind_each("TCP", listen, port, section, key, listener::bind);
         Ok(Sockets {
             udp: bind_each("UDP", listen, config.sip.udp, "sip", "udp", udp::bind)?,
             tcp: streams(config.sip.tcp, "sip", "tcp")?,

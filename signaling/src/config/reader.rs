@@ -261,7 +261,7 @@ impl<'a> Section<'a> {
         let asked = self.asked.borrow();
         for (key, _) in self.table.into_iter().flatten() {
             let name: &str = key.get_ref();
-            if asked.iter().any(|known| *known == name) {
+            if asked.contains(&name) {
                 continue;
             }
             let mut text = format!("unknown setting {}", self.title(name));

@@ -93,7 +93,9 @@ async fn answer(
     }
     match uri.path() {
         "/health" => server.figures.health(),
-        "/metrics" if server.metrics.contains(&ends.remote.ip().to_canonical()) => server.figures.render().await,
+        "/metrics" if server.metrics.contains(&ends.remote.ip().to_canonical()) => {
+            server.figures.render().await
+        }
         "/metrics" => StatusCode::FORBIDDEN.into_response(),
         path => pages::get(path, &headers),
     }
@@ -110,7 +112,7 @@ fn open_websocket(upgrade: WebSocketUpgrade, ends: Ends, permit: Arc<Permit>, ev
         .max_write_buffer_size(2 * limits::MESSAGE)
         .on_upgrade(move |socket| async move {
             websocket::run(socket, ends, events).await;
-            std::mem::drop(permit);
+            drop(permit);
         })
 }
 

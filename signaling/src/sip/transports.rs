@@ -9,7 +9,6 @@ use rustls::pki_types::ServerName;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use tandem_sip::switch::{Input, SendKey};
 use tandem_sip::transport::{ConnectionId, Destination, Flow, Transport};
 use tokio::net::TcpStream;
@@ -52,7 +51,10 @@ impl Transports {
 
     /// Takes over a connection that a peer opened.
     pub(crate) fn opened(&mut self, connection: ConnectionId, flow: Flow, frames: mpsc::Sender<Frame>) {
-        self.insert(connection, Open { frames, reusable: (flow.transport, flow.remote, None), outgoing: false });
+        self.insert(
+            connection,
+            Open { frames, reusable: (flow.transport, flow.remote, None), outgoing: false },
+        );
     }
 
     fn insert(&mut self, connection: ConnectionId, open: Open) {
@@ -127,7 +129,9 @@ impl Transports {
         }
         let (transport, remote, tls_name) = reusable.clone();
         // RFC 7118 section 5: a browser opens the WebSocket, never the server.
-        if !matches!(transport, Transport::Tcp | Transport::Tls) || self.outgoing >= limits::OUTGOING_CONNECTIONS {
+        if !matches!(transport, Transport::Tcp | Transport::Tls)
+            || self.outgoing >= limits::OUTGOING_CONNECTIONS
+        {
             return Err(NotSent);
         }
         let name = match (transport, tls_name) {
