@@ -3,7 +3,9 @@
 //! Time, randomness, messages and DNS answers are arguments; what is to be sent comes out of a queue.
 #![forbid(unsafe_code)]
 
+pub mod call;
 pub mod party;
+pub mod registrar;
 pub mod sdp;
 pub mod settings;
 pub mod sip;

@@ -96,6 +96,13 @@ pub struct PacketTimes {
     pub maxptime: Option<u8>,
 }
 
+#[derive(Clone, Debug, Default)]
+struct OnOffer {
+    payloads: Vec<PayloadType>,
+    keys: Vec<Crypto>,
+    rtcp_mux: bool,
+}
+
 /// One side of a call. Clone it before an offer and keep the clone: if the offer is refused, the clone is how the
 /// session goes on (RFC 3261 section 14.1).
 #[derive(Clone, Debug)]
@@ -108,12 +115,14 @@ pub struct Leg {
     bundled: bool,
     /// The number of each payload type that either side has given: it must not change (RFC 3264 section 8.3.2).
     numbers: Vec<PayloadType>,
-    /// In our last description.
+    /// In our last description; after an answer only what is in both.
     described: Vec<PayloadType>,
     direction: Direction,
     rtcp_mux: bool,
-    /// Our keys: several while they are on offer, one when the suite is agreed.
+    /// The key that we agreed on.
     keys: Vec<Crypto>,
+    /// What our last offer left to choose. It is kept: with a forked INVITE several answers may come.
+    on_offer: OnOffer,
     role: Option<DtlsRole>,
     remote: Option<RemoteMedia>,
     /// The last address that the peer described; a hold by address zero does not forget it.
@@ -149,6 +158,7 @@ impl Leg {
             direction: Direction::SendRecv,
             rtcp_mux: matches!(kind, Kind::Dtls | Kind::WebRtc),
             keys: Vec::new(),
+            on_offer: OnOffer::default(),
             role: None,
             remote: None,
             address: None,
@@ -269,7 +279,7 @@ impl Leg {
         let event = same_clock.or_else(|| events().next()).cloned();
         self.described = std::iter::once(speech).chain(event).collect();
         self.direction = direction.and(self.peer_direction().reversed());
-        Ok(self.write(times, self.setup_of_role()))
+        Ok(self.write(times, self.setup_of_role(), &self.keys.clone()))
     }
 
     /// Writes an offer to the peer. `direction` is what the far side of the call does.
@@ -280,9 +290,11 @@ impl Leg {
         times: PacketTimes,
         random: Random<'_>,
     ) -> Vec<u8> {
-        if self.kind == Kind::Sdes && self.keys.is_empty() {
-            self.keys = crypto::offer(random);
-        }
+        let keys = match self.kind {
+            Kind::Sdes if self.keys.is_empty() => crypto::offer(random),
+            Kind::Sdes => self.keys.clone(),
+            _ => Vec::new(),
+        };
         let speech: Vec<(Codec, u32)> = codecs.iter().map(|codec| codecs::coding_of(*codec)).collect();
         let mut clocks: Vec<u32> = speech.iter().map(|(_, clock)| *clock).collect();
         clocks.sort_unstable();
@@ -291,8 +303,9 @@ impl Leg {
         let wanted: Vec<(Codec, u32)> = speech.into_iter().chain(events).collect();
         self.described = wanted.into_iter().map(|(codec, clock)| self.number(codec, clock)).collect();
         self.direction = direction;
+        self.on_offer = OnOffer { payloads: self.described.clone(), keys, rtcp_mux: self.rtcp_mux };
         // RFC 8842 section 5.2: an offer leaves the choice to the answerer; what exists is kept by it.
-        self.write(times, "actpass")
+        self.write(times, "actpass", &self.on_offer.keys.clone())
     }
 
     /// Takes the peer's answer to our last offer.
@@ -314,7 +327,7 @@ impl Leg {
             let chosen = |ours: &&Crypto| {
                 audio.crypto.iter().any(|theirs| theirs.tag == ours.tag && theirs.key.suite == ours.key.suite)
             };
-            let Some(ours) = self.keys.iter().find(chosen).cloned() else {
+            let Some(ours) = self.on_offer.keys.iter().find(chosen).cloned() else {
                 return not_acceptable("the answer has no key for a suite that was offered");
             };
             self.keys = vec![ours];
@@ -326,13 +339,12 @@ impl Leg {
             Setup::HoldConn => None,
         };
         // RFC 3264 section 6.1: from now on only what is in both descriptions is sent, either way.
-        let described = std::mem::take(&mut self.described);
-        let is_answered = |ours: &PayloadType| audio.payloads.iter().any(|theirs| is_same(theirs, ours));
-        self.described = described.into_iter().filter(is_answered).collect();
+        let is_answered = |ours: &&PayloadType| audio.payloads.iter().any(|theirs| is_same(theirs, ours));
+        self.described = self.on_offer.payloads.iter().filter(is_answered).cloned().collect();
         if !self.described.iter().any(|payload| codecs::name_of(payload.codec).is_some()) {
             return not_acceptable("no common codec");
         }
-        self.rtcp_mux = self.rtcp_mux && audio.rtcp_mux;
+        self.rtcp_mux = self.on_offer.rtcp_mux && audio.rtcp_mux;
         self.set_remote(audio);
         Ok(())
     }
@@ -345,7 +357,7 @@ impl Leg {
         }
     }
 
-    fn write(&mut self, times: PacketTimes, setup: &'static str) -> Vec<u8> {
+    fn write(&mut self, times: PacketTimes, setup: &'static str, keys: &[Crypto]) -> Vec<u8> {
         let mid = self.sections.get(self.index).and_then(|section| section.mid.as_deref());
         let content = Content {
             sections: &self.sections,
@@ -357,7 +369,7 @@ impl Leg {
             ptime: times.ptime,
             maxptime: times.maxptime,
             rtcp_mux: self.rtcp_mux,
-            crypto: &self.keys,
+            crypto: keys,
             setup,
         };
         self.local.write(&content)
@@ -395,8 +407,8 @@ impl Leg {
             audio: Audio {
                 receive: self.described.clone(),
                 send: send.cloned().collect(),
-                may_receive: self.direction.receives() && remote.direction.sends(),
-                may_send: self.direction.sends() && remote.direction.receives(),
+                may_receive: self.direction.receives() && self.peer_direction().sends(),
+                may_send: self.direction.sends() && self.peer_direction().receives(),
                 ptime_ms: remote
                     .ptime
                     .or(remote.maxptime.map(|longest| longest.min(USUAL_PTIME_MS)))

@@ -1,0 +1,246 @@
+//! Offers and digits inside a call.
+//!
+//! An offer that changes which way media flows is passed on: the other side is sent an offer of ours, and its answer
+//! decides ours. Anything else (another address, an ICE restart, a refresh) concerns one leg only and is answered here.
+
+use super::{Action, Call, Media, Who};
+use crate::party::{Cause, Signal};
+use crate::sdp::{Random, SdpError};
+use tandem_control::{Codec, Side};
+
+/// What of an offer/answer exchange inside the call is open.
+#[derive(Debug)]
+pub(super) enum Exchange {
+    /// Nothing.
+    None,
+    /// `from` offered, and the other side was sent ours.
+    PassedOn {
+        /// Who offered first.
+        from: Side,
+        /// How both legs were before.
+        before: Box<Media>,
+    },
+    /// This side asked for an offer and was given one.
+    Offered {
+        /// Which.
+        to: Side,
+        /// How both legs were before.
+        before: Box<Media>,
+    },
+    /// This side was sent an offer because the other one changed its direction without an offer of its own.
+    Told {
+        /// Which.
+        to: Side,
+        /// How both legs were before.
+        before: Box<Media>,
+    },
+}
+
+impl Call {
+    fn side_of(&self, who: Who) -> Option<Side> {
+        match who {
+            Who::Caller => Some(Side::A),
+            Who::Callee(branch) => (self.answered.unwrap_or(0) == branch).then_some(Side::B),
+        }
+    }
+
+    fn who(&self, side: Side) -> Who {
+        match side {
+            Side::A => Who::Caller,
+            Side::B => Who::Callee(self.answered.unwrap_or(0)),
+        }
+    }
+
+    pub(super) fn exchange_signal(&mut self, from: Who, signal: Signal, random: Random<'_>) {
+        let Some(side) = self.side_of(from) else { return };
+        match signal {
+            Signal::Offer { sdp, update } => self.offered(side, sdp, update, random),
+            Signal::OfferAnswer { sdp } => self.offer_answered(side, &sdp),
+            Signal::OfferReject(cause) => self.offer_rejected(side, cause),
+            Signal::LateAnswer { sdp } => self.exchange_late_answer(side, &sdp, random),
+            // What only a callee says of itself, from the caller; or what comes too late.
+            _ => {}
+        }
+    }
+
+    /// A new offer, or the wish for one.
+    fn offered(&mut self, side: Side, sdp: Option<Vec<u8>>, update: bool, random: Random<'_>) {
+        let who = self.who(side);
+        // RFC 3264 section 4: one exchange at a time; RFC 3261 section 14.2: 491 for the others.
+        let is_free = matches!(self.exchange, Exchange::None) && self.answer.is_some();
+        let Some(before) = self.media().filter(|_| is_free).cloned().map(Box::new) else {
+            return self.tell(who, Signal::OfferReject(Cause::new(491, "Request Pending")));
+        };
+        let Some(media) = self.media_mut() else { return };
+        let Some(sdp) = sdp else {
+            let sdp = media.write_offer(side, random);
+            self.exchange = Exchange::Offered { to: side, before };
+            return self.tell(who, Signal::OfferAnswer { sdp });
+        };
+        if let Err(error) = media.receive_offer(side, &sdp, &mut *random) {
+            *media = *before;
+            return self.tell(who, Signal::OfferReject(error.into()));
+        }
+        let turned = media.leg(side).peer_direction() != before.leg(side).peer_direction();
+        if turned && media.takes_offers(side.other()) {
+            let sdp = media.write_offer(side.other(), random);
+            self.exchange = Exchange::PassedOn { from: side, before };
+            let other = self.who(side.other());
+            return self.tell(other, Signal::Offer { sdp: Some(sdp), update });
+        }
+        self.answer_offer(side, before);
+    }
+
+    /// Answers the offer of one side, as things stand with the other.
+    fn answer_offer(&mut self, side: Side, before: Box<Media>) {
+        let who = self.who(side);
+        let Some(media) = self.media_mut() else { return };
+        match media.write_answer(side) {
+            Ok(sdp) => {
+                self.configure_both();
+                self.tell(who, Signal::OfferAnswer { sdp });
+            }
+            Err(error) => {
+                *media = *before;
+                self.tell(who, Signal::OfferReject(error.into()));
+            }
+        }
+    }
+
+    fn offer_answered(&mut self, side: Side, sdp: &[u8]) {
+        match std::mem::replace(&mut self.exchange, Exchange::None) {
+            Exchange::PassedOn { from, before } if from == side.other() => {
+                match self.receive_answer(side, sdp) {
+                    Ok(()) => self.answer_offer(from, before),
+                    Err(error) => self.undo(before, Some((from, error.into()))),
+                }
+            }
+            Exchange::Told { to, before } if to == side => match self.receive_answer(side, sdp) {
+                Ok(()) => self.configure_both(),
+                Err(_) => self.undo(before, None),
+            },
+            other => self.exchange = other,
+        }
+    }
+
+    fn receive_answer(&mut self, side: Side, sdp: &[u8]) -> Result<(), SdpError> {
+        match self.media_mut() {
+            Some(media) => media.receive_answer(side, sdp),
+            None => Err(SdpError::NotAcceptable("no media session".to_owned())),
+        }
+    }
+
+    fn offer_rejected(&mut self, side: Side, cause: Cause) {
+        match std::mem::replace(&mut self.exchange, Exchange::None) {
+            Exchange::PassedOn { from, before } if from == side.other() => {
+                self.undo(before, Some((from, cause)));
+            }
+            Exchange::Told { to, before } if to == side => self.undo(before, None),
+            // The answer that an offer of ours in a 200 was to get in the ACK never came.
+            Exchange::Offered { to, before } if to == side => self.undo(before, None),
+            other => self.exchange = other,
+        }
+    }
+
+    /// RFC 3261 section 14.1: the session goes on as if the offer had not been made.
+    fn undo(&mut self, before: Box<Media>, refused: Option<(Side, Cause)>) {
+        if let Some(media) = self.media_mut() {
+            *media = *before;
+        }
+        if let Some((side, cause)) = refused {
+            let who = self.who(side);
+            self.tell(who, Signal::OfferReject(cause));
+        }
+    }
+
+    /// The answer to [`Exchange::Offered`]. If the party turned its direction with it, the other one is told.
+    pub(super) fn exchange_late_answer(&mut self, side: Side, sdp: &[u8], random: Random<'_>) {
+        let before = match std::mem::replace(&mut self.exchange, Exchange::None) {
+            Exchange::Offered { to, before } if to == side => before,
+            other => {
+                self.exchange = other;
+                return;
+            }
+        };
+        if self.receive_answer(side, sdp).is_err() {
+            return self.undo(before, None);
+        }
+        self.configure_both();
+        let turned = |media: &Media| media.leg(side).peer_direction() != before.leg(side).peer_direction();
+        if self.media().is_some_and(turned) {
+            self.tell_direction(side, random);
+        }
+    }
+
+    /// Offers to the other side what it may do now that this side turned its direction.
+    fn tell_direction(&mut self, side: Side, random: Random<'_>) {
+        let to = side.other();
+        let Some(media) = self.media_mut().filter(|media| media.takes_offers(to)) else { return };
+        let before = Box::new(media.clone());
+        let sdp = media.write_offer(to, random);
+        self.exchange = Exchange::Told { to, before };
+        let other = self.who(to);
+        self.tell(other, Signal::Offer { sdp: Some(sdp), update: false });
+    }
+
+    fn configure_both(&mut self) {
+        let branch = self.answered.unwrap_or(0);
+        self.configure(branch, Side::A);
+        self.configure(branch, Side::B);
+    }
+
+    /// A digit by a message: the other side hears it in its media where it can, else is sent a message too.
+    pub(super) fn digit(&mut self, from: Who, digit: char, duration_ms: u16) {
+        let Some(side) = self.side_of(from).map(Side::other) else { return };
+        let Some(media) = self.media() else { return };
+        if has_events(media, side) {
+            self.play_digit(from, digit, duration_ms);
+        } else {
+            let other = self.who(side);
+            self.tell(other, Signal::Digit { digit, duration_ms });
+        }
+    }
+
+    /// Plays a digit to the party that is not `from`, in its media.
+    pub fn play_digit(&mut self, from: Who, digit: char, duration_ms: u16) {
+        let Some(side) = self.side_of(from).map(Side::other) else { return };
+        let (Some(media), Some(event)) = (self.media(), event_of(digit)) else { return };
+        let session = media.session();
+        self.actions.push_back(Action::PlayDigit { session, side, event, duration_ms });
+    }
+
+    /// Sends a digit to the party that is not `from` as a message of its signaling.
+    pub fn send_digit(&mut self, from: Who, digit: char, duration_ms: u16) {
+        let Some(side) = self.side_of(from).map(Side::other) else { return };
+        let other = self.who(side);
+        self.tell(other, Signal::Digit { digit, duration_ms });
+    }
+
+    /// A digit came in the media of one side; where the other one's media has no digits, it is sent a message.
+    pub(super) fn digit_heard(&mut self, side: Side, event: u8, duration_ms: u16) {
+        let Some(media) = self.media() else { return };
+        if has_events(media, side.other()) {
+            return;
+        }
+        if let Some(digit) = digit_of(event) {
+            let other = self.who(side.other());
+            self.tell(other, Signal::Digit { digit, duration_ms });
+        }
+    }
+}
+
+fn has_events(media: &Media, side: Side) -> bool {
+    let audio = media.config(side).audio;
+    audio.send.iter().any(|payload| payload.codec == Codec::TelephoneEvent)
+}
+
+/// RFC 4733 section 3.2.
+const DIGITS: &str = "0123456789*#ABCD";
+
+fn event_of(digit: char) -> Option<u8> {
+    DIGITS.find(digit.to_ascii_uppercase()).and_then(|event| u8::try_from(event).ok())
+}
+
+fn digit_of(event: u8) -> Option<char> {
+    DIGITS.chars().nth(usize::from(event))
+}

@@ -1,0 +1,207 @@
+//! The media of one call: two legs and the dataplane's session that joins them.
+
+use crate::party::Cause;
+use crate::sdp::{self, Description, Direction, Kind, Leg, LegAddresses, Random, SdpError};
+use crate::settings::CodecName;
+use std::net::{IpAddr, SocketAddr};
+use tandem_control::{Family, Latch, LegConfig, LocalPorts, PortRequest, SessionId, Side};
+
+/// What is known of a party's media before it described any.
+#[derive(Clone, Debug)]
+pub struct PartyMedia {
+    /// How it is offered media.
+    pub kind: Kind,
+    /// The codecs that it may have, in the order of preference.
+    pub codecs: Vec<CodecName>,
+    /// Where its signaling comes from.
+    pub source: Option<IpAddr>,
+    /// Whether it can be sent offers in mid-call.
+    pub takes_offers: bool,
+}
+
+/// What all calls have in common.
+#[derive(Clone, Debug)]
+pub struct MediaRules {
+    /// Our addresses, as advertised; never empty.
+    pub advertised: Vec<IpAddr>,
+    /// Media may go to loopback and link-local addresses (attacks.md row 7).
+    pub allow_local: bool,
+    /// SHA-256 of the dataplane's certificate.
+    pub fingerprint: [u8; 32],
+}
+
+impl MediaRules {
+    /// Our address toward a peer: of the same family where there is one.
+    pub fn address_toward(&self, peer: Option<IpAddr>) -> Option<IpAddr> {
+        let same = |ours: &&IpAddr| peer.is_some_and(|peer| peer.is_ipv4() == ours.is_ipv4());
+        self.advertised.iter().find(same).or(self.advertised.first()).copied()
+    }
+
+    /// The ports that a leg toward a peer needs.
+    pub fn ports(&self, kind: Kind, peer: Option<IpAddr>) -> PortRequest {
+        let is_v6 = self.address_toward(peer).is_some_and(|address| address.is_ipv6());
+        PortRequest { family: if is_v6 { Family::V6 } else { Family::V4 }, kind: kind.ports() }
+    }
+
+    /// Refuses media toward this host and its link, unless that is where the party itself is or what is configured.
+    fn check_target(&self, target: Option<SocketAddr>, party: &PartyMedia) -> Result<(), SdpError> {
+        let Some(target) = target.map(|address| address.ip().to_canonical()) else { return Ok(()) };
+        let is_local = |ip: IpAddr| match ip.to_canonical() {
+            IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
+        };
+        let party_is_local = party.source.is_some_and(is_local);
+        if is_local(target)
+            && !party_is_local
+            && !self.allow_local
+            && !self.advertised.iter().any(|ip| is_local(*ip))
+        {
+            return Err(SdpError::NotAcceptable(format!("media may not be sent to {target}")));
+        }
+        Ok(())
+    }
+}
+
+/// Two legs in one session of the dataplane.
+#[derive(Clone, Debug)]
+pub struct Media {
+    session: SessionId,
+    rules: MediaRules,
+    parties: [PartyMedia; 2],
+    legs: [Leg; 2],
+}
+
+impl Media {
+    /// Both legs of a new session, before anything was described.
+    pub fn new(
+        session: SessionId,
+        local: [LocalPorts; 2],
+        rules: MediaRules,
+        parties: [PartyMedia; 2],
+        random: Random<'_>,
+    ) -> Media {
+        let mut leg = |party: &PartyMedia, local: LocalPorts| {
+            let family = Some(local.rtp.ip());
+            let address = rules.address_toward(family).unwrap_or(local.rtp.ip());
+            let addresses = LegAddresses {
+                rtp: SocketAddr::new(address, local.rtp.port()),
+                rtcp: SocketAddr::new(address, local.rtcp.port()),
+            };
+            Leg::new(party.kind, &party.codecs, addresses, rules.fingerprint, &mut *random)
+        };
+        let [a, b] = [&parties[0], &parties[1]];
+        let legs = [leg(a, local[0]), leg(b, local[1])];
+        Media { session, rules, parties, legs }
+    }
+
+    /// The dataplane's session.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// One leg.
+    pub fn leg(&self, side: Side) -> &Leg {
+        &self.legs[index(side)]
+    }
+
+    /// Whether the party on this side can be sent offers in mid-call.
+    pub fn takes_offers(&self, side: Side) -> bool {
+        self.parties[index(side)].takes_offers
+    }
+
+    /// Whether either party, or both, do not want to hear.
+    pub fn is_on_hold(&self) -> bool {
+        self.legs.iter().any(|leg| leg.peer_direction() != Direction::SendRecv)
+    }
+
+    /// Takes an offer from one side. The answer is written by [`Media::write_answer`].
+    pub fn receive_offer(&mut self, side: Side, sdp: &[u8], random: Random<'_>) -> Result<(), SdpError> {
+        let offer = Description::parse(sdp)?;
+        self.check(side, &offer)?;
+        self.legs[index(side)].receive_offer(&offer, random)
+    }
+
+    /// Takes the answer of one side to [`Media::write_offer`].
+    pub fn receive_answer(&mut self, side: Side, sdp: &[u8]) -> Result<(), SdpError> {
+        let answer = Description::parse(sdp)?;
+        self.check(side, &answer)?;
+        self.legs[index(side)].receive_answer(&answer)
+    }
+
+    fn check(&self, side: Side, description: &Description) -> Result<(), SdpError> {
+        // With ICE nothing is sent to a described address, only to one that checks came from.
+        if self.leg(side).kind() == Kind::WebRtc {
+            return Ok(());
+        }
+        let target = description.audio.as_ref().and_then(|audio| audio.remote);
+        let party = &self.parties[index(side)];
+        self.rules.check_target(target.map(|remote| remote.rtp), party)?;
+        self.rules.check_target(target.map(|remote| remote.rtcp), party)
+    }
+
+    /// Writes our offer to one side, from what the other side has. Where that said nothing yet, it offers all that
+    /// can be transcoded.
+    pub fn write_offer(&mut self, side: Side, random: Random<'_>) -> Vec<u8> {
+        let far = self.leg(side.other());
+        let of_far = if far.codecs().is_empty() { transcodable(far.allowed()) } else { far.codecs() };
+        let (direction, times) = (far.peer_direction(), far.peer_times());
+        let leg = &mut self.legs[index(side)];
+        let codecs = sdp::offer_codecs(&of_far, leg.allowed());
+        leg.write_offer(&codecs, direction, times, random)
+    }
+
+    /// Writes our answer to one side's last offer, from what the other side has.
+    pub fn write_answer(&mut self, side: Side) -> Result<Vec<u8>, SdpError> {
+        let far = self.leg(side.other());
+        let (of_far, direction, times) = (far.codecs(), far.peer_direction(), far.peer_times());
+        let leg = &mut self.legs[index(side)];
+        let Some(codec) = sdp::answer_codec(&leg.codecs(), &of_far) else {
+            return Err(SdpError::NotAcceptable("no common codec".to_owned()));
+        };
+        leg.write_answer(codec, direction, times)
+    }
+
+    /// One leg, as the dataplane shall have it.
+    pub fn config(&self, side: Side) -> LegConfig {
+        self.leg(side).config(self.latch(side))
+    }
+
+    /// attacks.md row 1: the described host, at any port, as a NAT may map it. Any source only where the described
+    /// address cannot be reached from here and the signaling's can, so that a NAT must be between.
+    fn latch(&self, side: Side) -> Latch {
+        let described = self.leg(side).peer_address().map(|address| address.ip());
+        let source = self.parties[index(side)].source;
+        match (described, source) {
+            (Some(described), Some(source)) if is_private(described) && !is_private(source) => Latch::Any,
+            _ => Latch::SameAddress,
+        }
+    }
+}
+
+fn transcodable(codecs: &[CodecName]) -> Vec<CodecName> {
+    codecs.iter().copied().filter(|codec| sdp::is_transcodable(*codec)).collect()
+}
+
+fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        // RFC 6598's shared address space is behind a NAT as well.
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || (first == 100 && second & 0xC0 == 64)
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local(),
+    }
+}
+
+fn index(side: Side) -> usize {
+    match side {
+        Side::A => 0,
+        Side::B => 1,
+    }
+}
+
+impl From<SdpError> for Cause {
+    fn from(error: SdpError) -> Cause {
+        Cause::new(error.status(), error.to_string())
+    }
+}
