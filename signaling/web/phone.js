@@ -70,7 +70,6 @@ async function login(event) {
 
 function logout() {
   clearTimeout(retryTimer);
-  retryTimer = 0;
   account = null;
   server.close();
   $('phone').hidden = $('account').hidden = true;
@@ -109,7 +108,6 @@ function scheduleRetry() {
 async function reconnect() {
   if (!account) return;
   clearTimeout(retryTimer);
-  retryTimer = 0;
   try {
     await server.login(account);
     showPresence(true);
@@ -123,12 +121,6 @@ async function reconnect() {
       scheduleRetry();
     }
   }
-}
-
-/** Another network: the sound of a call needs a new path, a lost connection can be tried at once. */
-function networkChanged() {
-  if (retryTimer) reconnect();
-  else call?.media?.restartIce();
 }
 
 // --- calls
@@ -228,6 +220,7 @@ function showCall() {
   $('peer').title = call.peer;
   $('call-state').textContent = call.interrupted ? 'Sound interrupted, restoring it…'
     : muted && state === 'talking' ? 'In call, muted' : STATE_WORDS[state];
+  if (state === 'incoming') say(`${call.peerName} is calling.`);
   showTimer();
 }
 
@@ -325,10 +318,7 @@ $('answer').onclick = () => { tones.wake(); call?.answer(); };
 $('hangup').onclick = hangup;
 $('mute').onclick = toggleMute;
 document.addEventListener('keydown', keyDown);
-window.addEventListener('online', networkChanged);
-navigator.connection?.addEventListener('change', networkChanged);
+window.addEventListener('online', () => { if (account && retryTimer) reconnect(); });
 window.addEventListener('pagehide', () => server.close());
 server.addEventListener('call', ({ detail }) => incoming(detail));
 server.addEventListener('closed', ({ detail }) => { if (account) connectionLost(detail); });
-server.addEventListener('unregistered', ({ detail }) => { showPresence(false); say(explain(detail), true); });
-server.addEventListener('registered', () => { showPresence(true); say('Connected again.'); });

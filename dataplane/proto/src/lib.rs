@@ -4,18 +4,28 @@
 //! feeds it. After set-up the packet path allocates nothing.
 #![forbid(unsafe_code)]
 
-pub mod dtls;
-pub mod ice;
-pub mod srtp;
-pub mod stun;
-
+mod bridge;
+mod bucket;
 pub mod drops;
+pub mod dtls;
 pub mod dtmf;
+mod events;
+pub mod ice;
+mod leg;
 pub mod limits;
+mod output;
 pub mod packet;
-pub mod reception;
+mod reception;
+mod reorder;
+mod reports;
+mod routes;
+pub mod rtcp;
 pub mod rtp;
 pub mod session;
+mod source;
+pub mod srtp;
+pub mod stun;
+mod transcode;
 
 use std::time::{Duration, Instant};
 

@@ -52,5 +52,6 @@ pub const PTIME_MS: std::ops::RangeInclusive<u8> = 10..=60;
 pub const MAX_DECODED: usize = 1600;
 
 const _: () = assert!(MAX_MISORDER < 128, "the bit map of received packets must cover every late one");
+const _: () = assert!(TAILROOM >= crate::srtp::MAX_TRAILER);
 const _: () = assert!(MAX_RTCP + TAILROOM <= MAX_DATAGRAM);
 const _: () = assert!(MAX_BYTES_PER_SECOND as usize > MAX_DATAGRAM);

@@ -8,33 +8,33 @@ use crate::rtp::Header;
 
 /// Where a packet stands in its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Its sequence number, extended over roll-overs; comparable within one run of the stream.
-    pub index: u64,
+    pub(crate) index: u64,
     /// Whether it is the newest so far.
-    pub newest: bool,
+    pub(crate) newest: bool,
     /// Whether a new run begins with it: another SSRC, or a restart. Indexes of before mean nothing now.
-    pub fresh: bool,
+    pub(crate) fresh: bool,
 }
 
 /// What a reception report tells (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reported {
+pub(crate) struct Reported {
     /// The source.
-    pub ssrc: u32,
+    pub(crate) ssrc: u32,
     /// Lost since the report before, in 1/256.
-    pub fraction_lost: u8,
+    pub(crate) fraction_lost: u8,
     /// Lost in all.
-    pub lost: u32,
+    pub(crate) lost: u32,
     /// Extended highest sequence number.
-    pub highest: u32,
+    pub(crate) highest: u32,
     /// Jitter in units of the time stamp.
-    pub jitter: u32,
+    pub(crate) jitter: u32,
 }
 
 /// The reception of one leg: of one stream at a time.
 #[derive(Debug, Default)]
-pub struct Reception {
+pub(crate) struct Reception {
     stream: Option<Stream>,
     lost_before: u64,
 }
@@ -132,7 +132,7 @@ impl Reception {
     ///
     /// # Errors
     /// [`DropReason::Duplicate`], or [`DropReason::SequenceJump`] for the first packet after a jump.
-    pub fn receive(
+    pub(crate) fn receive(
         &mut self,
         now: Instant,
         epoch: Instant,
@@ -170,23 +170,23 @@ impl Reception {
     }
 
     /// Ends the run: the source said BYE, or another peer takes its place.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.lost_before += self.stream.take().map_or(0, |stream| stream.lost());
     }
 
     /// The SSRC that is heard.
-    pub fn ssrc(&self) -> Option<u32> {
+    pub(crate) fn ssrc(&self) -> Option<u32> {
         self.stream.as_ref().map(|stream| stream.ssrc)
     }
 
     /// Packets lost in all runs.
-    pub fn lost(&self) -> u32 {
+    pub(crate) fn lost(&self) -> u32 {
         let lost = self.lost_before + self.stream.as_ref().map_or(0, Stream::lost);
         u32::try_from(lost).unwrap_or(u32::MAX)
     }
 
     /// Jitter in microseconds.
-    pub fn jitter_us(&self) -> u32 {
+    pub(crate) fn jitter_us(&self) -> u32 {
         self.stream.as_ref().filter(|stream| stream.clock > 0).map_or(0, |stream| {
             let jitter = u64::from(stream.jitter >> 4) * 1_000_000 / u64::from(stream.clock);
             u32::try_from(jitter).unwrap_or(u32::MAX)
@@ -194,7 +194,7 @@ impl Reception {
     }
 
     /// What the next report tells (RFC 3550 appendix A.3); starts a new interval.
-    pub fn report(&mut self) -> Option<Reported> {
+    pub(crate) fn report(&mut self) -> Option<Reported> {
         let stream = self.stream.as_mut()?;
         let expected = stream.expected() - stream.expected_prior.min(stream.expected());
         let received = stream.received - stream.received_prior.min(stream.received);

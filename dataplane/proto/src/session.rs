@@ -1,9 +1,27 @@
 //! A session: two legs and the bridges between them.
+//!
+//! Whoever drives it hands in datagrams and the time, and gets back a verdict on each datagram. Forwarding works in
+//! the buffer that the datagram came in; everything else goes through an [`Outbox`].
 
 use std::net::SocketAddr;
-use tandem_control::Side;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use tandem_control::{EventKind, LegConfig, LegStats, Refusal, SessionStats, Side, StreamStats};
+
+use crate::Now;
+use crate::bridge::{Bridge, Bridged};
 use crate::drops::DropReason;
+use crate::dtls::Identity;
+use crate::dtmf::Digit;
+use crate::events::Events;
+use crate::leg::{Arrival, Io, Leg};
+use crate::limits::{DIGIT_MS, MAX_RTCP, TAILROOM};
+use crate::packet::Packet;
+use crate::reception::Reception;
+use crate::reports::Reports;
+use crate::rtp::Parsed;
+use crate::transcode::Sink;
 
 /// Which of a leg's two ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,3 +57,339 @@ pub trait Outbox {
     /// it.
     fn dropped(&mut self, reason: DropReason);
 }
+
+/// A session.
+pub struct Session {
+    created: Instant,
+    random: fastrand::Rng,
+    canonical_name: [u8; CANONICAL_NAME_LEN],
+    sides: [Half; 2],
+    events: Events,
+    media_timeout: Option<Duration>,
+    /// The last media, or the last configuration.
+    media_at: Instant,
+    media_timed_out: bool,
+}
+
+/// RFC 7022 section 4.2: 96 random bits, here as hexadecimal digits.
+const CANONICAL_NAME_LEN: usize = 24;
+
+/// One side: its leg, what it receives, and the bridge that carries that to the other side.
+struct Half {
+    side: Side,
+    leg: Leg,
+    reception: Reception,
+    bridge: Bridge,
+    reports: Reports,
+    received: StreamStats,
+    dropped: u64,
+}
+
+/// Sends what a bridge makes.
+struct LegSink<'a> {
+    side: Side,
+    leg: &'a mut Leg,
+    out: &'a mut dyn Outbox,
+}
+
+impl Sink for LegSink<'_> {
+    fn packet(&mut self, buffer: &mut [u8], len: usize) {
+        let Some(destination) = self.leg.destination(Component::Rtp) else {
+            return self.out.dropped(DropReason::NoDestination);
+        };
+        match self.leg.protect(buffer, len) {
+            Ok(len) => {
+                let packet = buffer.get(..len).unwrap_or_default();
+                self.out.send(self.side, Component::Rtp, destination, packet);
+            }
+            Err(reason) => self.out.dropped(reason),
+        }
+    }
+
+    fn dropped(&mut self, reason: DropReason) {
+        self.out.dropped(reason);
+    }
+}
+
+impl Session {
+    /// A session with two idle legs. `seed` is random and secret to the peers; `identity` is what its DTLS
+    /// endpoints show; after `media_timeout` without media it tells [`EventKind::MediaTimeout`], once.
+    pub fn new(now: Now, seed: u64, identity: Arc<Identity>, media_timeout: Option<Duration>) -> Session {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut half = |side| Half {
+            side,
+            leg: Leg::new(now.instant, side, identity.clone()),
+            reception: Reception::default(),
+            bridge: Bridge::new(&mut random),
+            reports: Reports::new(now.instant, &mut random),
+            received: StreamStats::default(),
+            dropped: 0,
+        };
+        let sides = [half(Side::A), half(Side::B)];
+        Session {
+            created: now.instant,
+            canonical_name: std::array::from_fn(|_| random.digit(16) as u8),
+            random,
+            sides,
+            events: Events::new(),
+            media_timeout,
+            media_at: now.instant,
+            media_timed_out: false,
+        }
+    }
+
+    /// Sets one leg, whole. What did not change goes on undisturbed.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`]; the session is then as it was.
+    pub fn configure(
+        &mut self,
+        now: Now,
+        side: Side,
+        leg: &LegConfig,
+        out: &mut impl Outbox,
+    ) -> Result<(), Refusal> {
+        let (here, there) = self.split(side);
+        let codec = |error| Refusal::Invalid(format!("codec: {error}"));
+        let prepared = here.leg.prepare(leg)?;
+        let from = here.bridge.prepare(&leg.audio, &there.leg.config().audio).map_err(codec)?;
+        let to = there.bridge.prepare(&there.leg.config().audio, &leg.audio).map_err(codec)?;
+        if let Some(from) = from {
+            here.bridge.configure(from);
+        }
+        if let Some(to) = to {
+            there.bridge.configure(to);
+        }
+        self.media_at = now.instant;
+        let [a, b] = &mut self.sides;
+        let here = if side == Side::A { a } else { b };
+        here.leg.configure(now.instant, leg, prepared, &mut Io { out, events: &mut self.events });
+        Ok(())
+    }
+
+    /// Takes one datagram that came to the port of that side and component. May change it in place and ask to send
+    /// it.
+    ///
+    /// # Errors
+    /// Why it was dropped, to be counted.
+    pub fn receive(
+        &mut self,
+        now: Now,
+        side: Side,
+        component: Component,
+        source: SocketAddr,
+        packet: &mut Packet<'_>,
+        out: &mut impl Outbox,
+    ) -> Result<Verdict, DropReason> {
+        let [a, b] = &mut self.sides;
+        let here = if side == Side::A { a } else { b };
+        let io = &mut Io { out: &mut *out, events: &mut self.events };
+        let result = match here.leg.receive(now.instant, component, source, packet, io) {
+            Ok(Arrival::Handled) => Ok(Verdict::Consumed),
+            Ok(Arrival::Rtp(parsed)) => self.rtp(now, side, &parsed, packet, out),
+            Ok(Arrival::Rtcp) => self.rtcp(now, side, packet),
+            Err(reason) => Err(reason),
+        };
+        if result.is_err() {
+            self.split(side).0.dropped += 1;
+        }
+        result
+    }
+
+    fn rtp(
+        &mut self,
+        now: Now,
+        side: Side,
+        parsed: &Parsed,
+        packet: &mut Packet<'_>,
+        out: &mut dyn Outbox,
+    ) -> Result<Verdict, DropReason> {
+        self.media_at = now.instant;
+        let [a, b] = &mut self.sides;
+        let (here, there) = if side == Side::A { (a, b) } else { (b, a) };
+        here.received.packets += 1;
+        here.received.bytes += parsed.payload(packet.bytes()).len() as u64;
+        if here.received.packets == 1 {
+            self.events.push(EventKind::FirstMedia { side });
+        }
+        if !here.leg.config().audio.may_receive {
+            here.bridge.interrupt();
+            return Err(DropReason::OnHold);
+        }
+        let clock = here.bridge.clock(parsed.header.payload_type).ok_or(DropReason::UnknownPayloadType)?;
+        let place = here.reception.receive(now.instant, self.created, &parsed.header, clock)?;
+        if let Some(digit) = here.bridge.collect(now.instant, &parsed.header, parsed.payload(packet.bytes()))
+        {
+            self.events.push(digit_event(side, digit));
+        }
+        let blocked = if !there.leg.config().audio.may_send {
+            Some(DropReason::NotWanted)
+        } else if !there.leg.has_keys() {
+            Some(DropReason::NoDestination)
+        } else {
+            None
+        };
+        let destination = there.leg.destination(Component::Rtp).ok_or(DropReason::NoDestination);
+        let destination = match (blocked, destination) {
+            (None, Ok(destination)) => destination,
+            (reason, _) => {
+                here.bridge.interrupt();
+                return Err(reason.unwrap_or(DropReason::NoDestination));
+            }
+        };
+        let sink = &mut LegSink { side: there.side, leg: &mut there.leg, out };
+        match here.bridge.receive(now.instant, place, parsed, packet, sink)? {
+            Bridged::Consumed => Ok(Verdict::Consumed),
+            Bridged::Forward => {
+                let len = packet.len();
+                let len = there.leg.protect(packet.with_tailroom(), len)?;
+                packet.set_len(len);
+                Ok(Verdict::Forward { to: there.side, component: Component::Rtp, destination })
+            }
+        }
+    }
+
+    /// RTCP ends here: what the peer says is about our stream, not about the other leg's.
+    fn rtcp(&mut self, now: Now, side: Side, packet: &Packet<'_>) -> Result<Verdict, DropReason> {
+        let (here, there) = self.split(side);
+        here.received.rtcp_packets += 1;
+        let (ours, theirs) = (there.bridge.output.ssrc(), here.reception.ssrc());
+        if here.reports.receive(now, packet.bytes(), ours, theirs)? {
+            here.reception.forget();
+            here.bridge.interrupt();
+        }
+        Ok(Verdict::Consumed)
+    }
+
+    /// Does everything that is due.
+    pub fn handle_timeout(&mut self, now: Now, out: &mut impl Outbox) {
+        for side in [Side::A, Side::B] {
+            let [a, b] = &mut self.sides;
+            let (here, there) = if side == Side::A { (a, b) } else { (b, a) };
+            here.leg.handle_timeout(now.instant, &mut Io { out: &mut *out, events: &mut self.events });
+            let sink = &mut LegSink { side: there.side, leg: &mut there.leg, out: &mut *out };
+            if let Some(digit) = here.bridge.handle_timeout(now.instant, sink) {
+                self.events.push(digit_event(side, digit));
+            }
+            if here.reports.due() <= now.instant {
+                here.reports.schedule(now.instant, &mut self.random);
+                self.send_rtcp(now, side, false, &mut *out);
+            }
+        }
+        if self.media_deadline().is_some_and(|deadline| deadline <= now.instant) {
+            self.media_timed_out = true;
+            self.events.push(EventKind::MediaTimeout);
+        }
+    }
+
+    /// When [`Session::handle_timeout`] has something to do.
+    pub fn next_timeout(&self) -> Instant {
+        let [a, b] = &self.sides;
+        let of_half = |half: &Half| {
+            let timeouts = [half.leg.next_timeout(), half.bridge.next_timeout()];
+            timeouts.into_iter().flatten().fold(half.reports.due(), Instant::min)
+        };
+        let first = of_half(a).min(of_half(b));
+        self.media_deadline().map_or(first, |deadline| deadline.min(first))
+    }
+
+    /// Plays a digit to the peer on `side`, behind those that wait already.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] if the digit or its length is none, or the peer takes no telephone events;
+    /// [`Refusal::Busy`] if too many wait.
+    pub fn play_digit(&mut self, now: Now, side: Side, event: u8, duration_ms: u16) -> Result<(), Refusal> {
+        if event > 15 || !DIGIT_MS.contains(&duration_ms) {
+            return Err(Refusal::Invalid("no such digit, or not 40 to 6000 ms long".into()));
+        }
+        let bridge = &mut self.split(side).1.bridge;
+        if !bridge.has_events() {
+            return Err(Refusal::Invalid("the peer takes no telephone events".into()));
+        }
+        if bridge.play(now.instant, Digit { event, duration_ms }) { Ok(()) } else { Err(Refusal::Busy) }
+    }
+
+    /// Says goodbye to both peers (RFC 3550 section 6.3.7), as far as they ever heard of us.
+    pub fn end(&mut self, now: Now, out: &mut impl Outbox) {
+        for side in [Side::A, Side::B] {
+            let (here, there) = self.split(side);
+            if there.bridge.output.packets > 0 || here.reports.sent > 0 {
+                self.send_rtcp(now, side, true, out);
+            }
+        }
+    }
+
+    /// What happened, the oldest first.
+    pub fn poll_event(&mut self) -> Option<EventKind> {
+        self.events.pop()
+    }
+
+    /// The figures of now.
+    pub fn stats(&self, now: Now) -> SessionStats {
+        let [a, b] = &self.sides;
+        let age_ms = now.instant.saturating_duration_since(self.created).as_millis() as u64;
+        SessionStats { age_ms, legs: [leg_stats(a, b), leg_stats(b, a)] }
+    }
+
+    /// Whether ICE of that side has validated the address: packets from there belong to this session then.
+    pub fn is_validated(&self, side: Side, source: SocketAddr) -> bool {
+        let [a, b] = &self.sides;
+        let half = if side == Side::A { a } else { b };
+        half.leg.is_validated(source)
+    }
+
+    /// That side and the other.
+    fn split(&mut self, side: Side) -> (&mut Half, &mut Half) {
+        let [a, b] = &mut self.sides;
+        if side == Side::A { (a, b) } else { (b, a) }
+    }
+
+    /// When the silence of both sides is too long; no time runs while both are on hold.
+    fn media_deadline(&self) -> Option<Instant> {
+        let is_expected = self.sides.iter().any(|half| half.leg.config().audio.may_receive);
+        let timeout = self.media_timeout.filter(|_| is_expected && !self.media_timed_out)?;
+        Some(self.media_at + timeout)
+    }
+
+    fn send_rtcp(&mut self, now: Now, side: Side, goodbye: bool, out: &mut dyn Outbox) {
+        let name = self.canonical_name;
+        let (here, there) = self.split(side);
+        let component = here.leg.rtcp_component();
+        let Some(destination) = here.leg.destination(component).filter(|_| here.leg.has_keys()) else {
+            return;
+        };
+        let mut buffer = [0; MAX_RTCP + TAILROOM];
+        let room = buffer.get_mut(..MAX_RTCP).unwrap_or_default();
+        let written =
+            here.reports.write(now, &mut there.bridge.output, &mut here.reception, &name, goodbye, room);
+        let Some(len) = written else { return };
+        match here.leg.protect_rtcp(&mut buffer, len) {
+            Ok(len) => out.send(side, component, destination, buffer.get(..len).unwrap_or_default()),
+            Err(reason) => out.dropped(reason),
+        }
+    }
+}
+
+fn digit_event(side: Side, digit: Digit) -> EventKind {
+    EventKind::Digit { side, event: digit.event, duration_ms: digit.duration_ms }
+}
+
+fn leg_stats(here: &Half, there: &Half) -> LegStats {
+    let output = &there.bridge.output;
+    let sent = StreamStats { packets: output.packets, bytes: output.bytes, rtcp_packets: here.reports.sent };
+    let round_trip = here.reports.round_trip.map(|time| u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
+    LegStats {
+        received: here.received,
+        sent,
+        dropped: here.dropped,
+        jitter_us: here.reception.jitter_us(),
+        lost: here.reception.lost(),
+        round_trip_us: round_trip,
+        peer_fraction_lost: here.reports.peer_fraction_lost,
+        concealed: here.bridge.concealed(),
+        transcoded: here.bridge.transcodes,
+    }
+}
+
+#[cfg(test)]
+mod tests;

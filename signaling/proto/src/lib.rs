@@ -11,4 +11,3 @@ pub mod settings;
 pub mod sip;
 pub mod switch;
 pub mod transport;
-pub mod wcs;

@@ -1,0 +1,437 @@
+//! One direction of a session: how what one leg receives reaches the other.
+//!
+//! Forwarding keeps the shape of the stream: a lost packet stays a gap, a late one keeps its place. Sequence
+//! numbers and time stamps are shifted by offsets that hold for an *epoch*; anything that breaks the input's
+//! continuity (another source, a pause, a digit played from here) begins a new epoch behind all that was sent,
+//! so no sequence number is ever sent twice. Transcoding makes a stream of its own from what comes in order.
+
+use std::time::{Duration, Instant};
+
+use tandem_codec::CodecError;
+use tandem_control::{Audio, PayloadType};
+
+use crate::drops::DropReason;
+use crate::dtmf::{self, Digit};
+use crate::limits::{DIGIT_MS, PTIME_MS, TAILROOM};
+use crate::output::Output;
+use crate::packet::Packet;
+use crate::reception::Place;
+use crate::reorder::{Reorder, Turn};
+use crate::routes::{Entry, Route, Routes, is_speech};
+use crate::rtp::{self, HEADER_LEN, Header, Parsed};
+use crate::transcode::{Sink, Target, Transcoder};
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bridged {
+    /// It is rewritten and goes on.
+    Forward,
+    /// Its contents were taken.
+    Consumed,
+}
+
+/// One direction.
+#[derive(Debug)]
+pub(crate) struct Bridge {
+    receive: Vec<PayloadType>,
+    send: Vec<PayloadType>,
+    ptime_ms: u8,
+    routes: Routes,
+    pub(crate) output: Output,
+    epoch: Option<Epoch>,
+    transcoder: Option<Box<Transcoder>>,
+    /// The order of what is transcoded.
+    window: Option<Reorder>,
+    /// Whether what came last was transcoded.
+    pub(crate) transcodes: bool,
+    collector: dtmf::Collector,
+    player: dtmf::Player,
+    anchor: Option<Anchor>,
+    /// The time stamp of the digit that is played.
+    played: u32,
+}
+
+/// The offsets from input to output.
+#[derive(Clone, Copy, Debug)]
+struct Epoch {
+    /// The first input index of the epoch, and its output index.
+    first_in: u64,
+    first_out: u64,
+    /// Added to the input's time stamps.
+    shift: u32,
+}
+
+/// The output's time stamp of the telephone event that is being forwarded: all packets of an event carry the same
+/// (RFC 4733 section 2.5.1.2).
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    ssrc: u32,
+    input: u32,
+    output: u32,
+}
+
+/// What a configuration needs, made before anything is changed.
+pub(crate) struct Prepared {
+    receive: Vec<PayloadType>,
+    send: Vec<PayloadType>,
+    ptime_ms: u8,
+    routes: Routes,
+    transcoder: Option<Transcoder>,
+}
+
+impl Bridge {
+    pub(crate) fn new(random: &mut fastrand::Rng) -> Bridge {
+        Bridge {
+            receive: Vec::new(),
+            send: Vec::new(),
+            ptime_ms: 20,
+            routes: Routes::default(),
+            output: Output::new(random),
+            epoch: None,
+            transcoder: None,
+            window: None,
+            transcodes: false,
+            collector: dtmf::Collector::default(),
+            player: dtmf::Player::default(),
+            anchor: None,
+            played: 0,
+        }
+    }
+
+    /// Prepares for what one leg receives and what the other is sent; `None` if that is as it was.
+    ///
+    /// # Errors
+    /// What the codecs say.
+    pub(crate) fn prepare(&self, receive: &Audio, send: &Audio) -> Result<Option<Prepared>, CodecError> {
+        let (receive, ptime_ms, send) = (&receive.receive, send.ptime_ms, &send.send);
+        if self.receive == *receive && self.send == *send && self.ptime_ms == ptime_ms {
+            return Ok(None);
+        }
+        let routes = Routes::new(receive, send);
+        let transcoder = Transcoder::new(&routes, ptime_ms)?;
+        Ok(Some(Prepared { receive: receive.clone(), send: send.clone(), ptime_ms, routes, transcoder }))
+    }
+
+    /// Goes on as prepared.
+    pub(crate) fn configure(&mut self, prepared: Prepared) {
+        let Prepared { receive, send, ptime_ms, routes, transcoder } = prepared;
+        self.window = transcoder.as_ref().map(|_| Reorder::default());
+        self.transcoder = transcoder.map(Box::new);
+        if routes.event.is_none() {
+            self.player.stop();
+        }
+        if let Some(speech) = send.iter().find(|to| is_speech(to.codec)).filter(|_| self.output.packets == 0)
+        {
+            self.output.set_clock(speech.clock);
+        }
+        self.routes = routes;
+        self.receive = receive;
+        self.send = send;
+        self.ptime_ms = ptime_ms;
+        self.interrupt();
+    }
+
+    /// The clock of a payload type that may be received.
+    pub(crate) fn clock(&self, payload_type: u8) -> Option<u32> {
+        self.routes.find(payload_type).map(|entry| entry.clock)
+    }
+
+    /// Lost packets that were concealed.
+    pub(crate) fn concealed(&self) -> u64 {
+        self.transcoder.as_ref().map_or(0, |transcoder| transcoder.concealed)
+    }
+
+    /// The input is not continuous here: the next packet begins a new epoch.
+    pub(crate) fn interrupt(&mut self) {
+        self.epoch = None;
+        if let (Some(transcoder), Some(window)) = (&mut self.transcoder, &mut self.window) {
+            transcoder.restart();
+            window.restart();
+        }
+    }
+
+    /// The digit that a packet completes, if it is one of a telephone event.
+    pub(crate) fn collect(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<Digit> {
+        let entry = self.routes.find(header.payload_type).filter(|entry| entry.route == Route::Event)?;
+        let event = dtmf::Event::parse(payload).ok()?;
+        self.collector.receive(now, header.ssrc, header.timestamp, event, entry.clock)
+    }
+
+    /// Bridges one packet of the input.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        place: Place,
+        parsed: &Parsed,
+        packet: &mut Packet<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<Bridged, DropReason> {
+        let entry = self.routes.find(parsed.header.payload_type).ok_or(DropReason::UnknownPayloadType)?;
+        if place.fresh {
+            self.interrupt();
+        }
+        if self.player.is_playing() {
+            self.interrupt();
+            return Err(DropReason::ReplacedByDigit);
+        }
+        let transcodes = match entry.route {
+            Route::Forward(_) if is_speech(entry.codec) => false,
+            Route::Transcode => true,
+            _ => self.transcodes,
+        };
+        if transcodes != self.transcodes {
+            if !place.newest {
+                return Err(DropReason::TooLate);
+            }
+            self.transcodes = transcodes;
+            self.interrupt();
+        }
+        if transcodes {
+            return self.take(now, place, parsed, packet.bytes(), sink);
+        }
+        match entry.route {
+            Route::Forward(number) => self.forward(now, place, parsed, number, packet),
+            Route::Event => match self.routes.event {
+                Some((number, clock)) => {
+                    self.forward_event(now, place, parsed, (&entry, number, clock), packet)
+                }
+                None => {
+                    self.skip(place);
+                    Ok(Bridged::Consumed)
+                }
+            },
+            Route::Transcode | Route::NotTaken => {
+                self.skip(place);
+                Err(DropReason::NotTaken)
+            }
+        }
+    }
+
+    /// The output index of a packet, in the epoch of now or in a new one that begins with it.
+    fn index(
+        &mut self,
+        now: Instant,
+        place: Place,
+        header: &Header,
+    ) -> Result<(u64, Epoch, bool), DropReason> {
+        let begins = self.epoch.is_none();
+        let epoch = *self.epoch.get_or_insert_with(|| Epoch {
+            first_in: place.index,
+            first_out: self.output.next(),
+            shift: self.output.expected_timestamp(now).wrapping_sub(header.timestamp),
+        });
+        let ahead = place.index.checked_sub(epoch.first_in).ok_or(DropReason::TooLate)?;
+        Ok((epoch.first_out + ahead, epoch, begins))
+    }
+
+    fn forward(
+        &mut self,
+        now: Instant,
+        place: Place,
+        parsed: &Parsed,
+        number: u8,
+        packet: &mut Packet<'_>,
+    ) -> Result<Bridged, DropReason> {
+        let input = &parsed.header;
+        let (index, epoch, begins) = self.index(now, place, input)?;
+        let mut timestamp = input.timestamp.wrapping_add(epoch.shift);
+        let mut marker = input.marker || begins;
+        if place.newest && !self.output.is_plausible(now, timestamp) {
+            timestamp = self.output.expected_timestamp(now);
+            self.epoch = Some(Epoch { shift: timestamp.wrapping_sub(input.timestamp), ..epoch });
+            marker = true;
+        }
+        if let Some(entry) = self.routes.find(input.payload_type).filter(|entry| is_speech(entry.codec)) {
+            self.output.set_clock(entry.clock);
+        }
+        let header = self.output.header(index, timestamp, number, marker);
+        rtp::rewrite(packet, parsed, &header);
+        self.output.sent(now, &header, index, packet.len());
+        Ok(Bridged::Forward)
+    }
+
+    fn forward_event(
+        &mut self,
+        now: Instant,
+        place: Place,
+        parsed: &Parsed,
+        (entry, number, clock): (&Entry, u8, u32),
+        packet: &mut Packet<'_>,
+    ) -> Result<Bridged, DropReason> {
+        let input = &parsed.header;
+        let event = dtmf::Event::parse(parsed.payload(packet.bytes()))?;
+        let (index, epoch, begins) = self.index(now, place, input)?;
+        let timestamp = match self.anchored(input) {
+            Some(timestamp) => timestamp,
+            // Without its anchor it cannot be given the time stamp that the event has.
+            None if !place.newest => return Err(DropReason::TooLate),
+            None => {
+                let shifted = input.timestamp.wrapping_add(epoch.shift);
+                let same_line = entry.clock == self.output.clock() && self.output.is_plausible(now, shifted);
+                self.anchor_at(input, if same_line { shifted } else { self.output.expected_timestamp(now) })
+            }
+        };
+        let header = self.output.header(index, timestamp, number, input.marker || begins);
+        rtp::rewrite(packet, parsed, &header);
+        if let Some(payload) = packet.bytes_mut().get_mut(HEADER_LEN..HEADER_LEN + dtmf::PAYLOAD_LEN) {
+            payload.copy_from_slice(&scaled(event, entry.clock, clock).to_bytes());
+        }
+        packet.set_len(HEADER_LEN + dtmf::PAYLOAD_LEN);
+        self.output.sent(now, &header, index, packet.len());
+        Ok(Bridged::Forward)
+    }
+
+    /// Leaves a packet out of the output without leaving a gap.
+    fn skip(&mut self, place: Place) {
+        let Some(epoch) = &mut self.epoch else { return };
+        let Some(ahead) = place.index.checked_sub(epoch.first_in).filter(|_| place.newest) else { return };
+        epoch.first_out += ahead;
+        epoch.first_in = place.index + 1;
+    }
+
+    fn anchored(&self, input: &Header) -> Option<u32> {
+        let anchor =
+            self.anchor.filter(|anchor| anchor.ssrc == input.ssrc && anchor.input == input.timestamp)?;
+        Some(anchor.output)
+    }
+
+    fn anchor_at(&mut self, input: &Header, output: u32) -> u32 {
+        self.anchor = Some(Anchor { ssrc: input.ssrc, input: input.timestamp, output });
+        output
+    }
+
+    /// Transcodes what has its turn now.
+    fn take(
+        &mut self,
+        now: Instant,
+        place: Place,
+        parsed: &Parsed,
+        packet: &[u8],
+        sink: &mut dyn Sink,
+    ) -> Result<Bridged, DropReason> {
+        let result = match self.window.as_mut().map(|window| window.arrive(now, place.index, packet)) {
+            Some(Turn::Now) => self.in_turn(now, parsed, packet, 0, sink),
+            Some(Turn::Held) => Ok(()),
+            Some(Turn::Late) => Err(DropReason::TooLate),
+            None => Err(DropReason::NotTaken),
+        };
+        self.release(now, sink);
+        result.map(|()| Bridged::Consumed)
+    }
+
+    /// Transcodes what has waited for long enough.
+    fn release(&mut self, now: Instant, sink: &mut dyn Sink) {
+        let Some(mut window) = self.window.take() else { return };
+        while let Some(released) = window.release(now) {
+            let result = rtp::parse(released.packet)
+                .and_then(|parsed| self.in_turn(now, &parsed, released.packet, released.lost, sink));
+            if let Err(reason) = result {
+                sink.dropped(reason);
+            }
+        }
+        self.window = Some(window);
+    }
+
+    fn in_turn(
+        &mut self,
+        now: Instant,
+        parsed: &Parsed,
+        packet: &[u8],
+        lost: u32,
+        sink: &mut dyn Sink,
+    ) -> Result<(), DropReason> {
+        let input = &parsed.header;
+        let entry = self.routes.find(input.payload_type).ok_or(DropReason::UnknownPayloadType)?;
+        let anchored = self.anchored(input);
+        let transcoder = self.transcoder.as_mut().ok_or(DropReason::NotTaken)?;
+        let mut to = Target { now, output: &mut self.output, sink };
+        match (entry.route, self.routes.event) {
+            (Route::Transcode, _) => transcoder.speech(&entry, input, parsed.payload(packet), lost, &mut to),
+            (Route::Event, Some((number, clock))) => {
+                let event = dtmf::Event::parse(parsed.payload(packet))?;
+                let timestamp = match anchored {
+                    Some(timestamp) => timestamp,
+                    None => {
+                        let timestamp = transcoder.event_timestamp(&entry, input.timestamp, &mut to);
+                        self.anchor_at(input, timestamp)
+                    }
+                };
+                self.send_event(
+                    now,
+                    timestamp,
+                    number,
+                    input.marker,
+                    scaled(event, entry.clock, clock),
+                    sink,
+                );
+                Ok(())
+            }
+            (Route::Event, None) => Ok(()),
+            // RFC 3389: comfort noise tells of silence, and silence is what the encoder's side leaves out.
+            (Route::Forward(_) | Route::NotTaken, _) => Err(DropReason::NotTaken),
+        }
+    }
+
+    fn send_event(
+        &mut self,
+        now: Instant,
+        timestamp: u32,
+        number: u8,
+        marker: bool,
+        event: dtmf::Event,
+        sink: &mut dyn Sink,
+    ) {
+        const LEN: usize = HEADER_LEN + dtmf::PAYLOAD_LEN;
+        let index = self.output.next();
+        let header = self.output.header(index, timestamp, number, marker);
+        let mut buffer = [0; LEN + TAILROOM];
+        header.write(&mut buffer);
+        if let Some(payload) = buffer.get_mut(HEADER_LEN..LEN) {
+            payload.copy_from_slice(&event.to_bytes());
+        }
+        self.output.sent(now, &header, index, LEN);
+        sink.packet(&mut buffer, LEN);
+    }
+
+    /// Plays a digit in the place of the audio, behind those that wait already. Returns whether there was room.
+    pub(crate) fn play(&mut self, now: Instant, digit: Digit) -> bool {
+        self.player.push(now, digit)
+    }
+
+    /// Whether the receiver takes telephone events.
+    pub(crate) fn has_events(&self) -> bool {
+        self.routes.event.is_some()
+    }
+
+    /// Sends what is due; returns a digit whose end was lost.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, sink: &mut dyn Sink) -> Option<Digit> {
+        if let Some((number, clock)) = self.routes.event {
+            let ptime = Duration::from_millis(self.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end()).into());
+            if let Some(tone) = self.player.next(now, ptime, clock) {
+                if tone.first {
+                    self.interrupt();
+                    // Never the time stamp of the digit before, also when nothing else was sent since.
+                    let unit = self.output.clock() / 1000 * u32::from(*DIGIT_MS.start());
+                    let reached = self.output.expected_timestamp(now);
+                    let taken = self.output.packets > 0 && reached == self.output.timestamp();
+                    self.played = reached.wrapping_add(if taken { unit } else { 0 });
+                }
+                self.send_event(now, self.played, number, tone.first, tone.event, sink);
+            }
+        }
+        self.release(now, sink);
+        self.collector.handle_timeout(now)
+    }
+
+    /// When [`Bridge::handle_timeout`] has something to do.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let held = self.window.as_ref().and_then(Reorder::next_timeout);
+        [self.player.next_timeout(), held, self.collector.next_timeout()].into_iter().flatten().min()
+    }
+}
+
+/// The event with its duration in another clock.
+fn scaled(event: dtmf::Event, from: u32, to: u32) -> dtmf::Event {
+    let duration = u64::from(event.duration) * u64::from(to) / u64::from(from.max(1));
+    dtmf::Event { duration: u16::try_from(duration).unwrap_or(u16::MAX), ..event }
+}

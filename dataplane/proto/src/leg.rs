@@ -1,0 +1,473 @@
+//! One leg: from a datagram to authentic RTP or RTCP, and back.
+//!
+//! The order of the checks is the defence (attacks.md rows 1 to 6, 23): the source's address, the SRTP tag, and only
+//! then anything that the packet says. No packet can end a handshake or a call.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tandem_control::{EventKind, LegConfig, MAX_FINGERPRINTS, MAX_PAYLOAD_TYPES, PayloadType, Refusal};
+use tandem_control::{Security, Side};
+
+use crate::bucket::Bucket;
+use crate::drops::DropReason;
+use crate::dtls::{DtlsError, DtlsSession, Identity, MTU, SrtpKeys};
+use crate::events::Events;
+use crate::ice::IceLite;
+use crate::limits::MAX_DATAGRAM;
+use crate::packet::Packet;
+use crate::rtp::Parsed;
+use crate::session::{Component, Outbox};
+use crate::source::SourceGuard;
+use crate::srtp::{Inbound, Outbound, SrtpError};
+use crate::{rtcp, rtp, stun};
+
+/// What a datagram was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// STUN or DTLS; it was dealt with.
+    Handled,
+    /// Authentic RTP, in the clear now.
+    Rtp(Parsed),
+    /// Authentic RTCP, in the clear now.
+    Rtcp,
+}
+
+/// Where a leg sends and tells.
+pub(crate) struct Io<'a> {
+    pub(crate) out: &'a mut dyn Outbox,
+    pub(crate) events: &'a mut Events,
+}
+
+/// One leg.
+pub(crate) struct Leg {
+    side: Side,
+    identity: Arc<Identity>,
+    config: LegConfig,
+    guard: SourceGuard,
+    bucket: Bucket,
+    ice: Option<IceLite>,
+    consent_lost: bool,
+    dtls: Option<Box<DtlsSession>>,
+    /// Where DTLS comes from on a leg without ICE.
+    dtls_peer: Option<SocketAddr>,
+    dtls_failed: bool,
+    inbound: Option<Inbound>,
+    outbound: Option<Outbound>,
+    connected: bool,
+}
+
+/// What a configuration needs, made before anything is changed.
+pub(crate) struct Prepared {
+    keys: Keys,
+}
+
+enum Keys {
+    /// As they are.
+    Keep,
+    /// New contexts; the inner `None` keeps that one, or leaves none where a key is missing.
+    Sdes { inbound: Replace<Inbound>, outbound: Replace<Outbound> },
+    /// None now; DTLS brings them if the leg has it.
+    Clear,
+}
+
+enum Replace<T> {
+    Keep,
+    With(Option<T>),
+}
+
+impl<T> Replace<T> {
+    fn apply(self, to: &mut Option<T>) {
+        if let Replace::With(new) = self {
+            *to = new;
+        }
+    }
+}
+
+impl Leg {
+    pub(crate) fn new(now: Instant, side: Side, identity: Arc<Identity>) -> Leg {
+        Leg {
+            side,
+            identity,
+            config: LegConfig::idle(),
+            guard: SourceGuard::new(now),
+            bucket: Bucket::new(now),
+            ice: None,
+            consent_lost: false,
+            dtls: None,
+            dtls_peer: None,
+            dtls_failed: false,
+            inbound: None,
+            outbound: None,
+            connected: false,
+        }
+    }
+
+    pub(crate) fn config(&self) -> &LegConfig {
+        &self.config
+    }
+
+    /// Checks a configuration and makes what it needs.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] says what is wrong with it.
+    pub(crate) fn prepare(&self, config: &LegConfig) -> Result<Prepared, Refusal> {
+        validate(config)?;
+        let bad_key = |_| Refusal::Invalid("an SRTP key has not the length of its suite".into());
+        let keys = match (&self.config.security, &config.security) {
+            (before, after) if before == after => Keys::Keep,
+            (before, Security::Sdes { send, receive }) => {
+                let (old_send, old_receive) = match before {
+                    Security::Sdes { send, receive } => (Some(send), receive.as_ref()),
+                    _ => (None, None),
+                };
+                let outbound = if old_send == Some(send) {
+                    Replace::Keep
+                } else {
+                    Replace::With(Some(Outbound::new(send).map_err(bad_key)?))
+                };
+                let inbound = if old_receive.is_some() && old_receive == receive.as_ref() {
+                    Replace::Keep
+                } else {
+                    Replace::With(receive.as_ref().map(Inbound::new).transpose().map_err(bad_key)?)
+                };
+                Keys::Sdes { inbound, outbound }
+            }
+            _ => Keys::Clear,
+        };
+        Ok(Prepared { keys })
+    }
+
+    /// Becomes what `config` says. What did not change goes on undisturbed.
+    pub(crate) fn configure(
+        &mut self,
+        now: Instant,
+        config: &LegConfig,
+        prepared: Prepared,
+        io: &mut Io<'_>,
+    ) {
+        match prepared.keys {
+            Keys::Keep => {}
+            Keys::Sdes { inbound, outbound } => {
+                inbound.apply(&mut self.inbound);
+                outbound.apply(&mut self.outbound);
+                self.dtls = None;
+            }
+            Keys::Clear => {
+                self.inbound = None;
+                self.outbound = None;
+                self.dtls = None;
+                self.dtls_peer = None;
+                self.dtls_failed = false;
+                self.connected = false;
+            }
+        }
+        self.ice = match (self.ice.take(), &config.ice) {
+            (Some(mut ice), Some(config)) => {
+                ice.update(now, config);
+                Some(ice)
+            }
+            (None, Some(config)) => Some(IceLite::new(now, config)),
+            (_, None) => None,
+        };
+        if self.config.remote != config.remote {
+            self.dtls_peer = None;
+        }
+        self.guard.configure(now, config.remote, config.latch);
+        self.config = config.clone();
+        self.drive_dtls(now, io);
+    }
+
+    /// Takes one datagram.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        component: Component,
+        source: SocketAddr,
+        packet: &mut Packet<'_>,
+        io: &mut Io<'_>,
+    ) -> Result<Arrival, DropReason> {
+        if packet.len() > MAX_DATAGRAM {
+            return Err(DropReason::BadLength);
+        }
+        // RFC 7983 section 7: the first byte tells the protocol.
+        match packet.bytes().first() {
+            None => Err(DropReason::BadLength),
+            Some(0..=3) => self.stun(now, component, source, packet.bytes(), io),
+            Some(20..=63) => self.dtls(now, component, source, packet.bytes(), io),
+            Some(128..=191) => self.media(now, component, source, packet, io),
+            Some(_) => Err(DropReason::UnknownProtocol),
+        }
+    }
+
+    fn stun(
+        &mut self,
+        now: Instant,
+        component: Component,
+        source: SocketAddr,
+        packet: &[u8],
+        io: &mut Io<'_>,
+    ) -> Result<Arrival, DropReason> {
+        let ice =
+            self.ice.as_mut().filter(|_| component == Component::Rtp).ok_or(DropReason::UnexpectedStun)?;
+        let before = ice.destination();
+        let mut reply = [0; stun::MAX_REPLY];
+        let outcome = ice.receive(now, source, packet, &mut reply).map_err(|_| DropReason::BadStun)?;
+        if let Some(reply) = reply.get(..outcome.reply_len) {
+            io.out.send(self.side, Component::Rtp, source, reply);
+        }
+        if outcome.rejected.is_some() {
+            return Err(DropReason::BadStun);
+        }
+        let destination = ice.destination();
+        self.consent_lost &= ice.consent_expires().is_none_or(|expires| expires <= now);
+        if let Some(remote) = destination.filter(|_| self.connected && destination != before) {
+            io.events.push(EventKind::Moved { side: self.side, remote });
+        }
+        self.drive_dtls(now, io);
+        Ok(Arrival::Handled)
+    }
+
+    fn dtls(
+        &mut self,
+        now: Instant,
+        component: Component,
+        source: SocketAddr,
+        packet: &[u8],
+        io: &mut Io<'_>,
+    ) -> Result<Arrival, DropReason> {
+        let Security::Dtls { .. } = self.config.security else { return Err(DropReason::UnexpectedDtls) };
+        if component == Component::Rtcp {
+            return Err(DropReason::UnexpectedDtls);
+        }
+        self.check_source(now, component, false, source)?;
+        // The first source that speaks DTLS keeps the handshake (attacks.md row 4).
+        if self.ice.is_none() && self.dtls_peer.is_some_and(|peer| peer != source) {
+            return Err(DropReason::StrangerSource);
+        }
+        self.start_dtls(now, io);
+        let session = self.dtls.as_mut().ok_or(DropReason::NotReady)?;
+        let result = session.receive(now, packet);
+        if self.ice.is_none() && result.is_ok() {
+            self.dtls_peer = Some(source);
+        }
+        self.finish_dtls(now, result, io);
+        result.map(|()| Arrival::Handled).map_err(|_| DropReason::BadDtls)
+    }
+
+    fn media(
+        &mut self,
+        now: Instant,
+        component: Component,
+        source: SocketAddr,
+        packet: &mut Packet<'_>,
+        io: &mut Io<'_>,
+    ) -> Result<Arrival, DropReason> {
+        let is_rtcp = rtcp::is_rtcp(packet.bytes());
+        if is_rtcp != (component == Component::Rtcp) && !(is_rtcp && self.config.rtcp_mux)
+            || component == Component::Rtcp && self.config.rtcp_mux
+        {
+            return Err(DropReason::WrongComponent);
+        }
+        self.check_source(now, component, is_rtcp, source)?;
+        let is_secure = self.config.security != Security::None;
+        if is_secure {
+            let inbound = self.inbound.as_mut().ok_or(DropReason::NotReady)?;
+            let bytes = packet.bytes_mut();
+            let len = if is_rtcp { inbound.unprotect_rtcp(bytes) } else { inbound.unprotect(bytes) };
+            packet.set_len(len.map_err(unprotect_failure)?);
+        }
+        let arrival = if is_rtcp { Arrival::Rtcp } else { Arrival::Rtp(rtp::parse(packet.bytes())?) };
+        if self.ice.is_none() {
+            self.settle(component, source, arrival, is_secure, io)?;
+        }
+        if !self.bucket.take(now, packet.len()) {
+            return Err(DropReason::RateLimit);
+        }
+        Ok(arrival)
+    }
+
+    fn check_source(
+        &self,
+        now: Instant,
+        component: Component,
+        is_rtcp: bool,
+        source: SocketAddr,
+    ) -> Result<(), DropReason> {
+        match &self.ice {
+            Some(ice) if ice.is_validated(source) => Ok(()),
+            Some(_) => Err(DropReason::UnvalidatedSource),
+            None => self.guard.admits(now, component, is_rtcp, source),
+        }
+    }
+
+    /// Latches to the source of an authentic packet.
+    fn settle(
+        &mut self,
+        component: Component,
+        source: SocketAddr,
+        arrival: Arrival,
+        is_secure: bool,
+        io: &mut Io<'_>,
+    ) -> Result<(), DropReason> {
+        match (component, arrival) {
+            (Component::Rtp, Arrival::Rtp(parsed)) => {
+                if let Some(remote) = self.guard.settle(source, &parsed.header, is_secure)? {
+                    io.events.push(EventKind::Moved { side: self.side, remote });
+                }
+            }
+            (Component::Rtcp, _) => self.guard.settle_rtcp(source),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Where that component's packets go; `None` while there is no address, or no consent (RFC 7675 section 5.1).
+    pub(crate) fn destination(&self, component: Component) -> Option<SocketAddr> {
+        match &self.ice {
+            Some(ice) => ice.destination().filter(|_| !self.consent_lost),
+            None => self.guard.destination(component),
+        }
+    }
+
+    /// From which port RTCP goes.
+    pub(crate) fn rtcp_component(&self) -> Component {
+        if self.config.rtcp_mux { Component::Rtp } else { Component::Rtcp }
+    }
+
+    /// Whether the keys that the leg needs are there.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.config.security == Security::None || self.outbound.is_some()
+    }
+
+    /// Protects `buffer[..len]`, RTP, in place; returns the new length.
+    pub(crate) fn protect(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, DropReason> {
+        match (&mut self.outbound, &self.config.security) {
+            (_, Security::None) => Ok(len),
+            (Some(outbound), _) => outbound.protect(buffer, len).map_err(|_| DropReason::SrtpProtect),
+            (None, _) => Err(DropReason::NoDestination),
+        }
+    }
+
+    /// Protects `buffer[..len]`, RTCP, in place; returns the new length.
+    pub(crate) fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, DropReason> {
+        match (&mut self.outbound, &self.config.security) {
+            (_, Security::None) => Ok(len),
+            (Some(outbound), _) => outbound.protect_rtcp(buffer, len).map_err(|_| DropReason::SrtpProtect),
+            (None, _) => Err(DropReason::NoDestination),
+        }
+    }
+
+    /// Whether ICE has validated that address.
+    pub(crate) fn is_validated(&self, source: SocketAddr) -> bool {
+        self.ice.as_ref().is_some_and(|ice| ice.is_validated(source))
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, io: &mut Io<'_>) {
+        let expired = self.consent_expires().is_some_and(|expires| expires <= now);
+        if expired {
+            self.consent_lost = true;
+            io.events.push(EventKind::ConsentLost { side: self.side });
+        }
+        if let Some(session) = &mut self.dtls
+            && session.next_timeout().is_some_and(|timeout| timeout <= now)
+        {
+            let result = session.handle_timeout(now);
+            self.finish_dtls(now, result, io);
+        }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let dtls = self.dtls.as_ref().and_then(|session| session.next_timeout());
+        [dtls, self.consent_expires()].into_iter().flatten().min()
+    }
+
+    fn consent_expires(&self) -> Option<Instant> {
+        self.ice.as_ref().filter(|_| !self.consent_lost).and_then(IceLite::consent_expires)
+    }
+
+    /// Starts the handshake as a client once there is somewhere to send to; tells when media can flow.
+    fn drive_dtls(&mut self, now: Instant, io: &mut Io<'_>) {
+        if let Security::Dtls { role: tandem_control::DtlsRole::Client, .. } = self.config.security
+            && self.destination(Component::Rtp).is_some()
+        {
+            self.start_dtls(now, io);
+        }
+        self.finish_dtls(now, Ok(()), io);
+    }
+
+    fn start_dtls(&mut self, now: Instant, io: &mut Io<'_>) {
+        let Security::Dtls { role, fingerprints } = &self.config.security else { return };
+        if self.dtls.is_some() || self.dtls_failed || fingerprints.is_empty() {
+            return;
+        }
+        match DtlsSession::new(now, &self.identity, *role, fingerprints) {
+            Ok(session) => self.dtls = Some(Box::new(session)),
+            Err(error) => self.finish_dtls(now, Err(error), io),
+        }
+    }
+
+    /// After anything that may have moved DTLS on: its packets, its keys, its failure.
+    fn finish_dtls(&mut self, now: Instant, result: Result<(), DtlsError>, io: &mut Io<'_>) {
+        self.send_dtls(io);
+        let keys = self.dtls.as_mut().and_then(|session| session.take_keys());
+        if let Some(SrtpKeys { send, receive }) = keys {
+            self.inbound = Inbound::new(&receive).ok();
+            self.outbound = Outbound::new(&send).ok();
+        }
+        if result.is_err_and(DtlsError::is_final) && !self.dtls_failed {
+            self.dtls_failed = true;
+            io.events.push(EventKind::DtlsFailed { side: self.side });
+        }
+        let has_inbound = self.config.security == Security::None || self.inbound.is_some();
+        let is_ready = has_inbound && self.has_keys() && self.destination(Component::Rtp).is_some();
+        if is_ready && !self.connected {
+            self.connected = true;
+            // The first packets of a peer behind NAT may come much later than its description.
+            self.guard.configure(now, self.config.remote, self.config.latch);
+            io.events.push(EventKind::Connected { side: self.side });
+        }
+    }
+
+    fn send_dtls(&mut self, io: &mut Io<'_>) {
+        let destination = match self.ice {
+            Some(_) => self.destination(Component::Rtp),
+            None => self.dtls_peer.or_else(|| self.guard.destination(Component::Rtp)),
+        };
+        let (Some(session), Some(destination)) = (&mut self.dtls, destination) else { return };
+        let mut buffer = [0; MTU];
+        while let Some(packet) = session.poll_packet(&mut buffer) {
+            io.out.send(self.side, Component::Rtp, destination, packet);
+        }
+    }
+}
+
+fn unprotect_failure(error: SrtpError) -> DropReason {
+    match error {
+        SrtpError::Authentication => DropReason::SrtpAuthentication,
+        SrtpError::Replayed | SrtpError::TooOld => DropReason::SrtpReplay,
+        _ => DropReason::SrtpRefused,
+    }
+}
+
+fn validate(config: &LegConfig) -> Result<(), Refusal> {
+    let refuse = |text: &str| Err(Refusal::Invalid(text.into()));
+    let audio = &config.audio;
+    if audio.receive.len() > MAX_PAYLOAD_TYPES || audio.send.len() > MAX_PAYLOAD_TYPES {
+        return refuse("too many payload types");
+    }
+    let is_bad = |payload_type: &PayloadType| payload_type.number > 127 || payload_type.clock < 1000;
+    if audio.receive.iter().chain(&audio.send).any(is_bad) {
+        return refuse("a payload type above 127 or a clock below 1000 Hz");
+    }
+    if config.ice.is_some() && !config.rtcp_mux {
+        return refuse("ICE without multiplexed RTCP");
+    }
+    match &config.security {
+        Security::Dtls { fingerprints, .. } if fingerprints.len() > MAX_FINGERPRINTS => {
+            refuse("too many fingerprints")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,174 @@
+//! The RTCP of one leg: our own reports, and what the peer's tell.
+
+use std::time::{Duration, Instant};
+
+use crate::Now;
+use crate::drops::DropReason;
+use crate::limits::RTCP_INTERVAL;
+use crate::output::Output;
+use crate::reception::Reception;
+use crate::rtcp::{self, Compound, Item, ReportBlock, Writer};
+
+/// RFC 3550 section 6.3.1: the compensation for a timer that converges below its mean.
+const COMPENSATION: f64 = std::f64::consts::E - 1.5;
+/// A round trip longer than this is a mistake of the peer.
+const MAX_ROUND_TRIP: Duration = Duration::from_secs(60);
+
+/// The state of one leg.
+#[derive(Debug)]
+pub(crate) struct Reports {
+    due: Instant,
+    /// The last sender report: whose, its NTP time stamp, when it came.
+    sender_report: Option<(u32, u64, Instant)>,
+    pub(crate) round_trip: Option<Duration>,
+    pub(crate) peer_fraction_lost: u8,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+}
+
+impl Reports {
+    pub(crate) fn new(now: Instant, random: &mut fastrand::Rng) -> Reports {
+        // RFC 3550 section 6.2: half the interval before the first packet.
+        let due = now + RTCP_INTERVAL.mul_f64((0.5 + random.f64()) / COMPENSATION / 2.0);
+        Reports { due, sender_report: None, round_trip: None, peer_fraction_lost: 0, received: 0, sent: 0 }
+    }
+
+    /// When the next packet is due.
+    pub(crate) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Draws the time of the next packet (RFC 3550 section 6.3.1).
+    pub(crate) fn schedule(&mut self, now: Instant, random: &mut fastrand::Rng) {
+        self.due = now + RTCP_INTERVAL.mul_f64((0.5 + random.f64()) / COMPENSATION);
+    }
+
+    /// Takes what the peer reports. `ours` is the SSRC that we send, `theirs` the one that we hear. Returns
+    /// whether the source that we hear said BYE.
+    pub(crate) fn receive(
+        &mut self,
+        now: Now,
+        packet: &[u8],
+        ours: u32,
+        theirs: Option<u32>,
+    ) -> Result<bool, DropReason> {
+        let compound = Compound::parse(packet)?;
+        self.received += 1;
+        let mut goodbye = false;
+        for item in compound {
+            match item {
+                Item::SenderReport { ssrc, info, blocks } => {
+                    self.sender_report = Some((ssrc, info.ntp, now.instant));
+                    self.read_blocks(now, blocks, ours);
+                }
+                Item::ReceiverReport { blocks, .. } => self.read_blocks(now, blocks, ours),
+                Item::Goodbye(mut sources) => goodbye |= sources.any(|source| Some(source) == theirs),
+                Item::Other(_) => {}
+            }
+        }
+        Ok(goodbye)
+    }
+
+    fn read_blocks(&mut self, now: Now, blocks: rtcp::Blocks<'_>, ours: u32) {
+        for block in blocks.filter(|block| block.ssrc == ours) {
+            self.peer_fraction_lost = block.fraction_lost;
+            if block.last_report == 0 {
+                continue;
+            }
+            // RFC 3550 section 6.4.1: A - LSR - DLSR, in 1/65536 seconds.
+            let arrival = rtcp::middle(rtcp::ntp(now.unix));
+            let units = arrival.wrapping_sub(block.last_report).wrapping_sub(block.delay);
+            let round_trip = Duration::from_micros(u64::from(units) * 1_000_000 / 65_536);
+            if round_trip <= MAX_ROUND_TRIP {
+                self.round_trip = Some(round_trip);
+            }
+        }
+    }
+
+    /// Writes a compound packet: a report, the canonical name, BYE at the end. Returns its length.
+    pub(crate) fn write(
+        &mut self,
+        now: Now,
+        output: &mut Output,
+        reception: &mut Reception,
+        canonical_name: &[u8],
+        goodbye: bool,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        let block = reception.report().map(|reported| {
+            let heard = self.sender_report.filter(|&(ssrc, ..)| ssrc == reported.ssrc);
+            let delay = heard.map_or(Duration::ZERO, |(.., at)| now.instant.saturating_duration_since(at));
+            ReportBlock {
+                ssrc: reported.ssrc,
+                fraction_lost: reported.fraction_lost,
+                lost: reported.lost,
+                highest: reported.highest,
+                jitter: reported.jitter,
+                last_report: heard.map_or(0, |(_, ntp, _)| rtcp::middle(ntp)),
+                delay: u32::try_from(delay.as_micros() * 65_536 / 1_000_000).unwrap_or(u32::MAX),
+            }
+        });
+        let mut writer = Writer::new(buffer);
+        writer.report(output.ssrc(), output.report(now), block)?;
+        writer.canonical_name(output.ssrc(), canonical_name)?;
+        if goodbye {
+            writer.goodbye(output.ssrc())?;
+        }
+        self.sent += 1;
+        Some(writer.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtp::Header;
+
+    fn now(base: Instant, seconds: u64) -> Now {
+        Now {
+            instant: base + Duration::from_secs(seconds),
+            unix: Duration::from_secs(1_700_000_000 + seconds),
+        }
+    }
+
+    #[test]
+    fn two_ends_learn_loss_and_round_trip_of_each_other() {
+        let base = Instant::now();
+        let mut random = fastrand::Rng::with_seed(1);
+        let (mut ours, mut theirs) = (Reports::new(base, &mut random), Reports::new(base, &mut random));
+        let (mut output, mut other) = (Output::new(&mut random), Output::new(&mut random));
+        let (mut reception, mut nothing) = (Reception::default(), Reception::default());
+        for index in [0u16, 1, 3, 4] {
+            let header = output.header(output.next(), 0, 0, false);
+            output.sent(base, &header, output.next(), 172);
+            let header = Header { sequence: index, ..header };
+            reception.receive(base, base, &header, 8000).unwrap();
+        }
+        let mut buffer = [0; 128];
+        let len = ours.write(now(base, 1), &mut output, &mut nothing, b"name", false, &mut buffer).unwrap();
+        // Their report comes 2 seconds later, of which it waited 1 second at their side.
+        assert_eq!(
+            theirs.receive(now(base, 1), &buffer[..len], other.ssrc(), Some(output.ssrc())),
+            Ok(false)
+        );
+        let len = theirs.write(now(base, 2), &mut other, &mut reception, b"n", true, &mut buffer).unwrap();
+        assert_eq!(ours.receive(now(base, 3), &buffer[..len], output.ssrc(), Some(other.ssrc())), Ok(true));
+        assert_eq!(ours.round_trip, Some(Duration::from_secs(1)));
+        assert_eq!(ours.peer_fraction_lost, 51);
+        assert_eq!(output.report(now(base, 4)), None, "nothing was sent since");
+    }
+
+    #[test]
+    fn the_interval_is_drawn_around_five_seconds() {
+        let base = Instant::now();
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut reports = Reports::new(base, &mut random);
+        let waits = (0..200).map(|_| {
+            reports.schedule(base, &mut random);
+            (reports.due() - base).as_secs_f64()
+        });
+        let waits: Vec<f64> = waits.collect();
+        assert!(waits.iter().all(|wait| (2.0..6.2).contains(wait)));
+        assert!(waits.iter().any(|wait| *wait < 3.0) && waits.iter().any(|wait| *wait > 5.0));
+    }
+}

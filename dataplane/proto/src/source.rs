@@ -1,0 +1,247 @@
+//! Which addresses a leg without ICE takes media from, and where it sends (attacks.md rows 1 and 2).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tandem_control::{Latch, Remote};
+
+use crate::drops::DropReason;
+use crate::limits::{LATCH_PROBATION, LATCH_WINDOW};
+use crate::rtp::Header;
+use crate::session::Component;
+
+/// The guard of one leg.
+#[derive(Debug)]
+pub(crate) struct SourceGuard {
+    remote: Option<Remote>,
+    latch: Latch,
+    /// Until when [`Latch::Any`] takes an unknown source.
+    window_until: Instant,
+    rtp: Option<SocketAddr>,
+    rtcp: Option<SocketAddr>,
+    probation: Option<Probation>,
+}
+
+/// An unknown source that sends in the clear.
+#[derive(Debug)]
+struct Probation {
+    source: SocketAddr,
+    ssrc: u32,
+    next: u16,
+    seen: u8,
+}
+
+impl SourceGuard {
+    pub(crate) fn new(now: Instant) -> SourceGuard {
+        SourceGuard {
+            remote: None,
+            latch: Latch::Exact,
+            window_until: now,
+            rtp: None,
+            rtcp: None,
+            probation: None,
+        }
+    }
+
+    /// Another remote opens the latch again; the same one leaves it as it is.
+    pub(crate) fn configure(&mut self, now: Instant, remote: Option<Remote>, latch: Latch) {
+        if remote != self.remote {
+            self.rtp = None;
+            self.rtcp = None;
+            self.probation = None;
+        }
+        if self.rtp.is_none() {
+            self.window_until = now + LATCH_WINDOW;
+        }
+        self.remote = remote;
+        self.latch = latch;
+    }
+
+    /// Whether a packet from that source may be looked at; says nothing of its authenticity.
+    pub(crate) fn admits(
+        &self,
+        now: Instant,
+        component: Component,
+        is_rtcp: bool,
+        source: SocketAddr,
+    ) -> Result<(), DropReason> {
+        if let Some(latched) = self.latched(component) {
+            return if latched == source { Ok(()) } else { Err(DropReason::StrangerSource) };
+        }
+        let remote = self.remote.ok_or(DropReason::NotReady)?;
+        let described = described(remote, component);
+        let address = match self.latch {
+            // RTCP comes from the host that the RTP comes from.
+            _ if is_rtcp && self.rtp.is_some() => self.rtp.map(|rtp| rtp.ip()),
+            Latch::Exact => None,
+            Latch::SameAddress => Some(described.ip()),
+            Latch::Any if !is_rtcp && now < self.window_until => Some(source.ip()),
+            Latch::Any => Some(described.ip()),
+        };
+        let near = self.latch != Latch::Exact && address == Some(source.ip());
+        if source == described || near { Ok(()) } else { Err(DropReason::StrangerSource) }
+    }
+
+    /// Latches to the source of an admitted packet of RTP; returns the address if it is not the described one and
+    /// was not latched before. What is not authenticated has to prove itself first, unless it was described.
+    pub(crate) fn settle(
+        &mut self,
+        source: SocketAddr,
+        header: &Header,
+        is_authentic: bool,
+    ) -> Result<Option<SocketAddr>, DropReason> {
+        if self.rtp.is_some() {
+            return Ok(None);
+        }
+        let is_described = self.remote.is_some_and(|remote| remote.rtp == source);
+        if !is_authentic && !is_described {
+            self.prove(source, header)?;
+        }
+        self.rtp = Some(source);
+        self.probation = None;
+        Ok((!is_described).then_some(source))
+    }
+
+    /// Latches to the source of an admitted packet that came to the RTCP port.
+    pub(crate) fn settle_rtcp(&mut self, source: SocketAddr) {
+        self.rtcp.get_or_insert(source);
+    }
+
+    /// Where to send.
+    pub(crate) fn destination(&self, component: Component) -> Option<SocketAddr> {
+        let address =
+            self.latched(component).or_else(|| self.remote.map(|remote| described(remote, component)))?;
+        // An unspecified address is how old peers say "hold" (RFC 2543 appendix B.5).
+        let is_usable = !address.ip().is_unspecified() && !address.ip().is_multicast() && address.port() != 0;
+        is_usable.then_some(address)
+    }
+
+    fn latched(&self, component: Component) -> Option<SocketAddr> {
+        match component {
+            Component::Rtp => self.rtp,
+            Component::Rtcp => self.rtcp,
+        }
+    }
+
+    /// Consecutive packets of one SSRC from one source end the probation.
+    fn prove(&mut self, source: SocketAddr, header: &Header) -> Result<(), DropReason> {
+        let before = self.probation.take().filter(|probation| {
+            (probation.source, probation.ssrc, probation.next) == (source, header.ssrc, header.sequence)
+        });
+        let seen = before.map_or(0, |probation| probation.seen) + 1;
+        if seen >= LATCH_PROBATION {
+            return Ok(());
+        }
+        let next = header.sequence.wrapping_add(1);
+        self.probation = Some(Probation { source, ssrc: header.ssrc, next, seen });
+        Err(DropReason::Probation)
+    }
+}
+
+fn described(remote: Remote, component: Component) -> SocketAddr {
+    match component {
+        Component::Rtp => remote.rtp,
+        Component::Rtcp => remote.rtcp,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn address(host: u8, port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, host], port))
+    }
+
+    fn header(ssrc: u32, sequence: u16) -> Header {
+        Header { marker: false, payload_type: 0, sequence, timestamp: 0, ssrc }
+    }
+
+    fn guard(now: Instant, latch: Latch) -> SourceGuard {
+        let mut guard = SourceGuard::new(now);
+        guard.configure(now, Some(Remote { rtp: address(1, 4000), rtcp: address(1, 4001) }), latch);
+        guard
+    }
+
+    fn admits(guard: &SourceGuard, now: Instant, source: SocketAddr) -> bool {
+        guard.admits(now, Component::Rtp, false, source).is_ok()
+    }
+
+    #[test]
+    fn each_rule_admits_what_it_says() {
+        let now = Instant::now();
+        let (described, near, far) = (address(1, 4000), address(1, 5000), address(2, 4000));
+        for (latch, expected) in [
+            (Latch::Exact, [true, false, false]),
+            (Latch::SameAddress, [true, true, false]),
+            (Latch::Any, [true, true, true]),
+        ] {
+            let guard = guard(now, latch);
+            assert_eq!(
+                [described, near, far].map(|source| admits(&guard, now, source)),
+                expected,
+                "{latch:?}"
+            );
+        }
+        let late = now + LATCH_WINDOW;
+        assert!(!admits(&guard(now, Latch::Any), late, far));
+        assert!(!admits(&SourceGuard::new(now), now, described));
+    }
+
+    #[test]
+    fn once_latched_every_other_source_is_a_stranger_until_signaling_says_otherwise() {
+        let now = Instant::now();
+        let mut guard = guard(now, Latch::SameAddress);
+        assert_eq!(guard.settle(address(1, 5000), &header(1, 1), true), Ok(Some(address(1, 5000))));
+        assert_eq!(guard.destination(Component::Rtp), Some(address(1, 5000)));
+        assert!(!admits(&guard, now, address(1, 4000)));
+        guard.configure(
+            now,
+            Some(Remote { rtp: address(1, 4000), rtcp: address(1, 4001) }),
+            Latch::SameAddress,
+        );
+        assert!(!admits(&guard, now, address(1, 4000)), "the same remote changes nothing");
+        guard.configure(
+            now,
+            Some(Remote { rtp: address(3, 4000), rtcp: address(3, 4001) }),
+            Latch::SameAddress,
+        );
+        assert!(admits(&guard, now, address(3, 4000)));
+        assert_eq!(guard.destination(Component::Rtp), Some(address(3, 4000)));
+    }
+
+    #[test]
+    fn one_packet_in_the_clear_from_an_unknown_source_is_not_enough() {
+        let now = Instant::now();
+        let mut guard = guard(now, Latch::Any);
+        let (attacker, peer) = (address(9, 9), address(2, 2));
+        assert_eq!(guard.settle(attacker, &header(7, 1), false), Err(DropReason::Probation));
+        assert_eq!(guard.settle(attacker, &header(7, 3), false), Err(DropReason::Probation));
+        assert_eq!(guard.settle(peer, &header(8, 100), false), Err(DropReason::Probation));
+        assert_eq!(guard.settle(peer, &header(8, 101), false), Ok(Some(peer)));
+        assert!(!admits(&guard, now + Duration::from_millis(1), attacker));
+    }
+
+    #[test]
+    fn rtcp_comes_from_the_host_of_the_rtp() {
+        let now = Instant::now();
+        let mut guard = guard(now, Latch::Any);
+        let rtcp = |guard: &SourceGuard, source| guard.admits(now, Component::Rtcp, true, source).is_ok();
+        assert!(!rtcp(&guard, address(2, 7)));
+        guard.settle(address(2, 6), &header(1, 1), true).unwrap();
+        assert!(rtcp(&guard, address(2, 7)));
+        guard.settle_rtcp(address(2, 7));
+        assert!(!rtcp(&guard, address(1, 4001)));
+        assert_eq!(guard.destination(Component::Rtcp), Some(address(2, 7)));
+    }
+
+    #[test]
+    fn nothing_is_sent_to_an_unspecified_address() {
+        let now = Instant::now();
+        let mut guard = SourceGuard::new(now);
+        let held = SocketAddr::from(([0, 0, 0, 0], 4000));
+        guard.configure(now, Some(Remote { rtp: held, rtcp: held }), Latch::Exact);
+        assert_eq!(guard.destination(Component::Rtp), None);
+    }
+}
