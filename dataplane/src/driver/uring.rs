@@ -1,0 +1,439 @@
+//! The driver on io_uring: one ring per worker thread, multishot receives into one ring of provided buffers,
+//! batched sends from the very buffers that packets came in, one system call per turn of the worker.
+//!
+//! Needs Linux 6.0 (multishot `recvmsg`). Ownership of packet memory is explicit: a [`Buffer`] is either held in
+//! Rust, or turned into a raw pointer in [`BufferRing`] or a send slot while the kernel may touch it.
+#![allow(unsafe_code)]
+
+mod buffer_ring;
+mod sends;
+
+use super::{Driver, DriverCounters, Received, SocketId, Waker};
+use crate::buffers::{BUFFER_BYTES, Buffer, HEADROOM, MAX_DATAGRAM, Pool};
+use buffer_ring::BufferRing;
+use io_uring::types::{Fixed, SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+use sends::SendSlots;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tandem_media::Now;
+
+/// Submission queue entries.
+const SUBMISSION_ENTRIES: u32 = 1024;
+/// Completion queue entries: a burst of receives on every provided buffer fits.
+const COMPLETION_ENTRIES: u32 = 8192;
+/// Buffers that the kernel may fill; a power of two.
+const RECEIVE_BUFFERS: u16 = 4096;
+/// Buffers for datagrams made here, and those on their way out.
+const SPARE_BUFFERS: usize = 1024;
+/// Datagrams queued between two system calls.
+const SEND_SLOTS: usize = 512;
+/// The group of the provided buffers; there is one per ring.
+const BUFFER_GROUP: u16 = 0;
+/// Bytes that the kernel reserves for the source address in front of a datagram: the space that
+/// `struct io_uring_recvmsg_out` (16 bytes) leaves of [`HEADROOM`].
+const NAME_BYTES: usize = HEADROOM - 16;
+/// What a socket's receive queue may hold, in bytes, as far as the system allows.
+const SOCKET_RECEIVE_BYTES: usize = 1 << 20;
+/// `IORING_ENTER_GETEVENTS`.
+const ENTER_GETEVENTS: u32 = 1;
+
+const _: () = assert!(NAME_BYTES >= size_of::<libc::sockaddr_in6>());
+const _: () = assert!(SEND_SLOTS <= SUBMISSION_ENTRIES as usize / 2, "arming and cancelling need room too");
+const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
+
+/// What a completion is about; the upper half of its user data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Receive = 1,
+    Send,
+    Cancel,
+    Wake,
+}
+
+fn user_data(operation: Operation, index: u32) -> u64 {
+    ((operation as u64) << 32) | u64::from(index)
+}
+
+/// How [`UringDriver::enter`] sleeps.
+enum Sleep {
+    No,
+    UntilWoken,
+    For(Timespec),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SocketState {
+    Free,
+    Open,
+    Closing,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SocketSlot {
+    state: SocketState,
+    /// Whether a multishot receive is in the kernel.
+    armed: bool,
+}
+
+/// The driver. It must be used on the thread that made it.
+pub struct UringDriver {
+    // Fields drop in this order: the ring first, so that the kernel lets go of the memory below.
+    ring: IoUring,
+    buffers: BufferRing,
+    sends: SendSlots,
+    /// The template of every multishot receive; only its lengths matter.
+    receive_message: Box<libc::msghdr>,
+    pool: Pool,
+    waker: Waker,
+    wake_armed: bool,
+    sockets: Vec<SocketSlot>,
+    free_sockets: Vec<u32>,
+    /// Sockets whose receive must be armed again, or whose cancellation must be repeated.
+    unsettled: Vec<u32>,
+    counters: DriverCounters,
+}
+
+impl UringDriver {
+    /// A driver for up to `max_sockets` sockets.
+    ///
+    /// # Errors
+    /// When the kernel lacks io_uring or forbids it, or its limits are too low for the socket table.
+    pub fn new(max_sockets: usize, waker: Waker) -> io::Result<UringDriver> {
+        let ring = build_ring()?;
+        let slots = u32::try_from(max_sockets).map_err(|_| io::ErrorKind::InvalidInput)?;
+        ring.submitter().register_files_sparse(slots)?;
+        let mut pool = Pool::new(usize::from(RECEIVE_BUFFERS) + SPARE_BUFFERS);
+        let mut buffers = BufferRing::register(&ring, RECEIVE_BUFFERS, BUFFER_GROUP)?;
+        while buffers.has_room() {
+            let Some(buffer) = pool.take() else { break };
+            buffers.provide(buffer);
+        }
+        buffers.publish();
+        // SAFETY: `msghdr` is plain data for which all zeros is valid: no pointers, no lengths.
+        let mut receive_message: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
+        receive_message.msg_namelen = NAME_BYTES as libc::socklen_t;
+        Ok(UringDriver {
+            ring,
+            buffers,
+            sends: SendSlots::new(SEND_SLOTS),
+            receive_message,
+            pool,
+            waker,
+            wake_armed: false,
+            sockets: vec![SocketSlot { state: SocketState::Free, armed: false }; max_sockets],
+            free_sockets: (0..slots).rev().collect(),
+            unsettled: Vec::with_capacity(2 * max_sockets),
+            counters: DriverCounters::default(),
+        })
+    }
+
+    /// Puts an entry into the submission queue, entering the kernel first if it is full; `false` if it stays full.
+    fn push(&mut self, entry: &squeue::Entry) -> bool {
+        for _ in 0..2 {
+            // SAFETY: whatever the entries built in this module point to (`receive_message`, a send slot) lives as
+            // long as the ring and stays as it is until the kernel has consumed the entry; buffers under a send
+            // stay in their slot until then.
+            if unsafe { self.ring.submission().push(entry) }.is_ok() {
+                return true;
+            }
+            self.enter_now();
+        }
+        self.counters.queue_full += 1;
+        false
+    }
+
+    fn arm_receive(&mut self, socket: u32) {
+        let entry = opcode::RecvMsgMulti::new(Fixed(socket), &raw const *self.receive_message, BUFFER_GROUP)
+            .build()
+            .user_data(user_data(Operation::Receive, socket));
+        let armed = self.push(&entry);
+        self.sockets[socket as usize].armed = armed;
+        if !armed {
+            self.unsettled.push(socket);
+        }
+    }
+
+    fn cancel_receive(&mut self, socket: u32) {
+        let entry = opcode::AsyncCancel::new(user_data(Operation::Receive, socket))
+            .build()
+            .user_data(user_data(Operation::Cancel, socket));
+        if !self.push(&entry) {
+            self.unsettled.push(socket);
+        }
+    }
+
+    fn arm_waker(&mut self) {
+        let fd = io_uring::types::Fd(self.waker.descriptor());
+        let entry = opcode::PollAdd::new(fd, libc::POLLIN as u32).build();
+        self.wake_armed = self.push(&entry.user_data(user_data(Operation::Wake, 0)));
+    }
+
+    /// Arms again what ended while no buffer was left, and repeats cancellations that came at a bad moment.
+    fn settle(&mut self) {
+        if !self.wake_armed {
+            self.arm_waker();
+        }
+        for _ in 0..self.unsettled.len() {
+            let Some(socket) = self.unsettled.pop() else { break };
+            match self.sockets[socket as usize] {
+                SocketSlot { state: SocketState::Open, armed: false } => self.arm_receive(socket),
+                SocketSlot { state: SocketState::Closing, armed: true } => self.cancel_receive(socket),
+                _ => {}
+            }
+        }
+    }
+
+    /// Enters the kernel: submits what is queued, runs deferred completions, and sleeps as told.
+    fn enter(&mut self, sleep: Sleep) -> io::Result<()> {
+        self.buffers.publish();
+        let queued = self.ring.submission().len() as u32;
+        let submitter = self.ring.submitter();
+        let outcome = match sleep {
+            // SAFETY: the count is that of the queue, and no argument is passed. Without GETEVENTS a ring with
+            // deferred completions would never complete anything.
+            Sleep::No => unsafe { submitter.enter::<libc::sigset_t>(queued, 0, ENTER_GETEVENTS, None) },
+            Sleep::UntilWoken => submitter.submit_and_wait(1),
+            Sleep::For(limit) => submitter.submit_with_args(1, &SubmitArgs::new().timespec(&limit)),
+        };
+        if self.ring.submission().is_empty() {
+            // The kernel has consumed every entry. Sends carry MSG_DONTWAIT, so they are over, whatever came of them.
+            self.sends.finish(|buffer| self.pool.give(buffer));
+            self.refill();
+        }
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Enters the kernel in the middle of a turn. An error shows again at the end of it, in [`Driver::wait`].
+    fn enter_now(&mut self) {
+        if let Err(error) = self.enter(Sleep::No) {
+            tracing::error!(%error, "io_uring_enter");
+        }
+    }
+
+    /// Gives the kernel the buffers it lacks.
+    fn refill(&mut self) {
+        while self.buffers.has_room() && self.pool.len() > SPARE_BUFFERS / 2 {
+            let Some(buffer) = self.pool.take() else { break };
+            self.buffers.provide(buffer);
+        }
+        self.buffers.publish();
+    }
+
+    fn received(&mut self, socket: u32, result: i32, flags: u32) -> Option<Received> {
+        let buffer = cqueue::buffer_select(flags).and_then(|id| self.buffers.reclaim(id));
+        if !cqueue::more(flags) {
+            self.receive_ended(socket, result);
+        }
+        let buffer = buffer?;
+        let open = self.sockets.get(socket as usize).is_some_and(|slot| slot.state == SocketState::Open);
+        if !open || result < 0 {
+            self.release(buffer);
+            return None;
+        }
+        let filled = (result as usize).min(BUFFER_BYTES);
+        let Some((source, datagram)) = parse_received(&buffer[..filled], &self.receive_message) else {
+            self.counters.malformed += 1;
+            self.release(buffer);
+            return None;
+        };
+        Some(Received { socket: SocketId(socket), source, buffer, datagram })
+    }
+
+    /// A multishot receive is no longer in the kernel.
+    fn receive_ended(&mut self, socket: u32, result: i32) {
+        let Some(slot) = self.sockets.get_mut(socket as usize) else { return };
+        slot.armed = false;
+        if slot.state == SocketState::Closing {
+            return self.free_socket(socket);
+        }
+        match -result {
+            libc::ENOBUFS => self.counters.receive_starved += 1,
+            error if error > 0 => self.counters.receive_errors += 1,
+            _ => {}
+        }
+        self.unsettled.push(socket);
+    }
+
+    fn free_socket(&mut self, socket: u32) {
+        if let Err(error) = self.ring.submitter().register_files_update(socket, &[-1]) {
+            tracing::error!(%error, socket, "cannot take a socket out of the ring");
+        }
+        self.sockets[socket as usize].state = SocketState::Free;
+        self.free_sockets.push(socket);
+    }
+}
+
+impl Driver for UringDriver {
+    fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { instant: Instant::now(), unix }
+    }
+
+    fn open(&mut self, local: SocketAddr) -> io::Result<SocketId> {
+        let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+        if local.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_recv_buffer_size(SOCKET_RECEIVE_BYTES)?;
+        socket.bind(&local.into())?;
+        let slot = self.free_sockets.pop().ok_or(io::ErrorKind::QuotaExceeded)?;
+        if let Err(error) = self.ring.submitter().register_files_update(slot, &[socket.as_raw_fd()]) {
+            self.free_sockets.push(slot);
+            return Err(error);
+        }
+        // The ring's table keeps the socket; the descriptor is not needed any more.
+        drop(socket);
+        self.sockets[slot as usize].state = SocketState::Open;
+        self.arm_receive(slot);
+        Ok(SocketId(slot))
+    }
+
+    fn close(&mut self, socket: SocketId) {
+        let Some(slot) = self.sockets.get_mut(socket.0 as usize) else { return };
+        if slot.state != SocketState::Open {
+            return;
+        }
+        slot.state = SocketState::Closing;
+        if slot.armed {
+            return self.cancel_receive(socket.0);
+        }
+        // Nothing of it will complete, but sends may be queued on it.
+        self.enter_now();
+        self.free_socket(socket.0);
+    }
+
+    fn receive(&mut self) -> Option<Received> {
+        loop {
+            let entry = self.ring.completion().next()?;
+            let index = entry.user_data() as u32;
+            match entry.user_data() >> 32 {
+                kind if kind == Operation::Receive as u64 => {
+                    if let Some(received) = self.received(index, entry.result(), entry.flags()) {
+                        return Some(received);
+                    }
+                }
+                // Successful sends skip their completion.
+                kind if kind == Operation::Send as u64 => self.counters.send_errors += 1,
+                kind if kind == Operation::Cancel as u64 => {
+                    if entry.result() < 0 {
+                        self.unsettled.push(index);
+                    }
+                }
+                _ => {
+                    self.waker.clear();
+                    self.wake_armed = false;
+                }
+            }
+        }
+    }
+
+    fn take_buffer(&mut self) -> Option<Buffer> {
+        self.pool.take()
+    }
+
+    fn release(&mut self, buffer: Buffer) {
+        if self.buffers.has_room() {
+            self.buffers.provide(buffer);
+        } else {
+            self.pool.give(buffer);
+        }
+    }
+
+    fn send(&mut self, socket: SocketId, buffer: Buffer, datagram: Range<usize>, destination: SocketAddr) {
+        if self.sends.is_full() {
+            self.enter_now();
+            if self.sends.is_full() {
+                self.counters.queue_full += 1;
+                return self.release(buffer);
+            }
+        }
+        let message = self.sends.fill(buffer, datagram, destination);
+        let entry = opcode::SendMsg::new(Fixed(socket.0), message)
+            .flags(libc::MSG_DONTWAIT as u32)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS)
+            .user_data(user_data(Operation::Send, socket.0));
+        self.push(&entry);
+    }
+
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
+        self.settle();
+        self.enter(match until.map(|until| until.saturating_duration_since(Instant::now())) {
+            None => Sleep::UntilWoken,
+            Some(Duration::ZERO) => Sleep::No,
+            Some(rest) => Sleep::For(Timespec::from(rest)),
+        })
+    }
+
+    fn open_sockets(&self) -> usize {
+        self.sockets.len() - self.free_sockets.len()
+    }
+
+    fn spare_buffers(&self) -> usize {
+        self.pool.len()
+    }
+
+    fn counters(&self) -> DriverCounters {
+        self.counters
+    }
+}
+
+/// The ring with what this kernel has: completions deferred to our own system calls where possible (Linux 6.1).
+fn build_ring() -> io::Result<IoUring> {
+    let mut best = IoUring::builder();
+    best.setup_cqsize(COMPLETION_ENTRIES).setup_submit_all();
+    let mut deferred = best.clone();
+    deferred.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
+    let mut cooperative = best.clone();
+    cooperative.setup_coop_taskrun().setup_taskrun_flag();
+    deferred
+        .build(SUBMISSION_ENTRIES)
+        .or_else(|_| cooperative.build(SUBMISSION_ENTRIES))
+        .or_else(|_| best.build(SUBMISSION_ENTRIES))
+}
+
+/// The source and the place of a datagram in a buffer that a multishot receive filled; `None` if it was cut off
+/// or did not come over IP.
+fn parse_received(filled: &[u8], template: &libc::msghdr) -> Option<(SocketAddr, Range<usize>)> {
+    if filled.len() < HEADROOM {
+        return None;
+    }
+    let parsed = io_uring::types::RecvMsgOut::parse(filled, template).ok()?;
+    if parsed.is_payload_truncated() || parsed.payload_data().len() > MAX_DATAGRAM {
+        return None;
+    }
+    let source = parse_source(parsed.name_data())?;
+    Some((source, HEADROOM..HEADROOM + parsed.payload_data().len()))
+}
+
+/// Reads a `sockaddr_in` or `sockaddr_in6`.
+fn parse_source(name: &[u8]) -> Option<SocketAddr> {
+    let family = u16::from_ne_bytes(*name.first_chunk()?);
+    let port = u16::from_be_bytes(*name.get(2..)?.first_chunk()?);
+    match i32::from(family) {
+        libc::AF_INET => {
+            let address: [u8; 4] = *name.get(4..)?.first_chunk()?;
+            Some(SocketAddrV4::new(Ipv4Addr::from(address), port).into())
+        }
+        libc::AF_INET6 => {
+            let address: [u8; 16] = *name.get(8..)?.first_chunk()?;
+            let scope = u32::from_ne_bytes(*name.get(24..)?.first_chunk()?);
+            Some(SocketAddrV6::new(Ipv6Addr::from(address), port, 0, scope).into())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+use super::*;
+use std::net::UdpSocket;
+
+fn driver() -> UringDriver {
+    UringDriver::new(8, Waker::new().unwrap()).unwrap()
+}
+
+fn loopback() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+fn free_port() -> SocketAddr {
+    loopback().1
+}
+
+fn wait_for_one(driver: &mut UringDriver) -> Received {
+    for _ in 0..1000 {
+        if let Some(received) = driver.receive() {
+            return received;
+        }
+        driver.wait(Some(Instant::now() + Duration::from_millis(10))).unwrap();
+    }
+    panic!("nothing was received");
+}
+
+fn wait_until_closed(driver: &mut UringDriver, left_open: usize) {
+    for _ in 0..1000 {
+        assert!(driver.receive().is_none());
+        if driver.open_sockets() == left_open {
+            return;
+        }
+        driver.wait(Some(Instant::now() + Duration::from_millis(10))).unwrap();
+    }
+    panic!("the socket was never closed");
+}
+
+#[test]
+fn echoes_from_the_buffer_that_it_received_in() {
+    let mut driver = driver();
+    let local = free_port();
+    let socket = driver.open(local).unwrap();
+    let (peer, peer_address) = loopback();
+    for round in 0..10_000u32 {
+        peer.send_to(&round.to_be_bytes(), local).unwrap();
+        let received = wait_for_one(&mut driver);
+        assert_eq!((received.socket, received.source), (socket, peer_address));
+        assert_eq!(&received.buffer[received.datagram.clone()], round.to_be_bytes());
+        driver.send(socket, received.buffer, received.datagram, peer_address);
+        driver.wait(Some(Instant::now())).unwrap();
+        let mut answer = [0; 8];
+        assert_eq!(peer.recv_from(&mut answer).unwrap(), (4, local));
+        assert_eq!(answer[..4], round.to_be_bytes());
+    }
+    assert_eq!(driver.counters(), DriverCounters::default());
+}
+
+#[test]
+fn a_closed_socket_frees_its_port_after_what_was_queued() {
+    let mut driver = driver();
+    let local = free_port();
+    let (peer, peer_address) = loopback();
+    for round in 0..20 {
+        let socket = driver.open(local).unwrap();
+        let mut buffer = driver.take_buffer().unwrap();
+        buffer[0] = round;
+        driver.send(socket, buffer, 0..1, peer_address);
+        driver.close(socket);
+        wait_until_closed(&mut driver, 0);
+        let mut last_words = [0; 4];
+        assert_eq!(peer.recv_from(&mut last_words).unwrap(), (1, local));
+        assert_eq!(last_words[0], round);
+    }
+}
+
+#[test]
+fn a_taken_port_is_an_error() {
+    let mut driver = driver();
+    let (_holder, taken) = loopback();
+    assert_eq!(driver.open(taken).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    assert_eq!(driver.open_sockets(), 0);
+}
+
+#[test]
+fn a_waker_ends_a_sleep_each_time() {
+    let waker = Waker::new().unwrap();
+    let mut driver = UringDriver::new(1, waker.clone()).unwrap();
+    for _ in 0..3 {
+        let waker = waker.clone();
+        let thread = std::thread::spawn(move || waker.wake());
+        driver.wait(None).unwrap();
+        assert!(driver.receive().is_none());
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn survives_running_out_of_buffers() {
+    let mut driver = driver();
+    let local = free_port();
+    driver.open(local).unwrap();
+    driver.wait(Some(Instant::now())).unwrap();
+    let (peer, _) = loopback();
+    let mut held = Vec::new();
+    for _ in 0..usize::from(RECEIVE_BUFFERS) + SPARE_BUFFERS {
+        peer.send_to(b"x", local).unwrap();
+        driver.wait(Some(Instant::now())).unwrap();
+        held.extend(std::iter::from_fn(|| driver.receive()));
+    }
+    assert!(driver.counters().receive_starved > 0);
+    held.drain(..).for_each(|received| driver.release(received.buffer));
+    driver.wait(Some(Instant::now())).unwrap();
+    while driver.receive().is_some_and(|received| &received.buffer[received.datagram.clone()] == b"x") {}
+    peer.send_to(b"after", local).unwrap();
+    loop {
+        let received = wait_for_one(&mut driver);
+        if &received.buffer[received.datagram.clone()] == b"after" {
+            break;
+        }
+    }
+}
+
+#[test]
+fn an_oversized_datagram_is_counted_and_dropped() {
+    let mut driver = driver();
+    let local = free_port();
+    driver.open(local).unwrap();
+    let (peer, _) = loopback();
+    peer.send_to(&[1; MAX_DATAGRAM + 1], local).unwrap();
+    peer.send_to(&[2; MAX_DATAGRAM], local).unwrap();
+    let received = wait_for_one(&mut driver);
+    assert_eq!(received.datagram.len(), MAX_DATAGRAM);
+    assert_eq!(driver.counters().malformed, 1);
+}
+
+#[test]
+fn sources_of_both_families_are_read() {
+    let mut name = [0; 28];
+    name[..2].copy_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
+    name[2..4].copy_from_slice(&5060u16.to_be_bytes());
+    name[4..8].copy_from_slice(&[192, 0, 2, 1]);
+    assert_eq!(parse_source(&name[..16]), Some("192.0.2.1:5060".parse().unwrap()));
+    name[..2].copy_from_slice(&(libc::AF_INET6 as u16).to_ne_bytes());
+    name[8..24].copy_from_slice(&"2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
+    assert_eq!(parse_source(&name), Some("[2001:db8::1]:5060".parse().unwrap()));
+    assert_eq!(parse_source(&name[..10]), None);
+    name[..2].copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
+    assert_eq!(parse_source(&name), None);
+}
