@@ -4,5 +4,12 @@
 #![deny(unsafe_code)]
 
 pub mod buffers;
+pub mod control_server;
+pub mod counters;
+pub mod dataplane;
+pub mod demux;
 pub mod driver;
+pub mod ports;
+pub mod settings;
 pub mod timers;
+pub mod worker;

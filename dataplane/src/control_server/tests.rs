@@ -1,0 +1,195 @@
+use super::writer::KEPT_EVENTS;
+use super::*;
+use crate::driver::Waker;
+use crate::worker::Command;
+use socket2::{Domain, SockAddr, Type};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::AtomicU32;
+use tandem_control::{EventKind, Reply, SessionId, Side, VERSION};
+
+struct Setup {
+    server: ControlServer,
+    ends: WorkerEnds,
+    commands: Vec<Receiver<Command>>,
+    loads: Vec<Arc<AtomicU32>>,
+    path: PathBuf,
+}
+
+fn path(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("tandem-control-{name}-{}", std::process::id()))
+}
+
+/// A server over workers that are only queues.
+fn setup(name: &str, workers: usize) -> Setup {
+    let path = path(name);
+    let (ends, from) = queues();
+    let (mut handles, mut commands, mut loads) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..workers {
+        let (commands_in, commands_out) = bounded(4);
+        let load = Arc::new(AtomicU32::new(0));
+        handles.push(WorkerHandle {
+            commands: commands_in,
+            waker: Waker::new().unwrap(),
+            load: Arc::clone(&load),
+        });
+        commands.push(commands_out);
+        loads.push(load);
+    }
+    let router = Router::new(handles.into(), 6, [7; 32]);
+    let server = ControlServer::start(&path, router, from).unwrap();
+    Setup { server, ends, commands, loads, path }
+}
+
+fn connect(path: &Path) -> Socket {
+    let client = Socket::new(Domain::UNIX, Type::SEQPACKET, None).unwrap();
+    client.connect(&SockAddr::unix(path).unwrap()).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    client
+}
+
+fn send(mut client: &Socket, id: u32, request: Request) {
+    client.write_all(&encode(&RequestFrame { id, request }).unwrap()).unwrap();
+}
+
+fn read(mut client: &Socket) -> Option<Message> {
+    let mut record = vec![0; MAX_RECORD];
+    let length = client.read(&mut record).unwrap();
+    (length > 0).then(|| decode(&record[..length]).unwrap())
+}
+
+fn greet(client: &Socket) {
+    send(client, 0, Request::Hello { version: VERSION });
+    assert!(matches!(read(client), Some(Message::Reply { id: 0, result: Ok(Reply::Hello(_)) })));
+}
+
+fn event(number: u16) -> Event {
+    let kind = EventKind::Digit { side: Side::A, event: 1, duration_ms: number };
+    Event { session: SessionId(1), kind }
+}
+
+#[test]
+fn a_client_must_say_hello_in_our_version() {
+    let setup = setup("hello", 1);
+    let client = connect(&setup.path);
+    send(&client, 3, Request::Counters);
+    assert!(matches!(read(&client), Some(Message::Reply { id: 3, result: Err(Refusal::Invalid(_)) })));
+    assert_eq!(read(&client), None);
+    let client = connect(&setup.path);
+    send(&client, 4, Request::Hello { version: VERSION + 1 });
+    let refused = Message::Reply { id: 4, result: Err(Refusal::Version { ours: VERSION }) };
+    assert_eq!(read(&client), Some(refused));
+    assert_eq!(read(&client), None);
+    greet(&connect(&setup.path));
+    setup.server.stop();
+}
+
+#[test]
+fn requests_reach_their_worker_and_answers_their_client() {
+    let setup = setup("route", 2);
+    let client = connect(&setup.path);
+    greet(&client);
+    let session = SessionId(1 << 56);
+    send(&client, 9, Request::Query { session });
+    let command = setup.commands[1].recv_timeout(Duration::from_secs(5)).unwrap();
+    let Command::Request { connection, frame } = command else { panic!("not a request") };
+    assert_eq!(frame, RequestFrame { id: 9, request: Request::Query { session } });
+    setup.ends.answers.send(Answer { connection, id: 9, result: Err(Refusal::UnknownSession) }).unwrap();
+    assert_eq!(read(&client), Some(Message::Reply { id: 9, result: Err(Refusal::UnknownSession) }));
+    send(&client, 10, Request::Query { session: SessionId(2 << 56) });
+    assert_eq!(read(&client), Some(Message::Reply { id: 10, result: Err(Refusal::UnknownSession) }));
+    setup.server.stop();
+}
+
+#[test]
+fn an_answer_to_a_client_that_has_gone_reaches_no_other() {
+    let setup = setup("gone", 1);
+    let client = connect(&setup.path);
+    greet(&client);
+    send(&client, 1, Request::Query { session: SessionId(1) });
+    let command = setup.commands[0].recv_timeout(Duration::from_secs(5)).unwrap();
+    let Command::Request { connection, .. } = command else { panic!("not a request") };
+    drop(client);
+    let next = connect(&setup.path);
+    greet(&next);
+    setup.ends.answers.send(Answer { connection, id: 1, result: Ok(Reply::Done) }).unwrap();
+    send(&next, 2, Request::Query { session: SessionId(1 << 56) });
+    assert_eq!(read(&next), Some(Message::Reply { id: 2, result: Err(Refusal::UnknownSession) }));
+    setup.server.stop();
+}
+
+#[test]
+fn sessions_go_to_the_least_loaded_worker_up_to_the_limit() {
+    let setup = setup("load", 2);
+    let client = connect(&setup.path);
+    greet(&client);
+    setup.loads[0].store(2, Ordering::Relaxed);
+    let create = || {
+        let port = tandem_control::PortRequest {
+            family: tandem_control::Family::V4,
+            kind: tandem_control::PortKind::Own,
+        };
+        Request::Create { ports: [port; 2], note: Vec::new(), media_timeout_seconds: 0 }
+    };
+    (1..=5).for_each(|id| send(&client, id, create()));
+    // Two and four make the limit of six: the fifth is refused, without a worker.
+    assert_eq!(read(&client), Some(Message::Reply { id: 5, result: Err(Refusal::TooManySessions) }));
+    assert_eq!((setup.commands[0].len(), setup.commands[1].len()), (1, 3));
+    setup.server.stop();
+}
+
+#[test]
+fn a_full_worker_is_busy() {
+    let setup = setup("busy", 1);
+    let client = connect(&setup.path);
+    greet(&client);
+    (1..=5).for_each(|id| send(&client, id, Request::Query { session: SessionId(1) }));
+    assert_eq!(read(&client), Some(Message::Reply { id: 5, result: Err(Refusal::Busy) }));
+    setup.server.stop();
+}
+
+#[test]
+fn events_wait_for_the_next_client_and_the_oldest_go_first() {
+    let setup = setup("events", 1);
+    let count = KEPT_EVENTS as u16 + 10;
+    (0..count).for_each(|number| setup.ends.events.send(event(number)).unwrap());
+    while !setup.ends.events.is_empty() || setup.server.shared.events_dropped.load(Ordering::Relaxed) < 10 {
+        std::thread::yield_now();
+    }
+    let client = connect(&setup.path);
+    greet(&client);
+    (10..count).for_each(|number| assert_eq!(read(&client), Some(Message::Event(event(number)))));
+    drop(client);
+    let client = connect(&setup.path);
+    greet(&client);
+    setup.ends.events.send(event(1)).unwrap();
+    assert_eq!(read(&client), Some(Message::Event(event(1))));
+    setup.server.stop();
+}
+
+#[test]
+fn a_malformed_record_ends_the_connection() {
+    let setup = setup("malformed", 1);
+    let client = connect(&setup.path);
+    greet(&client);
+    (&client).write_all(&[0xFF; 40]).unwrap();
+    assert_eq!(read(&client), None);
+    greet(&connect(&setup.path));
+    setup.server.stop();
+}
+
+#[test]
+fn only_the_owner_may_connect_and_a_live_socket_is_not_taken() {
+    let path = path("file");
+    let listener = socket::listen(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(matches!(socket::listen(&path), Err(BindError::Live(_))));
+    drop(listener);
+    // Its file is still there, but nobody listens.
+    let listener = socket::listen(&path).unwrap();
+    drop(listener);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "not a socket").unwrap();
+    assert!(matches!(socket::listen(&path), Err(BindError::System(_))));
+    assert_eq!(std::fs::read(&path).unwrap(), b"not a socket");
+    std::fs::remove_file(&path).unwrap();
+}

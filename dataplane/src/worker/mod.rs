@@ -1,0 +1,280 @@
+//! A worker: the loop that owns sessions, sockets and buffers. Nothing in it is shared with other threads.
+//!
+//! Invariants: the packet path allocates nothing, locks nothing and blocks on nothing; whatever a worker waits for,
+//! it waits for in [`Driver::wait`]. A panic ends the whole process (see `main`): a worker that is gone without a
+//! word would leave its calls dead while everything else looks well.
+
+mod packets;
+mod requests;
+mod sessions;
+
+use crate::counters::Counters;
+use crate::demux::Demux;
+use crate::driver::{Driver, SocketId};
+use crate::ports::{PortRange, Ports};
+use crate::timers::Wheel;
+use crossbeam::channel::{Receiver, Sender};
+use sessions::Sessions;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+use tandem_control::{Event, Family, ListedSession, Refusal, Reply, RequestFrame, SessionId};
+use tandem_media::Now;
+use tandem_media::dtls::Identity;
+use thiserror::Error;
+
+/// Commands carried out in one turn.
+pub const COMMAND_BUDGET: usize = 16;
+/// Packets handled in one turn: about half a millisecond of work.
+pub const PACKET_BUDGET: usize = 256;
+/// Timers handled in one turn.
+pub const TIMER_BUDGET: usize = 128;
+/// The most workers: a [`SessionId`] has 8 bits for its own.
+pub const MAX_WORKERS: usize = 256;
+
+/// What a worker is told at its start.
+#[derive(Clone)]
+pub struct WorkerSettings {
+    /// Its number, from 0.
+    pub index: usize,
+    /// The local addresses, one of a family at most.
+    pub addresses: Vec<IpAddr>,
+    /// Its part of the media ports.
+    pub ports: PortRange,
+    /// The most sessions it holds.
+    pub max_sessions: usize,
+    /// Who we are in DTLS.
+    pub identity: Arc<Identity>,
+    /// Seeds everything random.
+    pub seed: u64,
+}
+
+impl WorkerSettings {
+    /// How many sockets the worker opens at most.
+    pub fn max_sockets(&self) -> usize {
+        self.addresses.len() * self.ports.count() as usize
+    }
+}
+
+/// What the control server asks of a worker.
+pub enum Command {
+    /// A client's request about one session of this worker, or to create one.
+    Request {
+        /// The client's connection, for the answer.
+        connection: u64,
+        /// The request.
+        frame: RequestFrame,
+    },
+    /// Asks for the first sessions after the given one, up to [`tandem_control::MAX_LISTED`] and one more.
+    List {
+        /// Where to go on.
+        after: Option<SessionId>,
+        /// Where the answer goes.
+        answer: Sender<Vec<ListedSession>>,
+    },
+    /// Asks for the counters.
+    Counters {
+        /// Where the answer goes.
+        answer: Sender<Counters>,
+    },
+    /// Ends every session, says goodbye to the peers, and leaves the loop.
+    Stop,
+}
+
+/// The answer to a client's request.
+#[derive(Debug)]
+pub struct Answer {
+    /// The connection that the request came by.
+    pub connection: u64,
+    /// The request's id.
+    pub id: u32,
+    /// What came of it.
+    pub result: Result<Reply, Refusal>,
+}
+
+/// The worker's ends of its queues.
+pub struct Queues {
+    /// From the control server.
+    pub commands: Receiver<Command>,
+    /// To it: answers.
+    pub answers: Sender<Answer>,
+    /// To it: events.
+    pub events: Sender<Event>,
+    /// How many sessions the worker has or is about to get. The control server adds before it asks for one; the
+    /// worker subtracts when there was none to be had, and when one is gone.
+    pub load: Arc<AtomicU32>,
+}
+
+/// Why a worker could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The shared port of one address is not to be had.
+    #[error("cannot open the WebRTC port {address}: {error}")]
+    SharedPort {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// The ports of one local address.
+struct LocalAddress {
+    ports: Ports,
+    shared: SocketId,
+}
+
+/// A worker over some driver.
+pub struct Worker<D: Driver> {
+    index: usize,
+    driver: D,
+    queues: Queues,
+    local: Vec<LocalAddress>,
+    sessions: Sessions,
+    demux: Demux,
+    timers: Wheel,
+    counters: Counters,
+    identity: Arc<Identity>,
+    random: fastrand::Rng,
+    stopped: bool,
+}
+
+impl<D: Driver> Worker<D> {
+    /// Takes all memory and opens the shared ports.
+    ///
+    /// # Errors
+    /// [`StartError`] if a shared port is not to be had.
+    pub fn new(settings: WorkerSettings, mut driver: D, queues: Queues) -> Result<Worker<D>, StartError> {
+        let mut local = Vec::with_capacity(settings.addresses.len());
+        for &address in &settings.addresses {
+            let ports = Ports::new(address, settings.ports);
+            let address = ports.shared();
+            let shared = driver.open(address).map_err(|error| StartError::SharedPort { address, error })?;
+            local.push(LocalAddress { ports, shared });
+        }
+        let now = driver.now();
+        Ok(Worker {
+            index: settings.index,
+            driver,
+            queues,
+            local,
+            sessions: Sessions::new(settings.max_sessions),
+            demux: Demux::new(settings.max_sockets(), settings.max_sessions),
+            timers: Wheel::new(settings.max_sessions, now.instant),
+            counters: Counters::default(),
+            identity: settings.identity,
+            random: fastrand::Rng::with_seed(settings.seed),
+            stopped: false,
+        })
+    }
+
+    /// Runs until [`Command::Stop`].
+    ///
+    /// # Errors
+    /// When the driver cannot go on.
+    pub fn run(mut self) -> io::Result<()> {
+        while !self.stopped {
+            let now = self.driver.now();
+            let until = self.step(now);
+            // 4. What was queued goes out, with the system call that sleeps.
+            self.driver.wait(until)?;
+        }
+        Ok(())
+    }
+
+    /// One turn of the loop, up to the flush, which is the driver's: see [`Worker::run`]. Says until when the worker
+    /// may sleep; `now` if a budget was used up.
+    pub fn step(&mut self, now: Now) -> Option<Instant> {
+        // 1. Control requests.
+        let mut backlog = self.carry_out_commands(now);
+        // 2. Received packets.
+        backlog |= self.handle_packets(now);
+        // 3. Timers: ports that have rested, sessions that are due.
+        self.local.iter().for_each(|local| local.ports.settle(now.instant));
+        backlog |= self.handle_timers(now);
+        if backlog || self.stopped { Some(now.instant) } else { self.timers.next() }
+    }
+
+    /// The driver, for a simulation.
+    pub fn driver_mut(&mut self) -> &mut D {
+        &mut self.driver
+    }
+
+    /// How many sessions are alive.
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// How many timers are armed and how many entries the demultiplexer has: none without sessions.
+    pub fn leftovers(&self) -> (usize, usize) {
+        (self.timers.armed(), self.demux.len())
+    }
+
+    /// The counters as they are now.
+    pub fn counters(&self) -> Counters {
+        let sum =
+            |count: fn(&Ports) -> usize| self.local.iter().map(|local| count(&local.ports) as u64).sum();
+        Counters {
+            sessions: self.sessions.len() as u64,
+            sockets: self.driver.open_sockets() as u64,
+            buffers_spare: self.driver.spare_buffers() as u64,
+            port_pairs_free: sum(Ports::free_pairs),
+            port_pairs_resting: sum(Ports::resting_pairs),
+            driver: self.driver.counters(),
+            ..self.counters.clone()
+        }
+    }
+
+    fn local_address(&self, family: Family) -> Option<&LocalAddress> {
+        self.local.iter().find(|local| local.ports.family() == family)
+    }
+
+    /// Says whether commands may be left.
+    fn carry_out_commands(&mut self, now: Now) -> bool {
+        for _ in 0..COMMAND_BUDGET {
+            let Ok(command) = self.queues.commands.try_recv() else { return false };
+            match command {
+                Command::Request { connection, frame } => {
+                    let result = self.request(now, frame.request);
+                    // The control server bounds the requests that wait for an answer by the room in this queue; the
+                    // queue is closed only when the process ends.
+                    let _ = self.queues.answers.try_send(Answer { connection, id: frame.id, result });
+                }
+                // Who asked has gone if it does not take the answer.
+                Command::List { after, answer } => drop(answer.try_send(self.list(now, after))),
+                Command::Counters { answer } => drop(answer.try_send(self.counters())),
+                Command::Stop => {
+                    self.end_all(now);
+                    self.stopped = true;
+                }
+            }
+        }
+        !self.queues.commands.is_empty()
+    }
+
+    /// Says whether timers are left.
+    fn handle_timers(&mut self, now: Now) -> bool {
+        self.timers.advance(now.instant);
+        for _ in 0..TIMER_BUDGET {
+            let Some(index) = self.timers.pop() else { return false };
+            self.handle_timeout(now, index);
+        }
+        self.timers.has_fired()
+    }
+
+    fn end_all(&mut self, now: Now) {
+        loop {
+            let first = self.sessions.after(None).next().map(|entry| entry.id);
+            let Some(id) = first else { return };
+            // It was just found, and its last figures are nobody's concern.
+            let _ = self.delete(now, id);
+        }
+    }
+
+    /// Tells of a session that is gone, or of one that was not to be had.
+    fn unload(&self) {
+        self.queues.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}

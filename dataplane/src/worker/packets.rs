@@ -1,0 +1,195 @@
+//! The packet path and the timers of sessions.
+
+use super::sessions::{Entry, LegPorts, index};
+use super::{PACKET_BUDGET, Queues, Worker};
+use crate::counters::Counters;
+use crate::demux::Ufrag;
+use crate::driver::{Driver, Received};
+use crate::timers::Wheel;
+use std::net::{IpAddr, SocketAddr};
+use tandem_control::{Event, Side};
+use tandem_media::Now;
+use tandem_media::drops::DropReason;
+use tandem_media::packet::Packet;
+use tandem_media::session::{Component, Outbox, Verdict};
+use tandem_media::stun;
+
+/// Sends what a session makes itself.
+pub(super) struct WorkerOutbox<'a, D: Driver> {
+    pub(super) driver: &'a mut D,
+    pub(super) counters: &'a mut Counters,
+    pub(super) legs: &'a [LegPorts; 2],
+}
+
+impl<D: Driver> Outbox for WorkerOutbox<'_, D> {
+    fn send(&mut self, from: Side, component: Component, destination: SocketAddr, bytes: &[u8]) {
+        let leg = &self.legs[index(from)];
+        if !may_be_sent_to(destination, leg.local.rtp.ip()) {
+            self.counters.destination_refused += 1;
+            return;
+        }
+        let Some(mut buffer) = self.driver.take_buffer() else {
+            self.counters.no_buffer += 1;
+            return;
+        };
+        let Some(place) = buffer.get_mut(..bytes.len()) else {
+            self.driver.release(buffer);
+            return self.counters.drops.count(DropReason::BadLength);
+        };
+        place.copy_from_slice(bytes);
+        self.counters.packets_sent += 1;
+        self.counters.bytes_sent += bytes.len() as u64;
+        self.driver.send(leg.socket(component), buffer, 0..bytes.len(), destination);
+    }
+
+    fn dropped(&mut self, reason: DropReason) {
+        self.counters.drops.count(reason);
+    }
+}
+
+impl<D: Driver> Worker<D> {
+    /// Says whether packets may be left.
+    pub(super) fn handle_packets(&mut self, now: Now) -> bool {
+        for _ in 0..PACKET_BUDGET {
+            let Some(received) = self.driver.receive() else { return false };
+            self.handle_packet(now, received);
+        }
+        true
+    }
+
+    /// One datagram from its socket to where it goes: every one ends here as sent, consumed, or counted as dropped.
+    fn handle_packet(&mut self, now: Now, received: Received) {
+        let Received { socket, source, mut buffer, datagram } = received;
+        self.counters.packets_received += 1;
+        self.counters.bytes_received += datagram.len() as u64;
+        let shared = !self.demux.is_own(socket);
+        let ufrag = if shared { local_ufrag(buffer.get(datagram.clone()).unwrap_or_default()) } else { None };
+        let routed = self.demux.route(socket, source, ufrag);
+        let Some((leg, component)) = routed else {
+            self.counters.drops.count(DropReason::NoSession);
+            return self.driver.release(buffer);
+        };
+        let Some(entry) = self.sessions.get_mut(leg.session) else {
+            self.counters.drops.count(DropReason::NoSession);
+            return self.driver.release(buffer);
+        };
+        let Some(mut packet) = Packet::new(&mut buffer, datagram.start, datagram.end) else {
+            self.counters.drops.count(DropReason::BadLength);
+            return self.driver.release(buffer);
+        };
+        let Entry { session, legs, .. } = entry;
+        let mut outbox = WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs };
+        let outcome = session.receive(now, leg.side, component, source, &mut packet, &mut outbox);
+        let datagram = packet.range();
+        match outcome {
+            Ok(Verdict::Forward { to, component, destination }) => {
+                let out = &legs[index(to)];
+                if may_be_sent_to(destination, out.local.rtp.ip()) {
+                    self.counters.packets_sent += 1;
+                    self.counters.bytes_sent += datagram.len() as u64;
+                    self.driver.send(out.socket(component), buffer, datagram, destination);
+                } else {
+                    self.counters.destination_refused += 1;
+                    self.driver.release(buffer);
+                }
+            }
+            Ok(Verdict::Consumed) => {
+                self.driver.release(buffer);
+                if ufrag.is_some() && session.is_validated(leg.side, source) {
+                    self.demux.bind(source, leg, &mut legs[index(leg.side)].shared);
+                }
+            }
+            Err(reason) => {
+                self.counters.drops.count(reason);
+                self.driver.release(buffer);
+            }
+        }
+        settle(entry, leg.session, &mut self.timers, &self.queues, &mut self.counters);
+    }
+
+    /// The timer of a session has fired.
+    pub(super) fn handle_timeout(&mut self, now: Now, session_index: usize) {
+        let Some(entry) = self.sessions.get_mut(session_index) else { return };
+        let mut outbox =
+            WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs: &entry.legs };
+        entry.session.handle_timeout(now, &mut outbox);
+        settle(entry, session_index, &mut self.timers, &self.queues, &mut self.counters);
+    }
+
+    /// After a request has changed a session: as after a packet.
+    pub(super) fn settle_session(&mut self, session_index: usize) {
+        if let Some(entry) = self.sessions.get_mut(session_index) {
+            settle(entry, session_index, &mut self.timers, &self.queues, &mut self.counters);
+        }
+    }
+}
+
+/// Passes on what a session has to tell, and arms its timer anew.
+fn settle(
+    entry: &mut Entry,
+    session_index: usize,
+    timers: &mut Wheel,
+    queues: &Queues,
+    counters: &mut Counters,
+) {
+    while let Some(kind) = entry.session.poll_event() {
+        if queues.events.try_send(Event { session: entry.id, kind }).is_err() {
+            counters.events_lost += 1;
+        }
+    }
+    timers.arm(session_index, entry.session.next_timeout());
+}
+
+/// Our half of the user name, if the datagram is a STUN request that has one.
+fn local_ufrag(datagram: &[u8]) -> Option<Ufrag> {
+    if !stun::is_stun(datagram) {
+        return None;
+    }
+    let (local, _) = stun::binding_username(datagram)?;
+    Ufrag::new(local)
+}
+
+/// Whether media may go to an address at all (attacks.md row 7): to loopback and link-local addresses only from
+/// such an address, never to groups or to nobody.
+fn may_be_sent_to(destination: SocketAddr, local: IpAddr) -> bool {
+    let ip = destination.ip();
+    let scope_fits = match (ip, local) {
+        (IpAddr::V4(to), IpAddr::V4(from)) => {
+            !to.is_broadcast()
+                && (!to.is_loopback() || from.is_loopback())
+                && (!to.is_link_local() || from.is_link_local())
+        }
+        (IpAddr::V6(to), IpAddr::V6(from)) => {
+            (!to.is_loopback() || from.is_loopback())
+                && (!to.is_unicast_link_local() || from.is_unicast_link_local())
+                && to.to_ipv4_mapped().is_none()
+        }
+        _ => false,
+    };
+    scope_fits && destination.port() != 0 && !ip.is_unspecified() && !ip.is_multicast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may(destination: &str, local: &str) -> bool {
+        may_be_sent_to(destination.parse().unwrap(), local.parse().unwrap())
+    }
+
+    #[test]
+    fn media_goes_to_hosts_only() {
+        assert!(may("198.51.100.1:4000", "192.0.2.1"));
+        assert!(may("[2001:db8::2]:4000", "2001:db8::1"));
+        assert!(may("127.0.0.1:4000", "127.0.0.1"));
+        for refused in ["127.0.0.1:9", "0.0.0.0:9", "224.0.0.1:9", "255.255.255.255:9", "169.254.0.1:9"] {
+            assert!(!may(refused, "192.0.2.1"), "{refused}");
+        }
+        for refused in
+            ["[::1]:9", "[::]:9", "[ff02::1]:9", "[fe80::1]:9", "[::ffff:10.0.0.1]:9", "192.0.2.1:9"]
+        {
+            assert!(!may(refused, "2001:db8::1"), "{refused}");
+        }
+        assert!(!may("198.51.100.1:0", "192.0.2.1"));
+    }
+}

@@ -1,0 +1,235 @@
+//! What signaling asks of a worker.
+
+use super::Worker;
+use super::packets::WorkerOutbox;
+use super::sessions::{Entry, LegPorts, index};
+use crate::demux::{Leg, SharedEntries, Ufrag};
+use crate::driver::Driver;
+use crate::ports;
+use std::time::Duration;
+use tandem_control::{
+    LegConfig, ListedSession, LocalPorts, MAX_LISTED, MAX_NOTE, PortKind, PortRequest, Refusal, Reply,
+    Request, SessionId, Side,
+};
+use tandem_media::Now;
+use tandem_media::session::{Component, Session};
+
+/// The shortest user fragment of ours (see [`tandem_control::Ice`]): too long to guess.
+const MIN_UFRAG: usize = 8;
+/// How many pairs of ports are tried for one leg when the system says that they are taken.
+const PORT_TRIES: usize = 8;
+/// The bits of a [`SessionId`] below its worker.
+const ID_BITS: u32 = 56;
+
+const SIDES: [Side; 2] = [Side::A, Side::B];
+
+impl<D: Driver> Worker<D> {
+    /// Carries out one request about a session.
+    ///
+    /// # Errors
+    /// As the request says; then nothing has changed.
+    pub fn request(&mut self, now: Now, request: Request) -> Result<Reply, Refusal> {
+        match request {
+            Request::Create { ports, note, media_timeout_seconds } => {
+                let created = self.create(now, ports, note, media_timeout_seconds);
+                if created.is_err() {
+                    self.unload();
+                }
+                created
+            }
+            Request::Configure { session, side, leg } => self.configure(now, session, side, &leg),
+            Request::SetNote { session, note } => {
+                check_note(&note)?;
+                self.entry(session)?.1.note = note;
+                Ok(Reply::Done)
+            }
+            Request::PlayDigit { session, side, event, duration_ms } => {
+                let (index, entry) = self.entry(session)?;
+                entry.session.play_digit(now, side, event, duration_ms)?;
+                self.settle_session(index);
+                Ok(Reply::Done)
+            }
+            Request::Query { session } => {
+                let stats = self.entry(session)?.1.session.stats(now);
+                Ok(Reply::Stats(Box::new(stats)))
+            }
+            Request::Delete { session } => self.delete(now, session),
+            Request::Hello { .. } | Request::List { .. } | Request::Counters => {
+                Err(Refusal::Invalid("not for a worker".to_owned()))
+            }
+        }
+    }
+
+    /// The sessions after the given one, up to [`MAX_LISTED`] and one more, which tells that there are more.
+    pub fn list(&self, now: Now, after: Option<SessionId>) -> Vec<ListedSession> {
+        let listed = |entry: &Entry| ListedSession {
+            session: entry.id,
+            note: entry.note.clone(),
+            age_seconds: now.instant.saturating_duration_since(entry.created).as_secs() as u32,
+            local: [entry.legs[0].local, entry.legs[1].local],
+        };
+        self.sessions.after(after).take(MAX_LISTED + 1).map(listed).collect()
+    }
+
+    fn create(
+        &mut self,
+        now: Now,
+        ports: [PortRequest; 2],
+        note: Vec<u8>,
+        media_timeout_seconds: u32,
+    ) -> Result<Reply, Refusal> {
+        check_note(&note)?;
+        let index = self.sessions.next_index().ok_or(Refusal::TooManySessions)?;
+        let a = self.open_leg(ports[0], Leg { session: index, side: Side::A })?;
+        let b = match self.open_leg(ports[1], Leg { session: index, side: Side::B }) {
+            Ok(b) => b,
+            Err(refusal) => {
+                self.close_leg(a, Leg { session: index, side: Side::A });
+                return Err(refusal);
+            }
+        };
+        let media_timeout =
+            (media_timeout_seconds > 0).then(|| Duration::from_secs(media_timeout_seconds.into()));
+        let session = Session::new(now, self.random.u64(..), self.identity.clone(), media_timeout);
+        let id = self.new_id();
+        let local = [a.local, b.local];
+        self.sessions.insert(Entry { id, session, note, created: now.instant, legs: [a, b] });
+        self.counters.sessions_created += 1;
+        self.settle_session(index);
+        Ok(Reply::Created { session: id, local })
+    }
+
+    fn new_id(&mut self) -> SessionId {
+        loop {
+            let id = SessionId(((self.index as u64) << ID_BITS) | (self.random.u64(..) >> (64 - ID_BITS)));
+            if !self.sessions.contains(id) {
+                return id;
+            }
+        }
+    }
+
+    fn open_leg(&mut self, request: PortRequest, leg: Leg) -> Result<LegPorts, Refusal> {
+        let local = self.local_address(request.family).ok_or(Refusal::NoAddress)?;
+        if request.kind == PortKind::Shared {
+            let (address, socket) = (local.ports.shared(), local.shared);
+            return Ok(LegPorts {
+                local: LocalPorts { rtp: address, rtcp: address },
+                rtp: socket,
+                rtcp: socket,
+                pair: None,
+                shared: SharedEntries::default(),
+            });
+        }
+        for _ in 0..PORT_TRIES {
+            let local = self.local.iter().find(|local| local.ports.family() == request.family);
+            let pair =
+                local.and_then(|local| local.ports.lend(&mut self.random)).ok_or(Refusal::OutOfPorts)?;
+            // A port that another program holds: its pair rests and the next one is tried.
+            let Ok(rtp) = self.driver.open(pair.rtp()) else { continue };
+            let Ok(rtcp) = self.driver.open(pair.rtcp()) else {
+                self.driver.close(rtp);
+                continue;
+            };
+            self.demux.own(rtp, leg, Component::Rtp);
+            self.demux.own(rtcp, leg, Component::Rtcp);
+            return Ok(LegPorts {
+                local: LocalPorts { rtp: pair.rtp(), rtcp: pair.rtcp() },
+                rtp,
+                rtcp,
+                pair: Some(pair),
+                shared: SharedEntries::default(),
+            });
+        }
+        Err(Refusal::OutOfPorts)
+    }
+
+    fn close_leg(&mut self, mut ports: LegPorts, leg: Leg) {
+        self.demux.remove(leg, &mut ports.shared);
+        if ports.pair.is_some() {
+            for socket in [ports.rtp, ports.rtcp] {
+                self.demux.disown(socket);
+                self.driver.close(socket);
+            }
+        }
+    }
+
+    fn configure(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        side: Side,
+        config: &LegConfig,
+    ) -> Result<Reply, Refusal> {
+        let session_index = self.sessions.find(id).ok_or(Refusal::UnknownSession)?;
+        let entry = self.sessions.get_mut(session_index).ok_or(Refusal::UnknownSession)?;
+        let ports = &entry.legs[index(side)];
+        check_address_family(config, ports)?;
+        let shared = ports.pair.is_none();
+        let leg = Leg { session: session_index, side };
+        let ufrag = check_ice(config, shared)?;
+        if ufrag.is_some_and(|ufrag| self.demux.is_taken(ufrag, leg)) {
+            return Err(invalid("the ICE user fragment is in use"));
+        }
+        let Entry { session, legs, .. } = entry;
+        let mut outbox = WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs };
+        session.configure(now, side, config, &mut outbox)?;
+        if let Some(ufrag) = ufrag {
+            self.demux.register(ufrag, leg, &mut legs[index(side)].shared);
+        }
+        self.settle_session(session_index);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn delete(&mut self, now: Now, id: SessionId) -> Result<Reply, Refusal> {
+        let (session_index, mut entry) = self.sessions.remove(id).ok_or(Refusal::UnknownSession)?;
+        let mut outbox =
+            WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs: &entry.legs };
+        entry.session.end(now, &mut outbox);
+        let stats = entry.session.stats(now);
+        self.timers.cancel(session_index);
+        for (side, ports) in SIDES.into_iter().zip(entry.legs) {
+            self.close_leg(ports, Leg { session: session_index, side });
+        }
+        self.unload();
+        Ok(Reply::Stats(Box::new(stats)))
+    }
+
+    fn entry(&mut self, id: SessionId) -> Result<(usize, &mut Entry), Refusal> {
+        let index = self.sessions.find(id).ok_or(Refusal::UnknownSession)?;
+        let entry = self.sessions.get_mut(index).ok_or(Refusal::UnknownSession)?;
+        Ok((index, entry))
+    }
+}
+
+fn invalid(why: &str) -> Refusal {
+    Refusal::Invalid(why.to_owned())
+}
+
+fn check_note(note: &[u8]) -> Result<(), Refusal> {
+    if note.len() > MAX_NOTE { Err(invalid("the note is too long")) } else { Ok(()) }
+}
+
+/// What is sent must leave from a socket of the same family.
+fn check_address_family(config: &LegConfig, ports: &LegPorts) -> Result<(), Refusal> {
+    let family = ports::family(ports.local.rtp.ip());
+    let fits = config.remote.is_none_or(|remote| {
+        ports::family(remote.rtp.ip()) == family && ports::family(remote.rtcp.ip()) == family
+    });
+    if fits { Ok(()) } else { Err(invalid("the remote address is of another family than the local one")) }
+}
+
+/// The user fragment by which the shared port finds the leg.
+fn check_ice(config: &LegConfig, shared: bool) -> Result<Option<Ufrag>, Refusal> {
+    if !shared {
+        return Ok(None);
+    }
+    let Some(ice) = &config.ice else { return Err(invalid("a leg on the shared port needs ICE")) };
+    if !config.rtcp_mux {
+        return Err(invalid("a leg on the shared port needs multiplexed RTCP"));
+    }
+    let ufrag = Some(&ice.local.ufrag).filter(|ufrag| ufrag.len() >= MIN_UFRAG);
+    match ufrag.and_then(|ufrag| Ufrag::new(ufrag)) {
+        Some(ufrag) => Ok(Some(ufrag)),
+        None => Err(invalid("the local ICE user fragment must have 8 to 32 characters")),
+    }
+}

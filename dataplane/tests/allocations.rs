@@ -1,0 +1,221 @@
+//! The packet path allocates nothing, whatever the call: counted by an allocator of our own.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{local_queues, plain_leg, rtp};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tandem_control::*;
+use tandem_dataplane::driver::sim::SimDriver;
+use tandem_dataplane::driver::uring::UringDriver;
+use tandem_dataplane::driver::{Driver, Waker};
+use tandem_dataplane::ports::PortRange;
+use tandem_dataplane::worker::{Worker, WorkerSettings};
+use tandem_media::Now;
+use tandem_media::dtls::Identity;
+use tandem_media::srtp::Outbound;
+
+struct Counting;
+
+thread_local! {
+    static COUNTING: Cell<bool> = const { Cell::new(false) };
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count_one() {
+    if COUNTING.get() {
+        COUNT.set(COUNT.get() + 1);
+    }
+}
+
+// SAFETY: every call goes to the system's allocator as it is; counting touches only plain thread-local cells, which
+// do not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count_one();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        count_one();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs `work` and says how often it went to the allocator.
+fn allocations(work: impl FnOnce()) -> u64 {
+    COUNT.set(0);
+    COUNTING.set(true);
+    work();
+    COUNTING.set(false);
+    COUNT.get()
+}
+
+const PACKETS: u16 = 10_000;
+/// Packets that set things up: the first of a stream, the first reports.
+const WARM_UP: u16 = 500;
+
+fn settings(address: SocketAddr) -> WorkerSettings {
+    WorkerSettings {
+        index: 0,
+        addresses: vec![address.ip()],
+        ports: PortRange::new(address.port(), address.port() + 9).unwrap(),
+        max_sessions: 4,
+        identity: Arc::new(Identity::generate().unwrap()),
+        seed: 1,
+    }
+}
+
+fn set_up<D: Driver>(worker: &mut Worker<D>, now: Now, legs: [LegConfig; 2]) -> [LocalPorts; 2] {
+    let port = PortRequest { family: Family::V4, kind: PortKind::Own };
+    let create = Request::Create { ports: [port; 2], note: Vec::new(), media_timeout_seconds: 60 };
+    let Ok(Reply::Created { session, local }) = worker.request(now, create) else { panic!("not created") };
+    for (side, leg) in [Side::A, Side::B].into_iter().zip(legs) {
+        let configured = worker.request(now, Request::Configure { session, side, leg: Box::new(leg) });
+        assert_eq!(configured, Ok(Reply::Done));
+    }
+    local
+}
+
+fn peers() -> [SocketAddr; 2] {
+    ["192.0.2.1:4000".parse().unwrap(), "192.0.2.2:5000".parse().unwrap()]
+}
+
+/// Carries a call over the simulation, 20 ms after 20 ms, and demands that most packets come out, without a
+/// single allocation.
+fn carries_without_allocating(legs: [LegConfig; 2], mut packet: impl FnMut(usize, u16) -> Vec<u8>) {
+    let mut now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
+    let (queues, _ends) = local_queues();
+    let driver = SimDriver::new(64, now);
+    let mut worker = Worker::new(settings("192.0.2.9:31001".parse().unwrap()), driver, queues).unwrap();
+    let local = set_up(&mut worker, now, legs);
+    let mut carried = [0u32; 2];
+    let mut allocated = 0;
+    for sequence in 0..PACKETS {
+        now = Now {
+            instant: now.instant + Duration::from_millis(20),
+            unix: now.unix + Duration::from_millis(20),
+        };
+        worker.driver_mut().set_now(now);
+        for (side, peer) in peers().into_iter().enumerate() {
+            assert!(worker.driver_mut().deliver(peer, local[side].rtp, &packet(side, sequence)));
+        }
+        let count = allocations(|| {
+            worker.step(now);
+        });
+        if sequence >= WARM_UP {
+            allocated += count;
+        }
+        let look = |_, destination, _: &[u8]| destination;
+        while let Some(destination) = worker.driver_mut().take_sent(look) {
+            for (side, peer) in peers().into_iter().enumerate() {
+                carried[side] += u32::from(destination == peer);
+            }
+        }
+    }
+    assert!(carried.iter().all(|&count| count > u32::from(PACKETS) * 9 / 10), "{carried:?}");
+    assert_eq!(allocated, 0);
+}
+
+fn audio(leg: LegConfig, number: u8, codec: Codec, clock: u32) -> LegConfig {
+    let types = vec![PayloadType { number, codec, clock }];
+    LegConfig { audio: Audio { receive: types.clone(), send: types, ..leg.audio.clone() }, ..leg }
+}
+
+#[test]
+fn a_plain_call() {
+    carries_without_allocating(peers().map(plain_leg), |side, sequence| rtp(sequence, side as u32));
+}
+
+#[test]
+fn a_call_with_srtp_on_both_sides() {
+    let suite = SrtpSuite::AesCm128HmacSha1_80;
+    let key = |byte| SrtpKey { suite, key_and_salt: vec![byte; suite.key_len() + suite.salt_len()] };
+    let secure = |side: usize| {
+        let security = Security::Sdes { send: key(10), receive: Some(key(side as u8)) };
+        LegConfig { security, ..plain_leg(peers()[side]) }
+    };
+    let mut senders = [0u8, 1].map(|side| Outbound::new(&key(side)).unwrap());
+    carries_without_allocating([secure(0), secure(1)], |side, sequence| {
+        let mut packet = rtp(sequence, side as u32);
+        let length = packet.len();
+        packet.resize(length + 64, 0);
+        let length = senders[side].protect(&mut packet, length).unwrap();
+        packet.truncate(length);
+        packet
+    });
+}
+
+#[test]
+fn a_call_between_the_two_laws() {
+    let [a, b] = peers().map(plain_leg);
+    let b = audio(b, 8, Codec::Pcma, 8000);
+    carries_without_allocating([a, b], |side, sequence| {
+        let mut packet = rtp(sequence, side as u32);
+        packet[1] = if side == 0 { 0 } else { 8 };
+        packet
+    });
+}
+
+#[test]
+fn a_call_between_opus_and_g711() {
+    let [a, b] = peers().map(plain_leg);
+    let a = audio(a, 111, Codec::Opus { inband_fec: false }, 48_000);
+    carries_without_allocating([a, b], |side, sequence| {
+        let mut packet = rtp(sequence, side as u32);
+        if side == 0 {
+            packet[1] = 111;
+            packet[4..8].copy_from_slice(&(u32::from(sequence) * 960).to_be_bytes());
+            packet.truncate(12);
+            // A frame of 20 ms that is silent (RFC 6716: full band, CELT, one frame).
+            packet.extend([0xF8, 0xFF, 0xFE]);
+        }
+        packet
+    });
+}
+
+#[test]
+fn a_plain_call_over_the_real_driver() {
+    let sockets = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
+    sockets.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
+    let addresses = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
+    let settings = settings("127.0.0.1:41501".parse().unwrap());
+    let driver = UringDriver::new(settings.max_sockets(), Waker::new().unwrap()).unwrap();
+    let (queues, _ends) = local_queues();
+    let mut worker = Worker::new(settings, driver, queues).unwrap();
+    let start = worker.driver_mut().now();
+    let local = set_up(&mut worker, start, addresses.map(plain_leg));
+    let mut received = [0; 1500];
+    let (mut carried, mut allocated) = (0u32, 0);
+    for sequence in 0..2000 {
+        // The clock of the session is ours: 20 ms a packet, as a rate limit demands.
+        let elapsed = Duration::from_millis(20) * u32::from(sequence);
+        let now = Now { instant: start.instant + elapsed, unix: start.unix + elapsed };
+        for side in 0..2 {
+            sockets[side].send_to(&rtp(sequence, side as u32), local[side].rtp).unwrap();
+        }
+        let count = allocations(|| {
+            for _ in 0..2 {
+                worker.driver_mut().wait(Some(Instant::now())).unwrap();
+                worker.step(now);
+            }
+            worker.driver_mut().wait(Some(Instant::now())).unwrap();
+        });
+        if sequence >= WARM_UP {
+            allocated += count;
+        }
+        carried +=
+            sockets.iter().map(|socket| u32::from(socket.recv_from(&mut received).is_ok())).sum::<u32>();
+    }
+    assert!(carried > 3600, "{carried}");
+    assert_eq!(allocated, 0);
+}

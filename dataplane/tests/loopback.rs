@@ -1,0 +1,169 @@
+//! The whole dataplane on the loopback interface: the real driver, the real control socket.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{Client, control_path, plain_leg, rtp};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tandem_control::*;
+use tandem_dataplane::dataplane::Dataplane;
+use tandem_dataplane::ports::PortRange;
+use tandem_dataplane::settings::Settings;
+use tandem_media::dtls::Identity;
+
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn settings(name: &str, first_port: u16) -> Settings {
+    Settings {
+        control: control_path(name),
+        addresses: vec![LOCALHOST],
+        media_ports: PortRange::new(first_port, first_port + 39).unwrap(),
+        workers: 2,
+        max_sessions: 8,
+        pin: false,
+    }
+}
+
+fn start(settings: &Settings) -> Dataplane {
+    Dataplane::start(settings, Arc::new(Identity::generate().unwrap()), 1024).unwrap()
+}
+
+fn peer() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+fn wait_for(client: &mut Client, counter: &str, value: u64) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while client.counter(counter) != value {
+        assert!(Instant::now() < deadline, "{counter} never became {value}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The kernel lets go of a ring's sockets in the background.
+fn wait_until_free(address: SocketAddr) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while UdpSocket::bind(address).is_err() {
+        assert!(Instant::now() < deadline, "{address} is never free again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sends `count` packets one way and checks that they come out in order with their payload.
+fn exchange(from: &UdpSocket, into: SocketAddr, to: &UdpSocket, out_of: SocketAddr, ssrc: u32, count: u16) {
+    let mut first = None;
+    for sequence in 0..count {
+        let sent = rtp(sequence, ssrc);
+        from.send_to(&sent, into).unwrap();
+        let mut received = [0; 1500];
+        let (length, source) = to.recv_from(&mut received).unwrap();
+        assert_eq!((length, source), (sent.len(), out_of));
+        assert_eq!(received[12..length], sent[12..]);
+        let number = u16::from_be_bytes([received[2], received[3]]);
+        assert_eq!(number.wrapping_sub(*first.get_or_insert(number)), sequence);
+    }
+}
+
+#[test]
+fn calls_are_carried_and_leave_nothing_behind() {
+    let settings = settings("calls", 41001);
+    let dataplane = start(&settings);
+    let (mut client, hello) = Client::connect(&settings.control);
+    assert_eq!((hello.workers, hello.sessions), (2, 0));
+    let idle_sockets = client.counter("sockets");
+    let idle_pairs = client.counter("port_pairs_free");
+
+    let mut calls = Vec::new();
+    for number in 0..4u8 {
+        let (session, local) = client.create(&[number]);
+        let peers = [peer(), peer()];
+        for (side, (_, address)) in [Side::A, Side::B].into_iter().zip(&peers) {
+            let leg = Box::new(plain_leg(*address));
+            assert_eq!(client.ask(Request::Configure { session, side, leg }), Ok(Reply::Done));
+        }
+        calls.push((session, local, peers));
+    }
+    let workers: Vec<usize> = calls.iter().map(|(session, ..)| session.worker()).collect();
+    assert_eq!(workers.iter().filter(|&&worker| worker == 0).count(), 2, "both workers take their share");
+
+    for (_, local, peers) in &calls {
+        let [(a, _), (b, _)] = peers;
+        exchange(a, local[0].rtp, b, local[1].rtp, 1, 50);
+        exchange(b, local[1].rtp, a, local[0].rtp, 2, 50);
+    }
+    let (session, ..) = calls[0];
+    let Ok(Reply::Stats(stats)) = client.ask(Request::Query { session }) else { panic!("no stats") };
+    assert_eq!((stats.legs[0].received.packets, stats.legs[1].sent.packets), (50, 50));
+
+    for (session, ..) in &calls {
+        assert!(matches!(client.ask(Request::Delete { session: *session }), Ok(Reply::Stats(_))));
+        assert_eq!(client.ask(Request::Delete { session: *session }), Err(Refusal::UnknownSession));
+    }
+    wait_for(&mut client, "sockets", idle_sockets);
+    assert_eq!(client.counter("sessions"), 0);
+    assert_eq!(client.counter("port_pairs_free") + client.counter("port_pairs_resting"), idle_pairs);
+    for (_, local, _) in &calls {
+        local.iter().for_each(|ports| wait_until_free(ports.rtp));
+    }
+    dataplane.stop();
+    assert!(!settings.control.exists());
+    wait_until_free(SocketAddr::new(LOCALHOST, 41001));
+}
+
+#[test]
+fn sessions_survive_their_client_and_are_listed() {
+    let settings = settings("survive", 41101);
+    let dataplane = start(&settings);
+    let (mut client, _) = Client::connect(&settings.control);
+    let mut expected: Vec<(SessionId, Vec<u8>)> =
+        (0..8u8).map(|number| (client.create(&[number]).0, vec![number])).collect();
+    let port = PortRequest { family: Family::V4, kind: PortKind::Own };
+    let one_more = Request::Create { ports: [port; 2], note: Vec::new(), media_timeout_seconds: 0 };
+    assert_eq!(client.ask(one_more), Err(Refusal::TooManySessions));
+    drop(client);
+
+    let (mut client, hello) = Client::connect(&settings.control);
+    assert_eq!(hello.sessions, 8);
+    let mut listed = Vec::new();
+    loop {
+        let after = listed.last().map(|&(session, _)| session);
+        let Ok(Reply::Sessions { sessions, more }) = client.ask(Request::List { after }) else {
+            panic!("no list")
+        };
+        listed.extend(sessions.into_iter().map(|session| (session.session, session.note)));
+        if !more {
+            break;
+        }
+    }
+    expected.sort();
+    assert_eq!(listed, expected);
+    dataplane.stop();
+}
+
+#[test]
+fn impossible_requests_are_refused() {
+    let settings = settings("refused", 41201);
+    let dataplane = start(&settings);
+    let (mut client, _) = Client::connect(&settings.control);
+    let own = PortRequest { family: Family::V4, kind: PortKind::Own };
+    let shared = PortRequest { family: Family::V4, kind: PortKind::Shared };
+    let v6 = PortRequest { family: Family::V6, kind: PortKind::Own };
+    let create = |ports| Request::Create { ports, note: Vec::new(), media_timeout_seconds: 0 };
+    assert_eq!(client.ask(create([own, v6])), Err(Refusal::NoAddress));
+    let Ok(Reply::Created { session, local }) = client.ask(create([shared, shared])) else { panic!() };
+    assert_eq!(local[0].rtp, local[1].rtp);
+    let side = Side::A;
+    let without_ice = Box::new(plain_leg("127.0.0.1:9".parse().unwrap()));
+    let refused = client.ask(Request::Configure { session, side, leg: without_ice });
+    assert!(matches!(refused, Err(Refusal::Invalid(_))), "{refused:?}");
+    let long = Request::SetNote { session, note: vec![0; MAX_NOTE + 1] };
+    assert!(matches!(client.ask(long), Err(Refusal::Invalid(_))));
+    let unknown = SessionId(session.0 ^ 1);
+    assert_eq!(client.ask(Request::Query { session: unknown }), Err(Refusal::UnknownSession));
+    dataplane.stop();
+}
