@@ -1,0 +1,112 @@
+//! One call: its kind, its peers, its life.
+
+use crate::SIDES;
+use crate::peer::Peer;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tandem_control::{
+    Audio, Codec, Family, Latch, LegConfig, LocalPorts, PayloadType, PortKind, PortRequest, Refusal, Remote,
+    Reply, Request, Security, SessionId, SrtpKey, SrtpSuite,
+};
+
+/// What is done with the packets of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// Whether each side speaks SRTP.
+    secure: [bool; 2],
+    /// Whether the sides have different codecs.
+    pub(crate) transcoded: bool,
+    latch: Latch,
+}
+
+impl Kind {
+    pub(crate) fn pick(random: &mut fastrand::Rng) -> Kind {
+        Kind {
+            secure: random.choice([[false, false], [true, false], [true, true]]).unwrap_or_default(),
+            transcoded: random.bool(),
+            latch: if random.bool() { Latch::Exact } else { Latch::SameAddress },
+        }
+    }
+
+    /// Whether both sides speak SRTP.
+    pub(crate) fn is_secure(self) -> bool {
+        self.secure == [true, true]
+    }
+}
+
+pub(crate) struct Call {
+    pub(crate) kind: Kind,
+    pub(crate) begin: Instant,
+    pub(crate) end: Instant,
+    pub(crate) ended: bool,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) local: [LocalPorts; 2],
+    pub(crate) peers: [Peer; 2],
+    legs: [LegConfig; 2],
+}
+
+impl Call {
+    pub(crate) fn new(index: usize, kind: Kind, start: Instant, random: &mut fastrand::Rng) -> Call {
+        let begin = start + Duration::from_millis(random.u64(..2000));
+        let end = begin + Duration::from_millis(random.u64(500..4000));
+        let port = 10_000 + 4 * index as u16;
+        let addresses = [1, 2].map(|host| SocketAddr::from(([192, 0, 2, host], port)));
+        let codecs = [Codec::Pcmu, if kind.transcoded { Codec::Pcma } else { Codec::Pcmu }];
+        let keys: [[SrtpKey; 2]; 2] = [[key(random), key(random)], [key(random), key(random)]];
+        let peers = [0, 1].map(|side| {
+            let of_side = kind.secure[side].then_some((&keys[side][0], &keys[side][1]));
+            Peer::new(addresses[side], codecs[side], of_side, begin, random)
+        });
+        let legs = [0, 1].map(|side| {
+            let [from_peer, to_peer] = keys[side].clone();
+            let security = match kind.secure[side] {
+                true => Security::Sdes { send: to_peer, receive: Some(from_peer) },
+                false => Security::None,
+            };
+            leg(addresses[side], codecs[side], security, kind.latch)
+        });
+        let nowhere = LocalPorts { rtp: addresses[0], rtcp: addresses[0] };
+        Call { kind, begin, end, ended: false, session: None, local: [nowhere; 2], peers, legs }
+    }
+
+    /// Asks for the session and configures its legs.
+    pub(crate) fn set_up(&mut self, mut request: impl FnMut(Request) -> Result<Reply, Refusal>) {
+        let port = PortRequest { family: Family::V4, kind: PortKind::Own };
+        let create = Request::Create { ports: [port; 2], note: Vec::new(), media_timeout_seconds: 1 };
+        let Ok(Reply::Created { session, local }) = request(create) else { panic!("no session") };
+        self.session = Some(session);
+        self.local = local;
+        for (side, leg) in SIDES.into_iter().zip(&self.legs) {
+            let configure = Request::Configure { session, side, leg: Box::new(leg.clone()) };
+            assert_eq!(request(configure), Ok(Reply::Done));
+        }
+    }
+
+    /// The side that this local address belongs, or belonged, to.
+    pub(crate) fn side_at(&self, local: SocketAddr) -> Option<usize> {
+        self.local.iter().position(|ports| ports.rtp == local || ports.rtcp == local)
+    }
+}
+
+fn key(random: &mut fastrand::Rng) -> SrtpKey {
+    let suites = [SrtpSuite::AesCm128HmacSha1_80, SrtpSuite::AesCm128HmacSha1_32, SrtpSuite::AeadAes128Gcm];
+    let suite = random.choice(suites).unwrap_or(SrtpSuite::AeadAes256Gcm);
+    let length = suite.key_len() + suite.salt_len();
+    SrtpKey { suite, key_and_salt: (0..length).map(|_| random.u8(..)).collect() }
+}
+
+fn leg(remote: SocketAddr, codec: Codec, security: Security, latch: Latch) -> LegConfig {
+    let number = if codec == Codec::Pcmu { 0 } else { 8 };
+    let types = vec![
+        PayloadType { number, codec, clock: 8000 },
+        PayloadType { number: 101, codec: Codec::TelephoneEvent, clock: 8000 },
+    ];
+    LegConfig {
+        security,
+        ice: None,
+        rtcp_mux: false,
+        remote: Some(Remote { rtp: remote, rtcp: SocketAddr::new(remote.ip(), remote.port() + 1) }),
+        latch,
+        audio: Audio { receive: types.clone(), send: types, may_receive: true, may_send: true, ptime_ms: 20 },
+    }
+}
