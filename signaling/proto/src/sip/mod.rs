@@ -13,6 +13,7 @@ pub mod limits;
 mod message;
 mod params;
 mod parse;
+pub mod registration;
 pub mod transaction;
 mod typed;
 mod uri;

@@ -1,13 +1,12 @@
 //! What the switch says to the user agent and hears from it.
 
 use crate::party::{Cause, Signal};
-use crate::settings::Ha1;
+use crate::sip::auth::Credentials;
 use crate::sip::transaction::BaseTimers;
 use crate::sip::{NameAddr, Request, Uri};
 use crate::transport::{Flow, Transport};
 use std::net::SocketAddr;
 use std::time::Duration;
-use zeroize::Zeroizing;
 
 /// What the user agent must know of the configuration.
 #[derive(Clone, Debug)]
@@ -57,32 +56,6 @@ pub struct RequestHandle(pub u64);
 /// Names a registration at a provider. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegistrationHandle(pub u64);
-
-/// What answers a provider's digest challenges.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The user name.
-    pub username: String,
-    /// The only realm to answer; `None`: the realm of the first challenge by the provider is the only one from then on.
-    pub realm: Option<String>,
-    /// What to answer with.
-    pub secret: Secret,
-}
-
-/// A password, or what it hashes to. Absent from debug output.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Secret {
-    /// The password.
-    Password(Zeroizing<String>),
-    /// H(user:realm:password); good for one realm.
-    Ha1(Ha1),
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// A call to be made.
 #[derive(Clone, Debug)]
@@ -135,7 +108,7 @@ pub enum UaEvent {
         /// The path it came on.
         flow: Flow,
         /// The request, with `received` and `rport` in its topmost Via.
-        request: Request,
+        request: Box<Request>,
     },
     /// A CANCEL or a time-out ended an INVITE of [`UaEvent::Request`] that was not accepted yet; it is answered.
     RequestGone {

@@ -1,9 +1,270 @@
 //! The user agent: transactions, dialogs and registrations tied together, sans-IO. It is all that the switch knows of
-//! SIP: what a peer sends becomes a [`UaEvent`], and a signal becomes requests and responses.
+//! SIP: what a peer sends becomes a [`UaEvent`], and a [`Signal`] becomes requests and responses.
+//!
+//! Architecture invariant: the user agent never decides who may call whom. Requests outside dialogs go to the switch.
 
 mod api;
+mod call;
+mod challenge;
+mod in_dialog;
+mod incoming;
+mod offer;
+mod outgoing;
+mod registration;
+mod reliable;
+mod responses;
+mod session_timer;
+mod source_limit;
+mod timer_queue;
+mod uac;
+mod uas;
 
+pub use crate::sip::auth::{Credentials, Secret};
 pub use api::{
-    CallHandle, Credentials, Drop, Drops, Invite, Register, RegistrationHandle, RequestHandle, Secret,
-    UaError, UaEvent, UaSettings,
+    CallHandle, Drop, Drops, Invite, Register, RegistrationHandle, RequestHandle, UaError, UaEvent,
+    UaSettings,
 };
+
+use crate::party::{Cause, Signal};
+use crate::sip::{HeaderName, Headers, Host, Message, NameAddr, SipUri};
+use crate::switch::{Output, SendKey};
+use crate::transport::{ConnectionId, Destination, Flow, Target, Transport};
+use call::Call;
+use incoming::{Incoming, IncomingKeys};
+use outgoing::{Failure, Outgoing};
+use registration::Registration;
+use source_limit::SourceLimit;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+use timer_queue::{TimerOwner, TimerQueue};
+
+/// The methods that are understood.
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, MESSAGE";
+/// The extensions that are understood (RFC 3262, RFC 4028).
+const SUPPORTED: &str = "100rel, timer";
+
+/// See the module.
+pub struct UserAgent {
+    settings: UaSettings,
+    random: fastrand::Rng,
+    last_id: u64,
+    timers: TimerQueue,
+    outputs: VecDeque<Output>,
+    events: VecDeque<UaEvent>,
+    drops: Drops,
+    sources: SourceLimit,
+    outgoing: HashMap<u64, Outgoing>,
+    /// By branch and method.
+    outgoing_by_branch: HashMap<(String, String), u64>,
+    outgoing_by_key: HashMap<SendKey, u64>,
+    outgoing_by_query: HashMap<u64, u64>,
+    incoming: HashMap<u64, Incoming>,
+    incoming_by_key: IncomingKeys,
+    calls: HashMap<CallHandle, Call>,
+    /// By Call-ID and our tag.
+    calls_by_dialog: HashMap<(String, String), CallHandle>,
+    registrations: HashMap<RegistrationHandle, Registration>,
+}
+
+impl UserAgent {
+    /// A user agent with nothing in it. `seed` makes its tags, branches and random delays: from the operating system in
+    /// production, fixed in tests.
+    pub fn new(settings: UaSettings, seed: u64) -> UserAgent {
+        UserAgent {
+            sources: SourceLimit::new(settings.requests_per_source),
+            settings,
+            random: fastrand::Rng::with_seed(seed),
+            last_id: 0,
+            timers: TimerQueue::default(),
+            outputs: VecDeque::new(),
+            events: VecDeque::new(),
+            drops: Drops::default(),
+            outgoing: HashMap::new(),
+            outgoing_by_branch: HashMap::new(),
+            outgoing_by_key: HashMap::new(),
+            outgoing_by_query: HashMap::new(),
+            incoming: HashMap::new(),
+            incoming_by_key: IncomingKeys::default(),
+            calls: HashMap::new(),
+            calls_by_dialog: HashMap::new(),
+            registrations: HashMap::new(),
+        }
+    }
+
+    /// What came on a flow: a datagram, a WebSocket frame, or a message cut out of a stream. Malformed requests are
+    /// answered where they can be; keep-alives are answered as RFC 5626 section 4.4.1 wants.
+    pub fn receive_bytes(&mut self, now: Instant, flow: Flow, bytes: &[u8]) {
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            self.drops.count(Drop::KeepAlive);
+            if flow.connection.is_some() && bytes.starts_with(b"\r\n\r\n") {
+                self.send_bytes(Destination::Flow(flow), b"\r\n".to_vec());
+            }
+            return;
+        }
+        match Message::parse(bytes) {
+            Ok(message) => self.receive(now, flow, message),
+            Err(error) => self.refuse_malformed(now, flow, &error),
+        }
+    }
+
+    /// A message that was parsed already.
+    pub fn receive(&mut self, now: Instant, flow: Flow, message: Message) {
+        match message {
+            Message::Request(request) => self.receive_request(now, flow, request),
+            Message::Response(response) => self.receive_response(now, response),
+        }
+    }
+
+    /// The message with this key could not be sent (RFC 3261 section 8.1.3.1).
+    pub fn send_failed(&mut self, now: Instant, key: SendKey) {
+        if let Some(&id) = self.outgoing_by_key.get(&key) {
+            self.outgoing_failed(now, id, Failure::Transport);
+        }
+    }
+
+    /// The answer to an [`Output::Resolve`].
+    pub fn resolved(&mut self, now: Instant, query: u64, targets: Vec<Target>) {
+        if let Some(id) = self.outgoing_by_query.remove(&query) {
+            self.outgoing_resolved(now, id, targets);
+        }
+    }
+
+    /// A connection closed: what was sent on it and not answered has failed, and calls that had no other path end.
+    pub fn closed(&mut self, now: Instant, connection: ConnectionId) {
+        let mut failed: Vec<u64> = self
+            .outgoing
+            .iter()
+            .filter(|(_, outgoing)| outgoing.waits_on(connection))
+            .map(|(id, _)| *id)
+            .collect();
+        failed.sort_unstable();
+        for id in failed {
+            self.outgoing_failed(now, id, Failure::Transport);
+        }
+        self.calls_lost_connection(now, connection);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(owner) = self.timers.pop_due(now) {
+            match owner {
+                TimerOwner::Outgoing(id) => self.outgoing_timeout(now, id),
+                TimerOwner::Incoming(id) => self.incoming_timeout(now, id),
+                TimerOwner::Call(id) => self.call_timeout(now, CallHandle(id)),
+                TimerOwner::Registration(id) => self.registration_timeout(now, RegistrationHandle(id)),
+            }
+        }
+    }
+
+    /// When to call [`UserAgent::handle_timeout`].
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The next thing to be done: [`Output::Sip`] or [`Output::Resolve`].
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The next thing for the switch.
+    pub fn poll_event(&mut self) -> Option<UaEvent> {
+        self.events.pop_front()
+    }
+
+    /// How many messages were dropped, and why.
+    pub fn drops(&self) -> &Drops {
+        &self.drops
+    }
+
+    /// How many transactions there are.
+    pub fn transactions(&self) -> usize {
+        self.outgoing.len() + self.incoming.len()
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// A token of 96 random bits: tags, Call-IDs, branches. RFC 3261 section 19.3 asks for at least 32.
+    fn token(&mut self) -> String {
+        format!("{:08x}{:016x}", self.random.u32(..), self.random.u64(..))
+    }
+
+    fn signal_up(&mut self, call: CallHandle, signal: Signal) {
+        self.events.push_back(UaEvent::Signal { call, signal });
+    }
+
+    fn send_bytes(&mut self, destination: Destination, bytes: Vec<u8>) -> SendKey {
+        let key = SendKey(self.next_id());
+        self.outputs.push_back(Output::Sip { destination, tls_name: None, key, bytes });
+        key
+    }
+
+    /// The address of ours that a peer at `remote` is told: one of the same family where there is one.
+    fn advertised(&self, transport: Transport, remote: SocketAddr) -> SocketAddr {
+        let of_transport = || self.settings.sip.iter().filter(|(each, _)| *each == transport);
+        of_transport()
+            .find(|(_, address)| address.is_ipv4() == remote.is_ipv4())
+            .or_else(|| of_transport().next())
+            .or_else(|| self.settings.sip.first())
+            .map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |(_, address)| *address)
+    }
+
+    /// Our Contact toward a peer.
+    fn contact(&self, user: &str, transport: Transport, remote: SocketAddr) -> NameAddr {
+        let address = self.advertised(transport, remote);
+        let user = Some(user).filter(|user| !user.is_empty());
+        let mut uri = SipUri::new(user, Host::from(address.ip()), Some(address.port()));
+        let parameter = match transport {
+            Transport::Udp => None,
+            Transport::Tcp => Some("tcp"),
+            Transport::Tls => Some("tls"),
+            // RFC 7118 section 5.2: one parameter for both.
+            Transport::Ws | Transport::Wss => Some("ws"),
+        };
+        if let Some(parameter) = parameter {
+            uri.params.set("transport", Some(parameter));
+        }
+        NameAddr::new(uri)
+    }
+}
+
+/// The cause in a Reason header field (RFC 3326), or else this one.
+fn reason(headers: &Headers, otherwise: Cause) -> Cause {
+    for value in headers.all(HeaderName::Reason) {
+        let mut parts = value.split(';').map(str::trim);
+        let protocol = parts.next().unwrap_or_default();
+        let (mut status, mut text) = (None, None);
+        for part in parts {
+            match part.split_once('=') {
+                Some((name, number)) if name.trim().eq_ignore_ascii_case("cause") => {
+                    status = number.trim().parse::<u16>().ok();
+                }
+                Some((name, words)) if name.trim().eq_ignore_ascii_case("text") => {
+                    text = Some(words.trim().trim_matches('"').to_owned());
+                }
+                _ => {}
+            }
+        }
+        match status {
+            Some(status) if protocol.eq_ignore_ascii_case("SIP") && (200..700).contains(&status) => {
+                return Cause::new(status, text.unwrap_or_else(|| otherwise.text.clone()));
+            }
+            // Q.850 16 is normal call clearing; other causes keep their words.
+            Some(16) if protocol.eq_ignore_ascii_case("Q.850") => return Cause::normal(),
+            Some(_) if protocol.eq_ignore_ascii_case("Q.850") => {
+                return Cause::new(otherwise.status, text.unwrap_or_else(|| otherwise.text.clone()));
+            }
+            _ => {}
+        }
+    }
+    otherwise
+}
+
+/// A cause as a Reason header field's value.
+fn reason_value(cause: &Cause) -> String {
+    let text: String = cause.text.chars().filter(|c| !matches!(c, '"' | '\\') && !c.is_control()).collect();
+    format!("SIP;cause={};text=\"{text}\"", cause.status)
+}
