@@ -166,7 +166,7 @@ impl Bridge {
         packet: &mut Packet<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Bridged, DropReason> {
-        let entry = self.routes.find(parsed.header.payload_type).ok_or(DropReason::UnknownPayloadType)?;
+        let entry = self.routes.find(parsed.header.payload_type);
         if place.fresh {
             self.interrupt();
         }
@@ -174,9 +174,9 @@ impl Bridge {
             self.interrupt();
             return Err(DropReason::ReplacedByDigit);
         }
-        let transcodes = match entry.route {
-            Route::Forward(_) if is_speech(entry.codec) => false,
-            Route::Transcode => true,
+        let transcodes = match entry {
+            Some(Entry { route: Route::Forward(_), codec, .. }) if is_speech(codec) => false,
+            Some(Entry { route: Route::Transcode, .. }) => true,
             _ => self.transcodes,
         };
         if transcodes != self.transcodes {
@@ -189,6 +189,10 @@ impl Bridge {
         if transcodes {
             return self.take(now, place, parsed, packet.bytes(), sink);
         }
+        let Some(entry) = entry else {
+            self.skip(place);
+            return Err(DropReason::UnknownPayloadType);
+        };
         match entry.route {
             Route::Forward(number) => self.forward(now, place, parsed, number, packet),
             Route::Event => match self.routes.event {

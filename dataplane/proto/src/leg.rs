@@ -14,7 +14,7 @@ use crate::bucket::Bucket;
 use crate::drops::DropReason;
 use crate::dtls::{DtlsError, DtlsSession, Identity, MTU, SrtpKeys};
 use crate::events::Events;
-use crate::ice::IceLite;
+use crate::ice::{CONSENT, IceLite};
 use crate::limits::MAX_DATAGRAM;
 use crate::packet::Packet;
 use crate::rtp::Parsed;
@@ -49,6 +49,8 @@ pub(crate) struct Leg {
     bucket: Bucket,
     ice: Option<IceLite>,
     consent_lost: bool,
+    /// When authentic media last came from where media goes to, on a leg with ICE.
+    authentic_at: Option<Instant>,
     dtls: Option<Box<DtlsSession>>,
     /// Where DTLS comes from on a leg without ICE.
     dtls_peer: Option<SocketAddr>,
@@ -95,6 +97,7 @@ impl Leg {
             bucket: Bucket::new(now),
             ice: None,
             consent_lost: false,
+            authentic_at: None,
             dtls: None,
             dtls_peer: None,
             dtls_failed: false,
@@ -242,10 +245,7 @@ impl Leg {
             return Err(DropReason::UnexpectedDtls);
         }
         self.check_source(now, component, false, source)?;
-        // The first source that speaks DTLS keeps the handshake (attacks.md row 4).
-        if self.ice.is_none() && self.dtls_peer.is_some_and(|peer| peer != source) {
-            return Err(DropReason::StrangerSource);
-        }
+        self.check_dtls_peer(source)?;
         self.start_dtls(now, io);
         let session = self.dtls.as_mut().ok_or(DropReason::NotReady)?;
         let result = session.receive(now, packet);
@@ -254,6 +254,21 @@ impl Leg {
         }
         self.finish_dtls(now, result, io);
         result.map(|()| Arrival::Handled).map_err(|_| DropReason::BadDtls)
+    }
+
+    /// Without ICE the first source that speaks DTLS keeps the handshake (attacks.md row 4), unless it is not the
+    /// described one: that takes it over, as long as it is not complete.
+    fn check_dtls_peer(&mut self, source: SocketAddr) -> Result<(), DropReason> {
+        if self.ice.is_some() || self.dtls_peer.is_none_or(|peer| peer == source) {
+            return Ok(());
+        }
+        let is_described = self.config.remote.is_some_and(|remote| remote.rtp == source);
+        if !is_described || self.outbound.is_some() {
+            return Err(DropReason::StrangerSource);
+        }
+        self.dtls = None;
+        self.dtls_peer = None;
+        Ok(())
     }
 
     fn media(
@@ -281,6 +296,8 @@ impl Leg {
         let arrival = if is_rtcp { Arrival::Rtcp } else { Arrival::Rtp(rtp::parse(packet.bytes())?) };
         if self.ice.is_none() {
             self.settle(component, source, arrival, is_secure, io)?;
+        } else if is_secure && self.destination(Component::Rtp) == Some(source) {
+            self.authentic_at = Some(now);
         }
         if !self.bucket.take(now, packet.len()) {
             return Err(DropReason::RateLimit);
@@ -383,8 +400,11 @@ impl Leg {
         [dtls, self.consent_expires()].into_iter().flatten().min()
     }
 
+    /// RFC 7675 section 5.1 takes only STUN for consent. Full agents that are no browsers (baresip) keep a pair
+    /// alive by indications alone, and a lite agent sends no checks: so authentic SRTP from the pair counts too.
     fn consent_expires(&self) -> Option<Instant> {
-        self.ice.as_ref().filter(|_| !self.consent_lost).and_then(IceLite::consent_expires)
+        let checked = self.ice.as_ref().filter(|_| !self.consent_lost).and_then(IceLite::consent_expires)?;
+        Some(self.authentic_at.map_or(checked, |at| checked.max(at + CONSENT)))
     }
 
     /// Starts the handshake as a client once there is somewhere to send to; tells when media can flow.

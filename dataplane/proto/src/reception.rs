@@ -128,7 +128,8 @@ impl Stream {
 }
 
 impl Reception {
-    /// Takes the header of an authentic packet. `epoch` is any fixed instant, `clock` that of the payload type.
+    /// Takes the header of an authentic packet. `epoch` is any fixed instant, `clock` that of the payload type;
+    /// without one the packet counts but says nothing of jitter.
     ///
     /// # Errors
     /// [`DropReason::Duplicate`], or [`DropReason::SequenceJump`] for the first packet after a jump.
@@ -137,7 +138,7 @@ impl Reception {
         now: Instant,
         epoch: Instant,
         header: &Header,
-        clock: u32,
+        clock: Option<u32>,
     ) -> Result<Place, DropReason> {
         let place = match &mut self.stream {
             Some(stream) if stream.ssrc == header.ssrc => match stream.place(header.sequence) {
@@ -153,7 +154,7 @@ impl Reception {
             },
             _ => self.start(header),
         };
-        if let Some(stream) = &mut self.stream
+        if let (Some(stream), Some(clock)) = (&mut self.stream, clock)
             && place.newest
         {
             let elapsed = now.saturating_duration_since(epoch).as_micros();
@@ -222,7 +223,7 @@ mod tests {
 
     fn receive(reception: &mut Reception, sequence: u16) -> Result<Place, DropReason> {
         let now = Instant::now();
-        reception.receive(now, now, &header(1, sequence), 8000)
+        reception.receive(now, now, &header(1, sequence), Some(8000))
     }
 
     #[test]
@@ -267,7 +268,7 @@ mod tests {
         let mut reception = Reception::default();
         receive(&mut reception, 10).unwrap();
         receive(&mut reception, 15).unwrap();
-        let place = reception.receive(now, now, &header(2, 900), 8000).unwrap();
+        let place = reception.receive(now, now, &header(2, 900), Some(8000)).unwrap();
         assert!(place.fresh);
         assert_eq!((reception.ssrc(), reception.lost()), (Some(2), 4));
     }
@@ -294,7 +295,7 @@ mod tests {
         for n in 0..200u16 {
             let late = u64::from(n % 2) * 10;
             let now = epoch + Duration::from_millis(u64::from(n) * 20 + late);
-            reception.receive(now, epoch, &header(1, n), 8000).unwrap();
+            reception.receive(now, epoch, &header(1, n), Some(8000)).unwrap();
         }
         let jitter = reception.jitter_us();
         assert!((9_000..=10_500).contains(&jitter), "{jitter}");

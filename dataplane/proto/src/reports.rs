@@ -142,7 +142,7 @@ mod tests {
             let header = output.header(output.next(), 0, 0, false);
             output.sent(base, &header, output.next(), 172);
             let header = Header { sequence: index, ..header };
-            reception.receive(base, base, &header, 8000).unwrap();
+            reception.receive(base, base, &header, Some(8000)).unwrap();
         }
         let mut buffer = [0; 128];
         let len = ours.write(now(base, 1), &mut output, &mut nothing, b"name", false, &mut buffer).unwrap();

@@ -216,7 +216,7 @@ impl Session {
             here.bridge.interrupt();
             return Err(DropReason::OnHold);
         }
-        let clock = here.bridge.clock(parsed.header.payload_type).ok_or(DropReason::UnknownPayloadType)?;
+        let clock = here.bridge.clock(parsed.header.payload_type);
         let place = here.reception.receive(now.instant, self.created, &parsed.header, clock)?;
         if let Some(digit) = here.bridge.collect(now.instant, &parsed.header, parsed.payload(packet.bytes()))
         {

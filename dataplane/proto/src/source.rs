@@ -83,7 +83,7 @@ impl SourceGuard {
     }
 
     /// Latches to the source of an admitted packet of RTP; returns the address if it is not the described one and
-    /// was not latched before. What is not authenticated has to prove itself first, unless it was described.
+    /// was not latched before. What is not authenticated and not from the described host has to prove itself first.
     pub(crate) fn settle(
         &mut self,
         source: SocketAddr,
@@ -94,7 +94,8 @@ impl SourceGuard {
             return Ok(None);
         }
         let is_described = self.remote.is_some_and(|remote| remote.rtp == source);
-        if !is_authentic && !is_described {
+        let is_described_host = self.remote.is_some_and(|remote| remote.rtp.ip() == source.ip());
+        if !is_authentic && !is_described_host {
             self.prove(source, header)?;
         }
         self.rtp = Some(source);

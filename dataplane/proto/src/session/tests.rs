@@ -1,5 +1,8 @@
 //! A session between peers that are played here.
 
+mod dtls_and_ice;
+mod scenario;
+
 use super::*;
 use tandem_control::{Audio, Codec, Latch, PayloadType, Remote, Security, SrtpKey, SrtpSuite};
 
@@ -80,9 +83,12 @@ fn speech(sequence: u16, timestamp: u32, payload_type: u8, ssrc: u32, payload: &
 
 impl Fixture {
     fn new(seed: u64) -> Fixture {
+        Fixture::with_identity(seed, Identity::generate().unwrap())
+    }
+
+    fn with_identity(seed: u64, identity: Identity) -> Fixture {
         let now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
-        let identity = Arc::new(Identity::generate().unwrap());
-        let session = Session::new(now, seed, identity, Some(Duration::from_secs(60)));
+        let session = Session::new(now, seed, Arc::new(identity), Some(Duration::from_secs(60)));
         Fixture { session, now, sent: Sent::default() }
     }
 
@@ -192,7 +198,7 @@ fn what_the_other_side_does_not_take_leaves_no_gap() {
     let (before, _) = fixture.forwarded(&speech(1, 0, 0, 7, b"x"));
     assert_eq!(fixture.receive(Side::A, &speech(2, 160, 13, 7, b"n")), Err(DropReason::NotTaken));
     assert_eq!(fixture.receive(Side::A, &speech(3, 160, 99, 7, b"?")), Err(DropReason::UnknownPayloadType));
-    let (after, _) = fixture.forwarded(&speech(3, 320, 0, 7, b"y"));
+    let (after, _) = fixture.forwarded(&speech(4, 320, 0, 7, b"y"));
     assert_eq!(after.sequence, before.sequence.wrapping_add(1));
 }
 

@@ -1,0 +1,241 @@
+//! Seeded calls over bad lines, with forgers beside them; and arbitrary bytes on every kind of leg.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::HashMap;
+use tandem_control::{DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials};
+
+const SPEECH_PACKETS: u16 = 400;
+
+/// One stream on its way to the session: what arrives, in which order.
+fn bad_line(
+    random: &mut fastrand::Rng,
+    payload: &[u8],
+    payload_type: u8,
+    step: u32,
+) -> Vec<(u64, u16, Vec<u8>)> {
+    let first = random.u16(..);
+    let mut line = Vec::new();
+    for n in 0..SPEECH_PACKETS {
+        let sequence = first.wrapping_add(n);
+        let packet = speech(sequence, u32::from(n) * step, payload_type, 7, payload);
+        let copies = match random.u8(..100) {
+            0..5 => 0,
+            5..8 => 2,
+            _ => 1,
+        };
+        for _ in 0..copies {
+            let delay = if random.u8(..10) == 0 { random.u64(..70) } else { random.u64(..5) };
+            line.push((u64::from(n) * 20 + delay, sequence, packet.clone()));
+        }
+    }
+    line.sort_by_key(|(at, ..)| *at);
+    line
+}
+
+/// A forged packet from somewhere; never from the peer's own address.
+fn forge(random: &mut fastrand::Rng, fixture: &mut Fixture) {
+    let mut bytes = speech(random.u16(..), random.u32(..), random.u8(..128), random.u32(..), &[0; 160]);
+    if random.bool() {
+        bytes[0] = random.u8(..);
+        bytes[1] = random.u8(..);
+    }
+    let component = if random.bool() { Component::Rtp } else { Component::Rtcp };
+    let side = if random.bool() { Side::A } else { Side::B };
+    let result = fixture.receive_at(side, component, stranger(), &bytes);
+    assert!(result.is_err(), "{result:?}");
+}
+
+#[test]
+fn forwarded_streams_mirror_their_input_and_never_repeat_a_number() {
+    for seed in 0..60 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut fixture = Fixture::between(&leg(Side::A, &[PCMU]), &leg(Side::B, &[PCMU]));
+        let start = fixture.now.instant;
+        let mut places: HashMap<u16, u16> = HashMap::new();
+        let mut offset = None;
+        for (at, sequence, packet) in bad_line(&mut random, &[0xff; 160], 0, 160) {
+            let passed = fixture.now.instant.duration_since(start).as_millis() as u64;
+            fixture.run(at.saturating_sub(passed));
+            if random.u8(..4) == 0 {
+                forge(&mut random, &mut fixture);
+            }
+            let Ok(Some((destination, bytes))) = fixture.receive(Side::A, &packet) else { continue };
+            assert_eq!(destination, peer(Side::B));
+            let header = rtp::parse(&bytes).unwrap().header;
+            assert_eq!(places.insert(header.sequence, sequence), None, "seed {seed}: a number twice");
+            let shift = header.sequence.wrapping_sub(sequence);
+            assert_eq!(*offset.get_or_insert(shift), shift, "seed {seed}: gaps and order are mirrored");
+        }
+        assert!(places.len() > usize::from(SPEECH_PACKETS) * 9 / 10);
+        assert!(
+            fixture.sent.packets.iter().all(|(side, _, to, _)| to.ip() == peer(*side).ip()),
+            "a third party"
+        );
+    }
+}
+
+#[test]
+fn transcoded_streams_are_gapless_and_their_time_follows_the_input() {
+    for seed in 0..20 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut fixture = Fixture::between(&leg(Side::A, &[PCMU]), &leg(Side::B, &[OPUS]));
+        let start = fixture.now.instant;
+        for (at, _, packet) in bad_line(&mut random, &[0xff; 160], 0, 160) {
+            let passed = fixture.now.instant.duration_since(start).as_millis() as u64;
+            fixture.run(at.saturating_sub(passed));
+            if random.u8(..4) == 0 {
+                forge(&mut random, &mut fixture);
+            }
+            let _ = fixture.receive(Side::A, &packet);
+        }
+        fixture.run(100);
+        let sent = fixture.sent.rtp();
+        let frames = usize::from(SPEECH_PACKETS);
+        assert!(sent.len() <= frames && sent.len() > frames * 9 / 10, "seed {seed}: {}", sent.len());
+        for pair in sent.windows(2) {
+            assert_eq!(pair[1].0.sequence, pair[0].0.sequence.wrapping_add(1), "seed {seed}");
+            let step = pair[1].0.timestamp.wrapping_sub(pair[0].0.timestamp);
+            assert!(step > 0 && step.is_multiple_of(960) && step < 48_000, "seed {seed}: {step}");
+        }
+        assert!(
+            fixture.sent.packets.iter().all(|(side, _, to, _)| to.ip() == peer(*side).ip()),
+            "a third party"
+        );
+    }
+}
+
+#[test]
+fn srtp_output_is_accepted_by_the_peer_over_a_bad_line() {
+    for (seed, suite) in
+        (0..10).zip([SrtpSuite::AesCm128HmacSha1_80, SrtpSuite::AeadAes128Gcm].iter().cycle())
+    {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut secure = leg(Side::B, &[PCMU]);
+        secure.security = Security::Sdes { send: key(*suite, 1), receive: Some(key(*suite, 2)) };
+        let mut fixture = Fixture::between(&leg(Side::A, &[PCMU]), &secure);
+        let mut peer_in = Inbound::new(&key(*suite, 1)).unwrap();
+        for (_, _, packet) in bad_line(&mut random, &[0xff; 160], 0, 160) {
+            fixture.pass(20);
+            if let Ok(Some((_, mut bytes))) = fixture.receive(Side::A, &packet) {
+                peer_in.unprotect(&mut bytes).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn switching_between_forwarding_transcoding_digits_and_sources_keeps_the_numbers_in_order() {
+    for seed in 0..40 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut fixture =
+            Fixture::between(&leg(Side::A, &[PCMU, PCMA, EVENT]), &leg(Side::B, &[PCMU, EVENT]));
+        let (mut sequence, mut timestamp, mut ssrc, mut payload_type) =
+            (random.u16(..), random.u32(..), 7, 0);
+        let mut numbers = Vec::new();
+        for _ in 0..600 {
+            match random.u8(..40) {
+                0 => payload_type = 8 - payload_type,
+                1 => (sequence, timestamp, ssrc) = (random.u16(..), random.u32(..), ssrc + 1),
+                2 => {
+                    let _ = fixture.session.play_digit(fixture.now, Side::B, random.u8(..16), 60);
+                }
+                3 => {
+                    let event = dtmf_payload(random.u8(..16), random.bool(), 160);
+                    let packet = speech(sequence, timestamp, 101, ssrc, &event);
+                    collect(&mut fixture, &packet, &mut numbers);
+                    sequence = sequence.wrapping_add(1);
+                }
+                _ => {}
+            }
+            let packet = speech(sequence, timestamp, payload_type, ssrc, &[0x55; 160]);
+            sequence = sequence.wrapping_add(1);
+            timestamp = timestamp.wrapping_add(160);
+            collect(&mut fixture, &packet, &mut numbers);
+            fixture.run(20);
+        }
+        drain(&mut fixture, &mut numbers);
+        assert!(numbers.len() > 300, "seed {seed}: {}", numbers.len());
+        for pair in numbers.windows(2) {
+            assert_eq!(pair[1], pair[0] + 1, "seed {seed}");
+        }
+    }
+}
+
+/// Extended numbers of what goes to B, in the order in which it goes.
+fn collect(fixture: &mut Fixture, packet: &[u8], numbers: &mut Vec<u64>) {
+    drain(fixture, numbers);
+    let forwarded = fixture.receive(Side::A, packet);
+    drain(fixture, numbers);
+    if let Ok(Some((_, bytes))) = forwarded {
+        extend(numbers, rtp::parse(&bytes).unwrap().header.sequence);
+    }
+}
+
+fn drain(fixture: &mut Fixture, numbers: &mut Vec<u64>) {
+    for (header, _) in fixture.sent.rtp() {
+        extend(numbers, header.sequence);
+    }
+    fixture.sent.packets.clear();
+}
+
+fn extend(numbers: &mut Vec<u64>, sequence: u16) {
+    let last = numbers.last().copied().unwrap_or(0x1_0000 + u64::from(sequence));
+    let ahead = sequence.wrapping_sub(last as u16).cast_signed();
+    numbers.push(last.saturating_add_signed(ahead.into()));
+}
+
+fn every_kind() -> Vec<LegConfig> {
+    let all = [OPUS, PCMU, PCMA, EVENT, EVENT_48, (9, Codec::G722, 8000)];
+    let mut plain = leg(Side::A, &all);
+    plain.latch = Latch::Any;
+    let muxed = LegConfig { rtcp_mux: true, ..plain.clone() };
+    let suite = SrtpSuite::AesCm128HmacSha1_80;
+    let security = Security::Sdes { send: key(suite, 1), receive: Some(key(suite, 2)) };
+    let sdes = LegConfig { security, ..plain.clone() };
+    let gcm = SrtpSuite::AeadAes256Gcm;
+    let security = Security::Sdes { send: key(gcm, 1), receive: Some(key(gcm, 2)) };
+    let sdes_gcm = LegConfig { security, ..muxed.clone() };
+    let fingerprints = vec![Fingerprint { hash: FingerprintHash::Sha256, digest: vec![1; 32] }];
+    let dtls = |role| Security::Dtls { role, fingerprints: fingerprints.clone() };
+    let server = LegConfig { security: dtls(DtlsRole::Server), ..muxed.clone() };
+    let client = LegConfig { security: dtls(DtlsRole::Client), ..muxed.clone() };
+    let local = IceCredentials { ufrag: "tandem00".into(), password: "p".repeat(24) };
+    let webrtc = LegConfig { ice: Some(Ice { local, remote: None }), ..server.clone() };
+    vec![LegConfig::idle(), plain, muxed, sdes, sdes_gcm, server, client, webrtc]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn arbitrary_bytes_on_every_kind_of_leg_never_panic(
+        packets in proptest::collection::vec(
+            (any::<bool>(), 0u8..8, proptest::collection::vec(any::<u8>(), 0..200)), 1..30),
+        seed in any::<u64>(),
+    ) {
+        for kind in every_kind() {
+            let mut fixture = Fixture::between(&kind, &leg(Side::B, &[OPUS, EVENT_48]));
+            let mut random = fastrand::Rng::with_seed(seed);
+            for (is_rtcp, shape, bytes) in &packets {
+                let mut bytes = bytes.clone();
+                if let [first, second, ..] = &mut bytes[..] {
+                    match shape {
+                        0 => (*first, *second) = (0x80, random.choice([0, 8, 9, 101, 110, 111]).unwrap()),
+                        1 => (*first, *second) = (0x80 | *first & 0x3f, 200 + *second % 8),
+                        2 => *first = 20 + *first % 44,
+                        3 => *first &= 3,
+                        4 => *first = 0x80 | *first & 0x3f,
+                        _ => {}
+                    }
+                }
+                let component = if *is_rtcp { Component::Rtcp } else { Component::Rtp };
+                let source = if random.bool() { peer(Side::A) } else { stranger() };
+                let _ = fixture.receive_at(Side::A, component, source, &bytes);
+                fixture.run(random.u64(..50));
+            }
+            let _ = fixture.session.stats(fixture.now);
+            fixture.session.end(fixture.now, &mut fixture.sent);
+            prop_assert!(fixture.events().len() <= crate::limits::MAX_EVENTS);
+        }
+    }
+}
