@@ -48,7 +48,6 @@ fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "cannot start");
             eprintln!("tandem-dataplane: {error}");
             ExitCode::FAILURE
         }

@@ -37,7 +37,7 @@ pub struct DriverCounters {
     pub malformed: u64,
     /// Receives that ended because no buffer was left; they were armed again.
     pub receive_starved: u64,
-    /// Receives that ended with an error of the socket; they were armed again.
+    /// Receives that ended with an error of the socket; they were armed again unless it is one that lasts.
     pub receive_errors: u64,
     /// Datagrams that the kernel refused to send (no route, full queue, refused by the peer).
     pub send_errors: u64,

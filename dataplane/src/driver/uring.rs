@@ -259,6 +259,16 @@ impl UringDriver {
         }
         match -result {
             libc::ENOBUFS => self.counters.receive_starved += 1,
+            error @ (libc::EINVAL | libc::EBADF | libc::EOPNOTSUPP) => {
+                // It would end the same way each time, and keep the worker busy with it.
+                self.counters.receive_errors += 1;
+                tracing::error!(
+                    error,
+                    socket,
+                    "the kernel refuses to receive (Linux 6.0 or newer is needed)"
+                );
+                return;
+            }
             error if error > 0 => self.counters.receive_errors += 1,
             _ => {}
         }

@@ -1,6 +1,8 @@
 //! A control client, and legs for it to configure.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub(crate) mod browser;
+
 use crossbeam::channel::{Receiver, Sender, bounded};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{Read, Write};
