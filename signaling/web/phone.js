@@ -70,6 +70,7 @@ async function login(event) {
 
 function logout() {
   clearTimeout(retryTimer);
+  retryTimer = 0;
   account = null;
   server.close();
   $('phone').hidden = $('account').hidden = true;
@@ -108,6 +109,7 @@ function scheduleRetry() {
 async function reconnect() {
   if (!account) return;
   clearTimeout(retryTimer);
+  retryTimer = 0;
   try {
     await server.login(account);
     showPresence(true);
@@ -121,6 +123,12 @@ async function reconnect() {
       scheduleRetry();
     }
   }
+}
+
+/** Another network: the sound of a call needs a new path, a lost connection can be tried at once. */
+function networkChanged() {
+  if (retryTimer) reconnect();
+  else call?.media?.restartIce();
 }
 
 // --- calls
@@ -220,7 +228,6 @@ function showCall() {
   $('peer').title = call.peer;
   $('call-state').textContent = call.interrupted ? 'Sound interrupted, restoring it…'
     : muted && state === 'talking' ? 'In call, muted' : STATE_WORDS[state];
-  if (state === 'incoming') say(`${call.peerName} is calling.`);
   showTimer();
 }
 
@@ -318,7 +325,10 @@ $('answer').onclick = () => { tones.wake(); call?.answer(); };
 $('hangup').onclick = hangup;
 $('mute').onclick = toggleMute;
 document.addEventListener('keydown', keyDown);
-window.addEventListener('online', () => { if (account && retryTimer) reconnect(); });
+window.addEventListener('online', networkChanged);
+navigator.connection?.addEventListener('change', networkChanged);
 window.addEventListener('pagehide', () => server.close());
 server.addEventListener('call', ({ detail }) => incoming(detail));
 server.addEventListener('closed', ({ detail }) => { if (account) connectionLost(detail); });
+server.addEventListener('unregistered', ({ detail }) => { showPresence(false); say(explain(detail), true); });
+server.addEventListener('registered', () => { showPresence(true); say('Connected again.'); });

@@ -23,6 +23,9 @@ export { Failure };
 const CONNECT_TIMEOUT = 8000;
 const LOGIN_TIMEOUT = 20000;
 
+/** How often the server is asked whether it is still there, in milliseconds; after a silence as long it is not. */
+const HEARTBEAT = 15000;
+
 /** The `fail` codes of the protocol that mean more than "it failed". */
 const LOGIN_FAILURES = {
   AUTHENTICATION_FAIL: 'wrong-password',
@@ -53,8 +56,9 @@ function loginFailure(detail) {
 }
 
 /**
- * A login at a server. Events: `call` (somebody calls; `detail` is the {@link Call}), `closed` (the connection ended
- * without {@link Tandem.close}; `detail` is the {@link Failure}).
+ * A login at a server. Events: `call` (somebody calls; `detail` is the {@link Call}); `closed` (the connection ended
+ * without {@link Tandem.close}; `detail` is the {@link Failure}); `unregistered` (the registrar lost us, so nobody can
+ * call; `detail` is the {@link Failure}) and `registered` (it has us again).
  */
 export class Tandem extends EventTarget {
   /** @type {WebSocket | undefined} */
@@ -65,6 +69,9 @@ export class Tandem extends EventTarget {
   #earlyDescriptions = new Map();
   #user = '';
   #settleLogin = { done() {}, failed(_failure) {} };
+  #loggedIn = false;
+  #heard = false;
+  #heartbeat = 0;
 
   /** @param {string} [url] of the server's WebSocket */
   constructor(url = ownServer()) {
@@ -85,6 +92,8 @@ export class Tandem extends EventTarget {
     this.#socket = socket;
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => this.#dropped(socket);
+    this.#heard = true;
+    this.#heartbeat = setInterval(() => this.#beat(socket), HEARTBEAT);
     await new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#settleLogin.failed(new Failure('login-timeout')), LOGIN_TIMEOUT);
       this.#settleLogin = {
@@ -96,18 +105,14 @@ export class Tandem extends EventTarget {
       this.close();
       throw failure;
     });
+    this.#loggedIn = true;
   }
 
   /** Logs out: the calls end, and the registration with them. */
   close() {
-    const socket = this.#socket;
-    this.#socket = undefined;
     for (const call of [...this.#calls.values()]) call.hangup();
-    if (socket) {
-      socket.onclose = socket.onmessage = null;
-      socket.close(1000);
-    }
-    this.#earlyDescriptions.clear();
+    const socket = this.#forgetSocket();
+    socket?.close(1000);
   }
 
   /**
@@ -135,21 +140,43 @@ export class Tandem extends EventTarget {
     this.#socket.send(JSON.stringify(argument === undefined ? { message } : { message, data: [argument] }));
   }
 
+  #forgetSocket() {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#loggedIn = false;
+    clearInterval(this.#heartbeat);
+    this.#earlyDescriptions.clear();
+    return socket;
+  }
+
+  /** A connection whose other end is gone may stay open for hours; a missing answer tells. */
+  #beat(socket) {
+    if (!this.#heard) {
+      socket.close();
+      this.#dropped(socket);
+      return;
+    }
+    this.#heard = false;
+    this.#send('ping');
+  }
+
   #dropped(socket) {
     if (socket !== this.#socket) return;
-    this.#socket = undefined;
+    const loggedIn = this.#loggedIn;
+    this.#forgetSocket();
     const failure = new Failure('dropped');
     for (const call of [...this.#calls.values()]) call.end(failure);
     this.#settleLogin.failed(failure);
-    this.dispatchEvent(new CustomEvent('closed', { detail: failure }));
+    if (loggedIn) this.dispatchEvent(new CustomEvent('closed', { detail: failure }));
   }
 
   #receive(text) {
+    this.#heard = true;
     const { message, data = [] } = JSON.parse(text);
     const [first, second] = data;
     switch (message) {
       case 'ping': return this.#send('pong');
-      case 'registered': return this.#settleLogin.done();
+      case 'registered': return this.#registered();
       case 'setRemoteSDP': return this.#describe(first, second);
       case 'notifyIncomingCall': return this.#incoming(first);
       case 'notifyTryingResponse':
@@ -177,10 +204,18 @@ export class Tandem extends EventTarget {
     this.dispatchEvent(new CustomEvent('call', { detail: call }));
   }
 
+  #registered() {
+    if (this.#loggedIn) this.dispatchEvent(new Event('registered'));
+    else this.#settleLogin.done();
+  }
+
   #failed(detail) {
     const call = this.#calls.get(detail?.callId ?? detail?.id);
     if (call) call.progress({ ...detail, status: 'FAILED' });
-    else this.#settleLogin.failed(loginFailure(detail));
+    else if (!this.#loggedIn) this.#settleLogin.failed(loginFailure(detail));
+    else if (detail?.apiMethod === 'connection') {
+      this.dispatchEvent(new CustomEvent('unregistered', { detail: loginFailure(detail) }));
+    }
   }
 }
 

@@ -11,3 +11,4 @@ pub mod settings;
 pub mod sip;
 pub mod switch;
 pub mod transport;
+pub mod wcs;

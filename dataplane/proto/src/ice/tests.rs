@@ -230,3 +230,60 @@ fn validated_addresses_are_bounded_and_the_selected_one_stays() {
     assert!(bench.agent.is_validated(address("192.0.2.9:1099")));
     assert!(!bench.agent.is_validated(address("192.0.2.9:1000")));
 }
+
+/// An independent, full and controlling agent: the `is` crate, of str0m.
+struct FullAgent {
+    agent: is::IceAgent,
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
+impl FullAgent {
+    fn new(ice: &Ice) -> FullAgent {
+        let (local, remote) = (address("192.0.2.7:5000"), address("192.0.2.99:6000"));
+        let mut agent = is::IceAgent::new(is::IceCreds::new());
+        agent.set_controlling(true);
+        agent.add_local_candidate(is::Candidate::host(local, "udp").unwrap());
+        agent.add_remote_candidate(is::Candidate::host(remote, "udp").unwrap());
+        let mut full = FullAgent { agent, local, remote };
+        full.set_remote(ice);
+        full
+    }
+
+    fn set_remote(&mut self, ice: &Ice) {
+        let IceCredentials { ufrag, password } = &ice.local;
+        self.agent.set_remote_credentials(is::IceCreds { ufrag: ufrag.clone(), pass: password.clone() });
+    }
+
+    /// Lets both talk until the full agent is done, or time is up.
+    fn run(&mut self, bench: &mut Bench) -> bool {
+        for _ in 0..200 {
+            self.agent.handle_timeout(bench.now);
+            while let Some(transmit) = self.agent.poll_transmit() {
+                let source = self.local.to_string();
+                let outcome = bench.raw(&source, &transmit.contents);
+                assert_eq!(outcome.rejected, None);
+                let reply = &bench.reply[..outcome.reply_len];
+                let message = is::stun::StunMessage::parse(reply).unwrap();
+                let proto = is::Protocol::Udp;
+                let packet =
+                    is::stun::StunPacket { proto, source: self.remote, destination: self.local, message };
+                assert!(self.agent.handle_packet(bench.now, packet), "our answer is believed");
+            }
+            while self.agent.poll_event().is_some() {}
+            if self.agent.state() == is::IceConnectionState::Completed && bench.agent.selected().is_some() {
+                return true;
+            }
+            bench.after(50);
+        }
+        false
+    }
+}
+
+#[test]
+fn an_independent_full_agent_connects() {
+    let mut bench = Bench::new();
+    let mut full = FullAgent::new(&ice("first"));
+    assert!(full.run(&mut bench));
+    assert_eq!(bench.agent.selected(), Some(full.local));
+}

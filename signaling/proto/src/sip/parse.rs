@@ -57,7 +57,7 @@ enum StartLine<'a> {
 }
 
 impl Message {
-    /// Reads one message: a datagram, a WebSocket frame, or what the framing cut out of a stream. CRLFs before
+    /// Reads one message: a datagram, a WebSocket frame, or what [`super::StreamBuffer`] cut out of a stream. CRLFs before
     /// the start line are left out (RFC 3261 section 7.5).
     ///
     /// Bytes beyond Content-Length are ignored; a body shorter than it is an error (RFC 3261 section 18.3).
@@ -89,7 +89,7 @@ impl Message {
 }
 
 /// Leaves out the CRLFs that may stand before a start line.
-pub(super) fn skip_line_ends(mut bytes: &[u8]) -> &[u8] {
+fn skip_line_ends(mut bytes: &[u8]) -> &[u8] {
     while let Some(rest) = bytes.strip_prefix(b"\r\n") {
         bytes = rest;
     }
@@ -97,8 +97,14 @@ pub(super) fn skip_line_ends(mut bytes: &[u8]) -> &[u8] {
 }
 
 /// Where a short pattern first stands.
-pub(super) fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
-    bytes.windows(pattern.len()).position(|window| window == pattern)
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    find_from(bytes, pattern, 0)
+}
+
+/// The same, not before `start`.
+pub(super) fn find_from(bytes: &[u8], pattern: &[u8], start: usize) -> Option<usize> {
+    let index = bytes.get(start..)?.windows(pattern.len()).position(|window| window == pattern)?;
+    Some(start + index)
 }
 
 fn read_start_line(line: &[u8]) -> Result<StartLine<'_>, ParseError> {

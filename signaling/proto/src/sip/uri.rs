@@ -95,7 +95,7 @@ impl FromStr for Host {
         if let Some(inner) = text.strip_prefix('[') {
             let inner =
                 inner.strip_suffix(']').ok_or(UriError("an IPv6 address lacks its closing bracket"))?;
-            return inner.parse().map(Host::V6).map_err(|_| UriError("an IPv6 address is malformed"));
+            return parse_v6(inner).map(Host::V6).ok_or(UriError("an IPv6 address is malformed"));
         }
         if let Ok(address) = text.parse() {
             return Ok(Host::V4(address));
@@ -110,6 +110,17 @@ impl FromStr for Host {
             Err(UriError("the host is malformed"))
         }
     }
+}
+
+fn parse_v6(text: &str) -> Option<Ipv6Addr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    // RFC 5118 section 4.10: RFC 3261's grammar wrongly makes three colons before an IPv4 address, which an implementation
+    // must tolerate.
+    let (before, after) = text.split_once(":::")?;
+    after.parse::<Ipv4Addr>().ok()?;
+    format!("{before}::{after}").parse().ok()
 }
 
 impl fmt::Display for Host {

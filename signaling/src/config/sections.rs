@@ -1,0 +1,352 @@
+//! Reads each section of the file into its part of the [`Config`], with the defaults.
+
+use super::reader::{Placed, Section};
+use super::{
+    CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Sip, accounts, domains, network,
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tandem_sip::settings::{CodecName, Domain, Limits, Providers, Settings, Timers, User};
+use tandem_sip::transport::Transport;
+
+/// Where state is kept if nothing else is said: below the working directory.
+const DEFAULT_STATE_DIRECTORY: &str = "run";
+/// The roots of trust as Debian installs them.
+const DEFAULT_TLS_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// The most seconds that any timer may be set to: a week.
+const MAX_SECONDS: u64 = 7 * 24 * 3600;
+
+/// Reads the whole file. Problems go to the section's document; an error is one of the state directory.
+pub(super) fn read(
+    root: &Section<'_>,
+    file: &Path,
+    state_override: Option<&Path>,
+) -> Result<Config, ConfigError> {
+    let beside = file.parent().unwrap_or(Path::new(""));
+    let state = root.string("state_directory").map(|text| beside.join(text.value));
+    let state_directory = state_override
+        .map(Path::to_owned)
+        .or(state)
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_STATE_DIRECTORY));
+    let (advertised, local, listen) = addresses(root);
+    let sip = sip(root, beside);
+    let http = http(root, beside);
+    let (media, media_timeout) = media(root, beside, &state_directory);
+    check_ports(root, &sip, &http, &media);
+    let uses_default_domain = !root.has("domain");
+    let mut domains = domains::read(root, file);
+    if uses_default_domain {
+        domains.push(default_domain(&state_directory)?);
+    }
+    let (sip_codecs, browser_codecs) = codecs(root);
+    let settings = Settings {
+        sip: advertised_sip(&advertised, &sip, &http),
+        advertised: advertised.clone(),
+        domains,
+        providers: providers(root),
+        sip_codecs,
+        browser_codecs,
+        limits: limits(root),
+        timers: timers(root, media_timeout),
+        product: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
+    };
+    let name_servers = name_servers(root);
+    let log_level = log_level(root);
+    Ok(Config {
+        advertised,
+        local,
+        listen,
+        state_directory,
+        sip,
+        http,
+        media,
+        name_servers,
+        log_level,
+        uses_default_domain,
+        settings,
+    })
+}
+
+fn default_domain(state_directory: &Path) -> Result<Domain, ConfigError> {
+    let users = accounts::default_accounts(state_directory)?.into_iter().map(|account| User {
+        ha1: accounts::hash_password(&account.name, DEFAULT_DOMAIN, &account.password),
+        name: account.name,
+        display_name: None,
+        offer_security: Default::default(),
+    });
+    Ok(Domain { name: DEFAULT_DOMAIN.to_owned(), users: users.collect() })
+}
+
+/// `ip`, `ip_local`, and what is listened on.
+fn addresses(root: &Section<'_>) -> (Vec<IpAddr>, Vec<IpAddr>, Vec<IpAddr>) {
+    let ip = ip_list(root, "ip");
+    let ip_local = ip_list(root, "ip_local");
+    let local = match &ip_local {
+        Some(list) => list.iter().map(|ip| ip.value).collect(),
+        None => network::host_addresses(),
+    };
+    let mut listen: Vec<IpAddr> = local.clone();
+    if ip_local.is_none() {
+        for loopback in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+            let family_in_use = local.iter().any(|ip| ip.is_ipv4() == loopback.is_ipv4());
+            if family_in_use && !local.contains(&loopback) {
+                listen.push(loopback);
+            }
+        }
+    }
+    let Some(ip) = ip else {
+        let advertised =
+            if local.iter().any(IpAddr::is_unspecified) { network::host_addresses() } else { local.clone() };
+        return (advertised, local, listen);
+    };
+    for ip in &ip {
+        if ip.value.is_unspecified() || ip.value.is_multicast() {
+            root.problem(ip.offset, "`ip` is what peers are told: it must be an address they can reach");
+        } else if !local.iter().any(|local| local.is_ipv4() == ip.value.is_ipv4()) {
+            root.problem(ip.offset, "`ip` has a family of which `ip_local` has no address");
+        }
+    }
+    let advertised: Vec<IpAddr> = ip.iter().map(|ip| ip.value).collect();
+    // Without `ip_local`, a family that is not advertised is not used.
+    let told =
+        |local: &IpAddr| ip_local.is_some() || advertised.iter().any(|ip| ip.is_ipv4() == local.is_ipv4());
+    let local = local.into_iter().filter(told).collect();
+    (advertised, local, listen)
+}
+
+/// Addresses, at most one of each family.
+fn ip_list(root: &Section<'_>, key: &'static str) -> Option<Vec<Placed<IpAddr>>> {
+    let list = root.list(key, "an IP address", |text| text.parse::<IpAddr>().ok())?;
+    for family_is_v4 in [true, false] {
+        if let Some(second) = list.iter().filter(|ip| ip.value.is_ipv4() == family_is_v4).nth(1) {
+            root.problem(second.offset, format!("`{key}` may have at most one address of each family"));
+        }
+    }
+    (!list.is_empty()).then_some(list)
+}
+
+/// A port that is 'listened on unless said otherwise'.
+fn port(section: &Section<'_>, key: &'static str, default: u16) -> Option<u16> {
+    section.port(key).map_or(Some(default), |port| port.map(|port| port.value))
+}
+
+fn number(section: &Section<'_>, key: &'static str, low: u64, high: u64, default: u64) -> u64 {
+    section.integer(key, low..=high).map_or(default, |number| number.value)
+}
+
+fn count(section: &Section<'_>, key: &'static str, high: u64, default: usize) -> usize {
+    let given = section.integer(key, 1..=high).and_then(|number| usize::try_from(number.value).ok());
+    given.unwrap_or(default)
+}
+
+fn small(section: &Section<'_>, key: &'static str, default: u32) -> u32 {
+    let given = section.integer(key, 1..=1_000_000).and_then(|number| u32::try_from(number.value).ok());
+    given.unwrap_or(default)
+}
+
+fn seconds(section: &Section<'_>, key: &'static str, low: u64, default: u64) -> Duration {
+    Duration::from_secs(number(section, key, low, MAX_SECONDS, default))
+}
+
+fn sip(root: &Section<'_>, beside: &Path) -> Sip {
+    let section = root.section("sip");
+    let roots = section.string("tls_roots").map(|text| beside.join(text.value));
+    let sip = Sip {
+        udp: port(&section, "udp", 5060),
+        tcp: port(&section, "tcp", 5060),
+        tls: port(&section, "tls", 5061),
+        tls_roots: roots.unwrap_or_else(|| PathBuf::from(DEFAULT_TLS_ROOTS)),
+        connections: count(&section, "connections", 1_000_000, 10_000),
+        connections_per_source: count(&section, "connections_per_source", 1_000_000, 200),
+    };
+    section.finish();
+    sip
+}
+
+fn http(root: &Section<'_>, beside: &Path) -> Http {
+    let section = root.section("http");
+    let certificate = section.string("certificate");
+    let key = section.string("key");
+    let files = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(CertificateFiles {
+            certificate: beside.join(certificate.value),
+            key: beside.join(key.value),
+        }),
+        (Some(alone), None) => {
+            section.problem(alone.offset, "`certificate` needs its `key` beside it");
+            None
+        }
+        (None, Some(alone)) => {
+            section.problem(alone.offset, "`key` needs its `certificate` beside it");
+            None
+        }
+        (None, None) => None,
+    };
+    let metrics = section.list("metrics", "an IP address that may read /metrics", |text| text.parse().ok());
+    let loopback = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let http = Http {
+        port: port(&section, "port", 8080),
+        tls_port: port(&section, "tls_port", 8443),
+        certificate: files,
+        metrics: metrics.map_or(loopback, |list| list.into_iter().map(|ip| ip.value).collect()),
+    };
+    section.finish();
+    http
+}
+
+/// The dataplane's settings, and the media time-out.
+fn media(root: &Section<'_>, beside: &Path, state_directory: &Path) -> (Media, Duration) {
+    let section = root.section("media");
+    let ports = section.parsed("ports", r#"a range like "31001-32000""#, |text| {
+        let (first, last) = text.split_once('-')?;
+        let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        // Four ports make one call between two telephones.
+        (first >= 1024 && last >= first + 3 && last >= 1027).then_some((first, last))
+    });
+    let control = section.string("control").map(|text| beside.join(text.value));
+    let media = Media {
+        ports: ports.map_or((31001, 32000), |ports| ports.value),
+        workers: section.integer("workers", 1..=255).and_then(|number| usize::try_from(number.value).ok()),
+        sessions: count(&section, "sessions", 1_000_000, 4_000),
+        control: control.unwrap_or_else(|| state_directory.join("control.sock")),
+    };
+    let timeout = seconds(&section, "timeout", 5, 60);
+    section.finish();
+    (media, timeout)
+}
+
+/// Two listeners on one port, or a listener among the media ports, cannot both be had.
+fn check_ports(root: &Section<'_>, sip: &Sip, http: &Http, media: &Media) {
+    let streams = [
+        ("[sip] tcp", sip.tcp),
+        ("[sip] tls", sip.tls),
+        ("[http] port", http.port),
+        ("[http] tls_port", http.tls_port),
+    ];
+    for (index, (name, port)) in streams.iter().enumerate() {
+        let earlier = streams.iter().take(index).find(|(_, other)| port.is_some() && other == port);
+        if let Some((other, _)) = earlier {
+            root.problem(root.offset(), format!("{name} and {other} are the same port; change one of them"));
+        }
+    }
+    if sip.udp.is_some_and(|port| (media.ports.0..=media.ports.1).contains(&port)) {
+        root.problem(root.offset(), "[sip] udp lies in the range of [media] ports; change one of them");
+    }
+}
+
+/// The SIP addresses that peers are told: each advertised address with the port of each transport.
+fn advertised_sip(advertised: &[IpAddr], sip: &Sip, http: &Http) -> Vec<(Transport, SocketAddr)> {
+    let ports = [
+        (Transport::Udp, sip.udp),
+        (Transport::Tcp, sip.tcp),
+        (Transport::Tls, sip.tls),
+        (Transport::Ws, http.port),
+        (Transport::Wss, http.tls_port),
+    ];
+    let mut list = Vec::new();
+    for ip in advertised {
+        for (transport, port) in ports {
+            list.extend(port.map(|port| (transport, SocketAddr::new(*ip, port))));
+        }
+    }
+    list
+}
+
+fn providers(root: &Section<'_>) -> Providers {
+    let section = root.section("providers");
+    let allowed = section.list("allowed", "a domain name", domains::host_name).unwrap_or_default();
+    let providers = Providers {
+        allowed: allowed.into_iter().map(|name| name.value).collect(),
+        allow_private: section.boolean("allow_private").unwrap_or(false),
+        offer_security: domains::offer_security(&section, "srtp"),
+        register_expires: seconds(&section, "register_expires", 60, 600),
+    };
+    section.finish();
+    providers
+}
+
+fn codecs(root: &Section<'_>) -> (Vec<CodecName>, Vec<CodecName>) {
+    let section = root.section("codecs");
+    let read = |key| {
+        let parse = |text: &str| match text {
+            "opus" => Some(CodecName::Opus),
+            "g722" => Some(CodecName::G722),
+            "pcmu" => Some(CodecName::Pcmu),
+            "pcma" => Some(CodecName::Pcma),
+            _ => None,
+        };
+        let list = section.list(key, r#"one of "opus", "g722", "pcmu" and "pcma""#, parse);
+        let list = list.unwrap_or_default();
+        for (index, codec) in list.iter().enumerate() {
+            if list.iter().take(index).any(|earlier| earlier.value == codec.value) {
+                section.problem(codec.offset, format!("`{key}` names a codec twice"));
+            }
+        }
+        let list: Vec<CodecName> = list.into_iter().map(|codec| codec.value).collect();
+        let default = || vec![CodecName::Opus, CodecName::G722, CodecName::Pcmu, CodecName::Pcma];
+        if list.is_empty() { default() } else { list }
+    };
+    let lists = (read("sip"), read("browser"));
+    section.finish();
+    lists
+}
+
+fn limits(root: &Section<'_>) -> Limits {
+    let section = root.section("limits");
+    let limits = Limits {
+        calls: count(&section, "calls", 1_000_000, 4_000),
+        calls_per_user: count(&section, "calls_per_user", 1_000_000, 100),
+        contacts_per_user: count(&section, "contacts_per_user", 1_000, 10),
+        transactions: count(&section, "transactions", 10_000_000, 50_000),
+        requests_per_source: small(&section, "requests_per_source", 200),
+        wrong_passwords: small(&section, "wrong_passwords", 10),
+        lockout: seconds(&section, "lockout", 1, 60),
+    };
+    section.finish();
+    limits
+}
+
+fn timers(root: &Section<'_>, media: Duration) -> Timers {
+    let section = root.section("timers");
+    let session = section.integer("session_expires", 90..=MAX_SECONDS);
+    let registration = section.integer("registration_max", 60..=MAX_SECONDS);
+    let timers = Timers {
+        ring: seconds(&section, "ring", 5, 180),
+        session_expires: Duration::from_secs(session.as_ref().map_or(1_800, |number| number.value)),
+        // RFC 4028 section 5: Min-SE must not be below 90 seconds.
+        min_session_expires: seconds(&section, "min_session_expires", 90, 90),
+        media,
+        registration_min: seconds(&section, "registration_min", 1, 60),
+        registration_max: Duration::from_secs(registration.as_ref().map_or(3_600, |number| number.value)),
+    };
+    if timers.session_expires < timers.min_session_expires {
+        let offset = session.map_or(section.offset(), |number| number.offset);
+        section.problem(offset, "`session_expires` is below `min_session_expires`");
+    }
+    if timers.registration_max < timers.registration_min {
+        let offset = registration.map_or(section.offset(), |number| number.offset);
+        section.problem(offset, "`registration_max` is below `registration_min`");
+    }
+    section.finish();
+    timers
+}
+
+fn name_servers(root: &Section<'_>) -> Vec<IpAddr> {
+    let section = root.section("dns");
+    let servers = section.list("servers", "the IP address of a name server", |text| text.parse().ok());
+    section.finish();
+    servers.unwrap_or_default().into_iter().map(|ip| ip.value).collect()
+}
+
+fn log_level(root: &Section<'_>) -> String {
+    let section = root.section("log");
+    let parse = |text: &str| {
+        let filter = tracing_subscriber::EnvFilter::builder().parse(text);
+        filter.ok().map(|_| text.to_owned())
+    };
+    let wanted = r#""error", "warn", "info", "debug" or "trace", also by part: "info,tandem_sip=debug""#;
+    let level = section.parsed("level", wanted, parse);
+    section.finish();
+    level.map_or_else(|| "info".to_owned(), |level| level.value)
+}

@@ -1,0 +1,144 @@
+use super::*;
+use tandem_sip::settings::{CodecName, OfferSecurity};
+use tandem_sip::transport::Transport;
+
+const DOMAIN: &str = "[[domain]]\nname = \"example.org\"\n";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("t.toml"), None)
+}
+
+fn problems(text: &str) -> String {
+    parse(&format!("{text}\n{DOMAIN}")).expect_err("it is wrong").to_string()
+}
+
+#[test]
+fn no_setting_is_needed() {
+    let config = parse(DOMAIN).unwrap();
+    assert_eq!(config.sip.udp, Some(5060));
+    assert_eq!(config.http.tls_port, Some(8443));
+    assert_eq!(config.media.ports, (31001, 32000));
+    assert!(!config.advertised.is_empty());
+    assert!(config.settings.sip.iter().any(|(transport, address)| {
+        *transport == Transport::Udp && address.port() == 5060 && address.ip() == config.advertised[0]
+    }));
+}
+
+#[test]
+fn everything_can_be_set() {
+    let text = r#"
+        ip = "203.0.113.5"
+        ip_local = ["192.0.2.5"]
+        state_directory = "/var/lib/tandem"
+        [sip]
+        udp = 5070
+        tls = false
+        [http]
+        port = 80
+        [media]
+        ports = "20000-20999"
+        workers = 2
+        timeout = 30
+        [[domain]]
+        name = "Example.org"
+        [[domain.user]]
+        name = "alice"
+        password = "secret"
+        srtp = "sdes"
+        [codecs]
+        sip = ["pcma"]
+        [providers]
+        allowed = ["voip.example"]
+        [timers]
+        ring = 60
+    "#;
+    let config = parse(text).unwrap();
+    assert_eq!(config.listen, config.local);
+    assert_eq!((config.sip.udp, config.sip.tls, config.http.port), (Some(5070), None, Some(80)));
+    assert_eq!((config.media.ports, config.media.workers), ((20000, 20999), Some(2)));
+    assert_eq!(config.settings.sip_codecs, [CodecName::Pcma]);
+    assert_eq!(config.settings.timers.media.as_secs(), 30);
+    let domain = &config.settings.domains[0];
+    assert_eq!(domain.name, "example.org");
+    assert_eq!(domain.users[0].offer_security, OfferSecurity::Sdes);
+    assert!(config.settings.sip.iter().all(|(transport, _)| *transport != Transport::Tls));
+}
+
+#[test]
+fn a_misspelt_setting_is_named_with_its_line_and_what_was_meant() {
+    assert_eq!(
+        problems("\nip_locl = \"::1\""),
+        "t.toml:2: unknown setting `ip_locl`; did you mean `ip_local`?"
+    );
+    assert_eq!(problems("[sip]\nupd = 1"), "t.toml:2: unknown setting `upd` in [sip]; did you mean `udp`?");
+    let user = "[[domain]]\nname = \"x\"\n[[domain.user]]\nname = \"a\"\npasword = \"geheim\"\npassword = \"geheim\"";
+    let text = parse(user).expect_err("misspelt").to_string();
+    assert_eq!(text, "t.toml:5: unknown setting `pasword` in [domain.user]; did you mean `password`?");
+}
+
+#[test]
+fn wrong_types_and_ranges_are_refused() {
+    for (text, line, wanted) in [
+        ("[sip]\nudp = 70000", 2, "from 1 to 65535"),
+        ("[sip]\nudp = \"5060\"", 2, "a port from 1 to 65535, or false"),
+        ("ip = \"300.1.1.1\"", 1, "an IP address"),
+        ("ip = [\"192.0.2.1\",\n\"192.0.2.2\"]", 2, "at most one address of each family"),
+        ("ip = \"0.0.0.0\"", 1, "they can reach"),
+        ("ip_local = \"192.0.2.1\"\nip = \"2001:db8::1\"", 2, "no address"),
+        ("[media]\nports = \"5000-4000\"", 2, "a range like"),
+        ("[http]\n\ncertificate = \"a.pem\"", 3, "needs its `key`"),
+        ("[timers]\nsession_expires = 100\nmin_session_expires = 200", 2, "below `min_session_expires`"),
+        ("[codecs]\nsip = [\"g729\"]", 2, "one of \"opus\""),
+        ("[codecs]\nsip = [\"pcma\", \"pcma\"]", 2, "twice"),
+        ("[log]\nlevel = \"info,=,\"", 2, "must be"),
+        ("sip = 5060", 1, "a table: [sip]"),
+        ("[http]\nport = 5060", 1, "same port"),
+    ] {
+        let found = problems(text);
+        assert!(found.starts_with(&format!("t.toml:{line}: ")) && found.contains(wanted), "{text}: {found}");
+    }
+}
+
+#[test]
+fn several_problems_come_at_once_in_the_order_of_lines() {
+    let found = problems("ipp = 1\n[sip]\nudp = 0\ntcp = true");
+    let lines: Vec<&str> = found.lines().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(lines, ["t.toml:1", "t.toml:3", "t.toml:4"]);
+}
+
+#[test]
+fn a_password_never_shows_in_a_problem() {
+    let head = "[[domain]]\nname = \"x\"\n[[domain.user]]\nname = \"a\"\n";
+    for rest in [
+        "password = \"geheim\" geheim",
+        "password = [\"geheim\"]",
+        "password = \"geheim\"\nha1 = \"geheim\"",
+        "ha1 = \"geheim\"",
+        "password = \"geheim",
+    ] {
+        let found = parse(&format!("{head}{rest}")).expect_err("wrong").to_string();
+        assert!(!found.contains("geheim"), "{rest}: {found}");
+    }
+}
+
+#[test]
+fn a_user_has_exactly_one_kind_of_credentials() {
+    let head = "[[domain]]\nname = \"x\"\n[[domain.user]]\nname = \"a\"\n";
+    assert!(parse(head).expect_err("none").to_string().contains("t.toml:3: a user must have exactly one"));
+    let hash = "0123456789abcdef0123456789abcdef";
+    assert!(parse(&format!("{head}ha1 = \"{hash}\"")).is_ok());
+    assert!(parse(&format!("{head}password = \"a\"\nha1 = \"{hash}\"")).is_err());
+}
+
+#[test]
+fn a_missing_password_file_is_named() {
+    let text = "[[domain]]\nname = \"x\"\n[[domain.user]]\nname = \"a\"\npassword_file = \"/nonexistent/p\"";
+    let found = parse(text).expect_err("missing").to_string();
+    assert!(found.starts_with("t.toml:5: `password_file` /nonexistent/p: "), "{found}");
+}
+
+#[test]
+fn syntax_errors_have_their_line() {
+    let found = problems("ip = \"192.0.2.1\"\n[sip\nudp = 1");
+    assert!(found.starts_with("t.toml:2: "), "{found}");
+}

@@ -1,0 +1,84 @@
+//! What reaches the event loop, and the counting of what does not.
+
+use crate::connection::Frame;
+use tandem_sip::switch::Input;
+use tandem_sip::transport::{ConnectionId, Flow};
+use tokio::sync::{mpsc, oneshot};
+
+/// One event.
+pub(crate) enum Event {
+    /// For the switch.
+    Input(Input),
+    /// A peer opened a connection. Its events follow; dropping `frames` closes it.
+    Opened {
+        /// Its id.
+        connection: ConnectionId,
+        /// Its path.
+        flow: Flow,
+        /// Whether it speaks WCS, not SIP.
+        wcs: bool,
+        /// Writes to it.
+        frames: mpsc::Sender<Frame>,
+    },
+    /// Asks for the switch's counters.
+    Counters(oneshot::Sender<Vec<(String, u64)>>),
+}
+
+impl From<Input> for Event {
+    fn from(input: Input) -> Event {
+        Event::Input(input)
+    }
+}
+
+/// Where sockets put their events.
+pub(crate) type Events = mpsc::Sender<Event>;
+
+/// Why something that came from, or was meant for, the network was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drop {
+    /// A datagram found the event queue full.
+    EventQueueFull,
+    /// A datagram could not be sent: the kernel's buffer is full.
+    UdpSendBufferFull,
+    /// A connection's queue was full: it was closed.
+    SlowConsumer,
+    /// A new connection was above the limit in all.
+    TooManyConnections,
+    /// A new connection was above the limit of its source.
+    TooManyFromSource,
+    /// A TLS handshake failed or took too long.
+    TlsHandshake,
+    /// A stream did not frame SIP messages (RFC 3261 section 18.3).
+    Framing,
+    /// A message did not arrive, or was not taken, in time.
+    Deadline,
+    /// A WebSocket broke its protocol or its limits.
+    WebSocket,
+    /// The dataplane's queue was full.
+    DataplaneQueueFull,
+    /// A look-up above the limit.
+    TooManyLookups,
+}
+
+impl Drop {
+    fn reason(self) -> &'static str {
+        match self {
+            Drop::EventQueueFull => "event_queue_full",
+            Drop::UdpSendBufferFull => "udp_send_buffer_full",
+            Drop::SlowConsumer => "slow_consumer",
+            Drop::TooManyConnections => "too_many_connections",
+            Drop::TooManyFromSource => "too_many_from_source",
+            Drop::TlsHandshake => "tls_handshake",
+            Drop::Framing => "framing",
+            Drop::Deadline => "deadline",
+            Drop::WebSocket => "websocket",
+            Drop::DataplaneQueueFull => "dataplane_queue_full",
+            Drop::TooManyLookups => "too_many_lookups",
+        }
+    }
+
+    /// Counts it.
+    pub(crate) fn count(self) {
+        metrics::counter!("tandem_signaling_drops_total", "reason" => self.reason()).increment(1);
+    }
+}

@@ -1,0 +1,176 @@
+//! Starts everything: binds the sockets, then runs the event loop.
+
+use crate::certificate::{CertificateError, Certificates, client_config, server_config};
+use crate::config::Config;
+use crate::connection::Admission;
+use crate::dataplane_client::DataplaneClient;
+use crate::dns::Dns;
+use crate::event_loop::EventLoop;
+use crate::events::Events;
+use crate::http::{self, Figures, Server};
+use crate::limits;
+use crate::pending_switch::Switch;
+use crate::sip::transports::Transports;
+use crate::sip::{listener, udp};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+/// Why the process could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A port is taken, or an address is not this host's.
+    #[error("cannot listen on {protocol} {address}: {error}{hint}")]
+    Listen {
+        /// TCP or UDP.
+        protocol: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+        /// What to change.
+        hint: String,
+    },
+    /// No certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// TLS could not be set up.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// No resolver.
+    #[error("DNS: {0}")]
+    Dns(String),
+    /// No recorder for figures.
+    #[error("metrics: {0}")]
+    Metrics(String),
+    /// Something of the operating system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs the process until it is told to end.
+///
+/// # Errors
+/// [`StartError`] before anything was served.
+pub async fn run(config: Config) -> Result<(), StartError> {
+    let process = PrometheusBuilder::new()
+        .install_recorder()
+        .map_err(|error| StartError::Metrics(error.to_string()))?;
+    let certificates = Certificates::load(&config)?;
+    let acceptor = TlsAcceptor::from(server_config(certificates.clone())?);
+    let connector = TlsConnector::from(client_config(&config.sip.tls_roots)?);
+    let dns = Dns::new(&config.name_servers, &config.local).map_err(StartError::Dns)?;
+    let sockets = Sockets::bind(&config)?;
+
+    let (events, queue) = mpsc::channel(limits::EVENTS);
+    let dataplane = DataplaneClient::start(config.media.control.clone(), events.clone());
+    let admission = Admission::new(config.sip.connections, config.sip.connections_per_source);
+    let server = Arc::new(Server {
+        events: events.clone(),
+        admission: admission.clone(),
+        figures: Figures { process, events: events.clone(), dataplane: dataplane.clone() },
+        metrics: config.http.metrics.clone(),
+    });
+    let udp = sockets.udp.clone();
+    sockets.serve(&acceptor, &admission, &events, &server);
+    tokio::spawn(certificates.watch());
+
+    let switch = Switch::new(config.settings.clone(), seed());
+    let transports = Transports::new(udp, connector, events.clone());
+    let event_loop = EventLoop { switch, transports, dns, dataplane, events, queue };
+    let mut terminate = signal(SignalKind::terminate())?;
+    tracing::info!(listen = ?config.listen, advertised = ?config.advertised, "started");
+    tokio::select! {
+        () = event_loop.run() => {}
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// For tags, branches and nonces: from the operating system.
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    // Without the system's random numbers no key could be made either; fastrand seeds itself as a last resort.
+    match aws_lc_rs::rand::fill(&mut bytes) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        Err(_) => fastrand::u64(..),
+    }
+}
+
+/// Everything that is listened on.
+struct Sockets {
+    udp: Vec<udp::Udp>,
+    tcp: Vec<TcpListener>,
+    tls: Vec<TcpListener>,
+    http: Vec<TcpListener>,
+    https: Vec<TcpListener>,
+}
+
+impl Sockets {
+    fn bind(config: &Config) -> Result<Sockets, StartError> {
+        let listen = &config.listen;
+        let streams = |port, section, key| bind_each("TCP", listen, port, section, key, listener::bind);
+        Ok(Sockets {
+            udp: bind_each("UDP", listen, config.sip.udp, "sip", "udp", udp::bind)?,
+            tcp: streams(config.sip.tcp, "sip", "tcp")?,
+            tls: streams(config.sip.tls, "sip", "tls")?,
+            http: streams(config.http.port, "http", "port")?,
+            https: streams(config.http.tls_port, "http", "tls_port")?,
+        })
+    }
+
+    fn serve(self, acceptor: &TlsAcceptor, admission: &Admission, events: &Events, server: &Arc<Server>) {
+        for udp in self.udp {
+            tokio::spawn(udp::receive(udp, events.clone()));
+        }
+        for (listeners, tls) in [(self.tcp, None), (self.tls, Some(acceptor))] {
+            for listener in listeners {
+                let tls = tls.cloned();
+                tokio::spawn(listener::serve(listener, tls, admission.clone(), events.clone()));
+            }
+        }
+        for (listeners, tls) in [(self.http, None), (self.https, Some(acceptor))] {
+            for listener in listeners {
+                tokio::spawn(http::serve(listener, tls.cloned(), server.clone()));
+            }
+        }
+    }
+}
+
+fn bind_each<T>(
+    protocol: &'static str,
+    listen: &[IpAddr],
+    port: Option<u16>,
+    section: &str,
+    key: &str,
+    bind: impl Fn(SocketAddr) -> io::Result<T>,
+) -> Result<Vec<T>, StartError> {
+    let Some(port) = port else { return Ok(Vec::new()) };
+    let one = |ip: &IpAddr| {
+        let address = SocketAddr::new(*ip, port);
+        bind(address).map_err(|error| {
+            let hint = match error.kind() {
+                io::ErrorKind::AddrInUse => format!(
+                    ". Another program uses this port: stop it, or set `{key}` in [{section}] to another port"
+                ),
+                io::ErrorKind::AddrNotAvailable => {
+                    ". This host has no such address: set `ip_local` to one that it has".to_owned()
+                }
+                io::ErrorKind::PermissionDenied => {
+                    format!(". Ports below 1024 need a privilege: set `{key}` in [{section}] to a higher one")
+                }
+                _ => String::new(),
+            };
+            StartError::Listen { protocol, address, error, hint }
+        })
+    };
+    listen.iter().map(one).collect()
+}

@@ -1,0 +1,94 @@
+//! One TCP or TLS connection that carries SIP.
+
+use super::framing::{Framer, Item};
+use crate::connection::{Frame, fail, fail_queued};
+use crate::events::{Drop, Events};
+use crate::limits;
+use tandem_sip::switch::Input;
+use tandem_sip::transport::Flow;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+/// Bytes read at once.
+const READ_CHUNK: usize = 16 * 1024;
+
+/// Reads and writes a connection until either side closes it, then tells the switch.
+pub(crate) async fn run<S>(stream: S, flow: Flow, mut frames: mpsc::Receiver<Frame>, events: Events)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let end = exchange(stream, flow, &mut frames, &events).await;
+    if let Some(reason) = end {
+        reason.count();
+        tracing::debug!(remote = %flow.remote, ?reason, "SIP connection dropped");
+    }
+    fail_queued(frames, &events).await;
+    if let Some(connection) = flow.connection {
+        let _ = events.send(Input::Closed { connection }.into()).await;
+    }
+}
+
+/// Returns why the connection was dropped; `None`: closed in order, or broken by the peer.
+async fn exchange<S>(
+    mut stream: S,
+    flow: Flow,
+    frames: &mut mpsc::Receiver<Frame>,
+    events: &Events,
+) -> Option<Drop>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut framer = Framer::default();
+    let mut chunk = vec![0; READ_CHUNK];
+    let mut deadline = Instant::now() + limits::FIRST_MESSAGE;
+    loop {
+        tokio::select! {
+            read = stream.read(&mut chunk) => {
+                let length = read.ok().filter(|length| *length > 0)?;
+                let had_partial = framer.has_partial();
+                framer.push(chunk.get(..length).unwrap_or_default());
+                loop {
+                    match framer.next() {
+                        Ok(Some(Item::Message(bytes))) => {
+                            events.send(Input::Sip { flow, bytes }.into()).await.ok()?;
+                        }
+                        // RFC 5626 section 4.4.1: a single CRLF is the pong.
+                        Ok(Some(Item::Ping)) => write(&mut stream, b"\r\n").await.ok()?,
+                        Ok(None) => break,
+                        Err(_) => return Some(Drop::Framing),
+                    }
+                }
+                match (had_partial, framer.has_partial()) {
+                    (true, true) => {}
+                    (false, true) => deadline = Instant::now() + limits::MESSAGE_DEADLINE,
+                    (_, false) => deadline = Instant::now() + limits::STREAM_IDLE,
+                }
+            }
+            frame = frames.recv() => {
+                let frame = frame?;
+                let Frame::Sip { bytes, .. } = &frame else { continue };
+                if let Err(reason) = write(&mut stream, bytes).await {
+                    fail(frame, events).await;
+                    return reason;
+                }
+                if !framer.has_partial() {
+                    deadline = Instant::now() + limits::STREAM_IDLE;
+                }
+            }
+            () = tokio::time::sleep_until(deadline) => return Some(Drop::Deadline),
+        }
+    }
+}
+
+/// Writes all of it within the deadline; the error says what to count.
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> Result<(), Option<Drop>> {
+    let all = async {
+        stream.write_all(bytes).await?;
+        stream.flush().await
+    };
+    match timeout(limits::WRITE_DEADLINE, all).await {
+        Ok(written) => written.map_err(|_| None),
+        Err(_) => Err(Some(Drop::SlowConsumer)),
+    }
+}

@@ -1,0 +1,65 @@
+// Promise: clients that others wrote work unchanged.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { longestTone } from './lib/audio.js';
+import { SipPage } from './lib/sip-page.js';
+import { DOMAIN, PASSWORD } from './lib/tandem.js';
+import { World } from './lib/world.js';
+
+const world = await World.create('clients');
+after(() => world.close());
+
+async function client(library, user, tone) {
+  const page = world.keep(await SipPage.open(world, library, { tone }));
+  await page.register({ user, password: PASSWORD, domain: DOMAIN });
+  return page;
+}
+
+async function bothHear(caller, callerTone, callee, calleeTone) {
+  await Promise.all([caller.talking(), callee.talking()]);
+  await Promise.all([caller.hears(calleeTone), callee.hears(callerTone)]);
+}
+
+world.test('JsSIP and SIP.js call each other', async () => {
+  const jssip = await client('jssip', 'alice', 440);
+  const sipjs = await client('sipjs', 'bob', 1000);
+  await jssip.call(`sip:bob@${DOMAIN}`);
+  await sipjs.answer();
+  await bothHear(jssip, 440, sipjs, 1000);
+  await jssip.hangup();
+  await sipjs.state('ended');
+  await sipjs.call(`sip:alice@${DOMAIN}`);
+  await jssip.answer();
+  await bothHear(sipjs, 1000, jssip, 440);
+  await sipjs.hangup();
+  await jssip.state('ended');
+});
+
+world.test('JsSIP calls the phone page', async () => {
+  const jssip = await client('jssip', 'alice', 440);
+  const page = await world.phone({ user: 'bob', tone: 1000 });
+  await jssip.call(`sip:bob@${DOMAIN}`);
+  await page.answer();
+  await Promise.all([jssip.hears(1000), page.hears(440)]);
+  await page.hangup();
+  await jssip.state('ended');
+});
+
+world.test('the unmodified @flashphoner/websdk calls a telephone, and is called', async () => {
+  const telephone = await world.telephone({ user: 'carol', tone: 1000 });
+  const websdk = await client('websdk', 'alice', 440);
+  await websdk.call('carol');
+  await websdk.talking();
+  await websdk.hears(1000);
+  await websdk.hangup();
+  await telephone.event('CALL_CLOSED');
+  assert.ok(longestTone(telephone.heard(), 440) >= 1);
+
+  telephone.dial('alice');
+  await websdk.answer();
+  await websdk.talking();
+  await websdk.hears(1000);
+  telephone.hangup();
+  await websdk.state('ended');
+  assert.ok(longestTone(telephone.heard(), 440) >= 1);
+});

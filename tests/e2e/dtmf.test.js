@@ -1,0 +1,41 @@
+// Promise: every digit that is pressed arrives, once.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { digitsHeard } from './lib/audio.js';
+import { pause, until } from './lib/wait.js';
+import { World } from './lib/world.js';
+
+const DIGITS = '1234567890*#';
+/** Between two digits; the telephone needs about 200 ms for each. */
+const GAP = 350;
+
+const world = await World.create('dtmf');
+after(() => world.close());
+
+const digitsAt = (telephone) => telephone.events
+  .filter(({ type }) => type === 'CALL_DTMF_START').map(({ param }) => param).join('');
+
+for (const [title, codecs] of [['Opus', 'opus/48000/2'], ['PCMU', 'PCMU/8000/1']]) {
+  world.test(`from the page to a telephone, and back, in a call in ${title}`, async () => {
+    // The telephone is silent, so that the digits can be heard at the page.
+    const telephone = await world.telephone({ user: 'carol', tone: 0, codecs });
+    const page = await world.phone({ user: 'alice', tone: 440 });
+    await page.dial('carol');
+    await page.state('talking');
+    await telephone.event('CALL_RTPESTAB');
+
+    for (const digit of DIGITS) await page.page.keyboard.press(digit);
+    await until('all digits arrive', () => digitsAt(telephone).length >= DIGITS.length, { timeout: 15_000 });
+    await pause(GAP);
+    assert.equal(digitsAt(telephone), DIGITS);
+
+    await page.page.evaluate(() => window.kit.forget());
+    for (const digit of DIGITS) {
+      telephone.command('sndcode', digit);
+      await pause(GAP);
+    }
+    const heard = async () => digitsHeard(await page.recording(30));
+    await until('the page hears the digits', async () => (await heard()).length >= DIGITS.length);
+    assert.equal(await heard(), DIGITS);
+  });
+}

@@ -1,0 +1,146 @@
+// baresip, a SIP telephone: headless, controlled over TCP, playing one tone and recording what it hears.
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { readWav, writeToneWav } from './audio.js';
+import { Process } from './process.js';
+import { until } from './wait.js';
+
+const MODULES = '/usr/lib/baresip/modules';
+const CONTROL_PORT = 4444;
+const RATE = 48000;
+/** Longer than any call of the tests: baresip does not begin the file again. */
+const TONE_SECONDS = 60;
+const LOADED = [
+  'g711', 'opus', 'g722', 'aufile', 'aubridge', 'sndfile', 'auresamp', 'stun', 'turn', 'ice', 'srtp', 'dtls_srtp',
+  'uuid', 'account', 'contact', 'menu', 'ctrl_tcp', 'debug_cmd',
+];
+
+function configuration({ name, address, tone, recordings }) {
+  const modules = LOADED.filter((module) => existsSync(`${MODULES}/${module}.so`));
+  return `poll_method epoll
+sip_listen ${address}:5060
+audio_player aubridge,sink_${name}
+audio_source aufile,${tone}
+audio_alert aubridge,alert_${name}
+ausrc_srate ${RATE}
+auplay_srate ${RATE}
+ausrc_channels 1
+auplay_channels 1
+audio_buffer 20-160
+call_local_timeout 120
+call_max_calls 8
+rtp_ports 20000-20200
+rtcp_mux no
+rtp_stats yes
+jitter_buffer_delay 2-10
+net_interface eth0
+module_path ${MODULES}
+${modules.map((module) => `module ${module}.so`).join('\n')}
+snd_path ${recordings}
+ctrl_tcp_listen ${address}:${CONTROL_PORT}
+opus_bitrate 28000
+opus_stereo no
+opus_sprop_stereo no
+`;
+}
+
+/** A telephone. Its events are kept; {@link Baresip.event} waits for the next one of a type. */
+export class Baresip {
+  events = [];
+  #received = Buffer.alloc(0);
+
+  /**
+   * @param {object} options
+   * @param {string} options.directory where its files go
+   * @param {import('./network.js').Host} options.host
+   * @param {string} options.user
+   * @param {string} options.domain
+   * @param {string} options.password
+   * @param {string} options.server its outbound proxy: address, perhaps with port
+   * @param {number} options.tone what it plays, in Hz
+   * @param {string} [options.codecs] as baresip writes them, for example `PCMU/8000/1`
+   * @param {'srtp-mand' | 'dtls_srtp'} [options.encryption]
+   * @param {'auto' | 'manual'} [options.answer]
+   */
+  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto' }) {
+    const phone = new Baresip();
+    const home = join(directory, `baresip-${user}`);
+    phone.recordings = join(home, 'recordings');
+    mkdirSync(phone.recordings, { recursive: true });
+    const wav = join(home, 'tone.wav');
+    writeToneWav(wav, { frequency: tone, seconds: TONE_SECONDS, rate: RATE });
+    const settings = { name: user, address: host.address, tone: wav, recordings: phone.recordings };
+    writeFileSync(join(home, 'config'), configuration(settings));
+    const parameters = [
+      `auth_user=${user}`, `auth_pass=${password}`, `outbound="sip:${server};transport=udp"`, 'regint=600',
+      `answermode=${answer}`, 'dtmfmode=rtpevent', codecs && `audio_codecs=${codecs}`, encryption && `mediaenc=${encryption}`,
+    ];
+    writeFileSync(join(home, 'accounts'), `<sip:${user}@${domain}>;${parameters.filter(Boolean).join(';')}\n`);
+    writeFileSync(join(home, 'contacts'), '');
+    phone.address = `${user}@${domain}`;
+    phone.process = new Process(`baresip-${user}`, directory, host.inside('baresip', '-f', home, '-s'));
+    await phone.#control(host.address);
+    await until(`${user} is registered`, () => /200 OK .*\[\d+ binding/.test(phone.process.output()));
+    return phone;
+  }
+
+  async #control(address) {
+    this.socket = await until('baresip listens for control', () => new Promise((resolve) => {
+      const socket = createConnection(CONTROL_PORT, address);
+      socket.once('connect', () => resolve(socket));
+      socket.once('error', () => resolve(null));
+    }));
+    this.socket.on('error', () => {});
+    this.socket.on('data', (data) => this.#receive(data));
+  }
+
+  /** Netstrings of JSON. */
+  #receive(data) {
+    this.#received = Buffer.concat([this.#received, data]);
+    for (;;) {
+      const colon = this.#received.indexOf(':');
+      if (colon < 0) return;
+      const end = colon + 1 + Number(this.#received.toString('latin1', 0, colon));
+      if (this.#received.length <= end) return;
+      const message = JSON.parse(this.#received.toString('utf8', colon + 1, end));
+      if (message.event) this.events.push(message);
+      this.#received = this.#received.subarray(end + 1);
+    }
+  }
+
+  /** Gives a command of baresip's menu. */
+  command(command, params = '') {
+    const text = JSON.stringify({ command, params, token: 'e2e' });
+    this.socket.write(`${Buffer.byteLength(text)}:${text},`);
+  }
+
+  /** Waits for an event of this type, which is taken out of the list. */
+  event(type, options) {
+    return until(`${this.process.name}: event ${type}`, () => {
+      const index = this.events.findIndex((event) => event.type === type);
+      return index >= 0 && this.events.splice(index, 1)[0];
+    }, options);
+  }
+
+  /** Dials a user of the own domain, or an address. */
+  dial(callee) {
+    this.command('dial', callee);
+  }
+
+  hangup() {
+    this.command('hangup');
+  }
+
+  /** What was heard in the last call. Complete when the call is over. */
+  heard() {
+    const files = readdirSync(this.recordings).filter((name) => name.endsWith('-dec.wav')).sort();
+    if (!files.length) throw new Error(`${this.process.name} recorded nothing`);
+    return readWav(join(this.recordings, files.at(-1)));
+  }
+
+  async stop() {
+    this.socket?.destroy();
+    await this.process.stop();
+  }
+}

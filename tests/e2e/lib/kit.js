@@ -1,0 +1,118 @@
+// Runs inside the pages under test, before their own scripts. It changes nothing that the pages do; it only gives them
+// a tone for a microphone, holds them to some codecs if asked, and records what they hear.
+
+/**
+ * Playwright sends the source of this function to the page, so it must not use anything from outside.
+ * @param {{tone: number, codecs?: string[]}} options `codecs`: the only audio codecs to speak, for example `opus`
+ */
+export function installKit({ tone, codecs }) {
+  const RATE = 48000;
+  const KEEP_CHUNKS = 60 * (RATE / 128);
+  const recorderSource = `registerProcessor('recorder', class extends AudioWorkletProcessor {
+    process([[channel]]) { if (channel) this.port.postMessage(channel.slice()); return true; }
+  });`;
+  const kit = { connections: [], chunks: [] };
+  window.kit = kit;
+
+  let audio;
+  const context = () => {
+    if (!audio) {
+      audio = new AudioContext({ sampleRate: RATE });
+      const module = URL.createObjectURL(new Blob([recorderSource], { type: 'text/javascript' }));
+      audio.ready = audio.audioWorklet.addModule(module);
+    }
+    return audio;
+  };
+
+  const nativeGetUserMedia = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+  if (nativeGetUserMedia) {
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      // The browser's own microphone is opened as well, so that permission is asked for and may be refused.
+      const microphone = await nativeGetUserMedia(constraints);
+      microphone.getTracks().forEach((track) => track.stop());
+      const oscillator = new OscillatorNode(context(), { frequency: tone });
+      const destination = context().createMediaStreamDestination();
+      oscillator.connect(new GainNode(context(), { gain: 0.4 })).connect(destination);
+      oscillator.start();
+      return destination.stream;
+    };
+  }
+
+  async function record(track) {
+    const stream = new MediaStream([track]);
+    // Chromium decodes a remote track only while a media element plays it.
+    const element = new Audio();
+    element.srcObject = stream;
+    element.muted = true;
+    element.play().catch(() => {});
+    await context().ready;
+    const recorder = new AudioWorkletNode(context(), 'recorder', { channelCount: 1, channelCountMode: 'explicit' });
+    recorder.port.onmessage = ({ data }) => {
+      kit.chunks.push(data);
+      if (kit.chunks.length > KEEP_CHUNKS) kit.chunks.shift();
+    };
+    context().createMediaStreamSource(stream).connect(recorder);
+    recorder.connect(new GainNode(context(), { gain: 0 })).connect(context().destination);
+  }
+
+  function holdToCodecs(connection) {
+    if (!codecs) return;
+    const wanted = ({ mimeType }) => [...codecs, 'telephone-event'].includes(mimeType.split('/')[1].toLowerCase());
+    const preferred = RTCRtpReceiver.getCapabilities('audio').codecs.filter(wanted);
+    connection.getTransceivers()
+      .filter(({ receiver }) => receiver.track.kind === 'audio')
+      .forEach((transceiver) => transceiver.setCodecPreferences(preferred));
+  }
+
+  const Native = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Native {
+    constructor(...options) {
+      super(...options);
+      kit.connections.push(this);
+      this.addEventListener('track', ({ track }) => { if (track.kind === 'audio') record(track); });
+    }
+
+    createOffer(...options) {
+      holdToCodecs(this);
+      return super.createOffer(...options);
+    }
+
+    createAnswer(...options) {
+      holdToCodecs(this);
+      return super.createAnswer(...options);
+    }
+  };
+
+  /** Forgets what was recorded so far. */
+  kit.forget = () => { kit.chunks.length = 0; };
+
+  /** The last seconds of what was heard: 16-bit samples in base64. */
+  kit.recording = (seconds) => {
+    const chunks = kit.chunks.slice(-Math.ceil((seconds * RATE) / 128));
+    const samples = new Int16Array(chunks.length * 128);
+    chunks.forEach((chunk, index) => samples.set(chunk.map((value) => value * 32767), index * 128));
+    const bytes = new Uint8Array(samples.buffer);
+    let text = '';
+    for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+    return { rate: RATE, base64: btoa(text) };
+  };
+
+  /** The codecs in use on the last connection, and its counters. */
+  kit.stats = async () => {
+    const reports = new Map(await kit.connections.at(-1).getStats());
+    const stats = { state: kit.connections.at(-1).connectionState };
+    for (const report of reports.values()) {
+      if (report.type === 'outbound-rtp' && report.kind === 'audio') {
+        stats.sent = { codec: reports.get(report.codecId)?.mimeType, packets: report.packetsSent };
+      }
+      if (report.type === 'inbound-rtp' && report.kind === 'audio') {
+        stats.received = {
+          codec: reports.get(report.codecId)?.mimeType, packets: report.packetsReceived, lost: report.packetsLost,
+        };
+      }
+      if (report.type === 'remote-inbound-rtp') stats.reportedLost = report.packetsLost;
+      if (report.type === 'transport') stats.transport = { dtls: report.dtlsState, srtp: report.srtpCipher };
+    }
+    return stats;
+  };
+}

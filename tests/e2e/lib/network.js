@@ -1,0 +1,127 @@
+// A network of its own for each test file: a bridge with an address for Tandem and the browser, and one network
+// namespace for each telephone and provider (with several addresses in one namespace, baresip mistakes its own).
+import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+
+export const isRoot = process.getuid() === 0;
+
+function ip(...args) {
+  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** A bridge, `address` on it, and namespaces behind it. */
+export class Network {
+  #undo = [];
+  #hosts = 1;
+
+  constructor() {
+    this.id = randomInt(0x10000).toString(16).padStart(4, '0');
+    this.prefix = `10.${randomInt(64, 128)}.${randomInt(256)}`;
+    this.address = `${this.prefix}.1`;
+    this.bridge = `td${this.id}`;
+    this.#run(['link', 'add', this.bridge, 'type', 'bridge'], ['link', 'del', this.bridge]);
+    ip('addr', 'add', `${this.address}/24`, 'dev', this.bridge);
+    ip('link', 'set', this.bridge, 'up');
+    this.onExit = () => this.remove();
+    process.once('exit', this.onExit);
+  }
+
+  #run(command, undo) {
+    ip(...command);
+    this.#undo.unshift(undo);
+  }
+
+  /** A bare namespace, without a link. */
+  #namespace() {
+    const name = `td${this.id}n${this.#hosts}`;
+    this.#run(['netns', 'add', name], ['netns', 'del', name]);
+    ip('-n', name, 'link', 'set', 'lo', 'up');
+    return name;
+  }
+
+  /** A new namespace with an address on the bridge. */
+  host() {
+    this.#hosts += 1;
+    const namespace = this.#namespace();
+    const address = `${this.prefix}.${this.#hosts}`;
+    const outer = `td${this.id}v${this.#hosts}`;
+    this.#run(['link', 'add', outer, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace], ['link', 'del', outer]);
+    ip('link', 'set', outer, 'master', this.bridge, 'up');
+    ip('-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'eth0');
+    ip('-n', namespace, 'link', 'set', 'eth0', 'up');
+    ip('-n', namespace, 'route', 'add', 'default', 'via', this.address);
+    return new Host(namespace, address);
+  }
+
+  /** A new namespace behind a router that translates addresses (NAT). */
+  hostBehindNat() {
+    const router = this.host();
+    this.#hosts += 1;
+    const namespace = this.#namespace();
+    ip('-n', router.namespace, 'link', 'add', 'inside', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
+    ip('-n', router.namespace, 'addr', 'add', '192.168.77.1/24', 'dev', 'inside');
+    ip('-n', router.namespace, 'link', 'set', 'inside', 'up');
+    ip('-n', namespace, 'addr', 'add', '192.168.77.2/24', 'dev', 'eth0');
+    ip('-n', namespace, 'link', 'set', 'eth0', 'up');
+    ip('-n', namespace, 'route', 'add', 'default', 'via', '192.168.77.1');
+    router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+    router.run('iptables', '-t', 'nat', '-A', 'POSTROUTING', '-p', 'tcp', '-o', 'eth0', '-j', 'MASQUERADE');
+    return new HostBehindNat(namespace, '192.168.77.2', router, this.address);
+  }
+
+  remove() {
+    process.removeListener('exit', this.onExit);
+    for (const command of this.#undo.splice(0)) {
+      try {
+        ip(...command);
+      } catch {
+        // Already gone: a link goes with its namespace.
+      }
+    }
+  }
+}
+
+/** A network namespace. */
+export class Host {
+  constructor(namespace, address) {
+    this.namespace = namespace;
+    this.address = address;
+  }
+
+  /** The command that runs `command` here. */
+  inside(...command) {
+    return ['ip', 'netns', 'exec', this.namespace, ...command];
+  }
+
+  /** Runs a command to its end. */
+  run(...command) {
+    const [program, ...args] = this.inside(...command);
+    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+}
+
+/** A namespace whose UDP reaches the world from ports that {@link HostBehindNat.mapTo} chooses. */
+export class HostBehindNat extends Host {
+  #rule;
+
+  constructor(namespace, address, router, gateway) {
+    super(namespace, address);
+    this.router = router;
+    this.gateway = gateway;
+  }
+
+  /**
+   * Gives every UDP flow a new source port in the range, as a router does that lost its table.
+   * The kernel forgets masqueraded flows when their link goes down; TCP is picked up again in mid-stream.
+   * @param {string} ports `first-last`
+   */
+  mapTo(ports) {
+    const { router } = this;
+    if (this.#rule) router.run('iptables', '-t', 'nat', '-D', ...this.#rule);
+    this.#rule = ['POSTROUTING', '-p', 'udp', '-o', 'eth0', '-j', 'MASQUERADE', '--to-ports', ports];
+    router.run('iptables', '-t', 'nat', '-A', ...this.#rule);
+    router.run('ip', 'link', 'set', 'eth0', 'down');
+    router.run('ip', 'link', 'set', 'eth0', 'up');
+    router.run('ip', 'route', 'replace', 'default', 'via', this.gateway);
+  }
+}

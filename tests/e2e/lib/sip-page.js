@@ -1,0 +1,63 @@
+// A page with somebody else's client library in it, bundled from pages/.
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { Listener } from './browser.js';
+
+const bundles = new Map();
+
+async function bundle(library) {
+  if (!bundles.has(library)) {
+    const entry = fileURLToPath(new URL(`../pages/${library}.js`, import.meta.url));
+    const { outputFiles } = await build({
+      entryPoints: [entry], bundle: true, write: false, format: 'iife', logLevel: 'error', define: { global: 'window' },
+    });
+    bundles.set(library, outputFiles[0].text);
+  }
+  return bundles.get(library);
+}
+
+/** A page that runs `jssip`, `sipjs` or `websdk`. */
+export class SipPage extends Listener {
+  /** @param {import('./world.js').World} world @param {string} library @param {{tone: number}} options */
+  static async open(world, library, options) {
+    const sipPage = await super.open(world.browser, options);
+    const { page } = sipPage;
+    const blank = `${world.tandem.page}blank`;
+    await page.route(blank, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>e2e</title>' }));
+    await page.goto(blank);
+    await page.addScriptTag({ content: await bundle(library) });
+    sipPage.server = world.tandem.page.replace('http', 'ws');
+    return sipPage;
+  }
+
+  register(account) {
+    return this.page.evaluate((options) => window.client.register(options), { server: this.server, ...account });
+  }
+
+  call(target) {
+    return this.page.evaluate((callee) => { window.client.call(callee); }, target);
+  }
+
+  async answer() {
+    await this.state('incoming');
+    await this.page.evaluate(() => { window.client.answer(); });
+  }
+
+  async state(state) {
+    try {
+      await this.page.waitForFunction((wanted) => window.client.state === wanted, state, { timeout: 10_000 });
+    } catch (error) {
+      const client = await this.page.evaluate(() => JSON.stringify(window.client));
+      throw new Error(`the client is not ${state}: ${client}\n${this.console.slice(-20).join('\n')}`, { cause: error });
+    }
+  }
+
+  talking() {
+    return this.state('talking');
+  }
+
+  async hangup() {
+    await this.page.evaluate(() => { window.client.hangup(); });
+    await this.state('ended');
+  }
+}

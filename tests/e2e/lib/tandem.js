@@ -1,0 +1,99 @@
+// Starts and stops Tandem, with a configuration and a state directory of its own.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Process } from './process.js';
+import { until } from './wait.js';
+
+/** The local domain of the tests. Every user's password is {@link PASSWORD}. */
+export const DOMAIN = 'tandem.test';
+export const PASSWORD = 'open sesame';
+/** Users: browsers, and telephones by the way that media is offered to them. */
+const USERS = [
+  { name: 'alice' }, { name: 'bob' }, { name: 'carol' }, { name: 'dave' },
+  { name: 'sdes', srtp: 'sdes' }, { name: 'dtls', srtp: 'dtls' },
+];
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
+const binaries = process.env.TANDEM_BIN
+  ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug');
+
+function configuration({ address, ring, extra }) {
+  const users = USERS.map(({ name, srtp }) => `[[domain.user]]
+name = "${name}"
+password = "${PASSWORD}"
+${srtp ? `srtp = "${srtp}"` : ''}`);
+  return `ip = "${address}"
+ip_local = "${address}"
+[media]
+ports = "20000-39999"
+[providers]
+allow_private = true
+[timers]
+ring = ${ring}
+[http]
+metrics = ["${address}"]
+[limits]
+requests_per_source = 10000
+calls_per_user = 4000
+${extra}
+[[domain]]
+name = "${DOMAIN}"
+${users.join('\n')}
+`;
+}
+
+/** A running Tandem. */
+export class Tandem {
+  /**
+   * @param {{address: string, directory: string, ring?: number, extra?: string}} options
+   *   `ring`: seconds a callee may ring; `extra`: more of the configuration
+   */
+  static async start({ address, directory, ring = 60, extra = '' }) {
+    const program = join(binaries, 'tandem');
+    if (!existsSync(program)) throw new Error(`${program} is not there: build it, or set TANDEM_BIN`);
+    const state = join(directory, 'state');
+    mkdirSync(state, { recursive: true });
+    const config = join(directory, 'tandem.toml');
+    writeFileSync(config, configuration({ address, ring, extra }));
+    const tandem = new Tandem();
+    tandem.address = address;
+    tandem.page = `http://${address}:8080/`;
+    tandem.process = new Process('tandem', directory,
+      [program, '--config', config, '--state', state, '--log', process.env.TANDEM_LOG ?? 'info']);
+    await until('Tandem serves its page', async () => {
+      if (!tandem.process.alive) throw new Error(`Tandem did not start:\n${tandem.process.output()}`);
+      return fetch(tandem.page).then((response) => response.ok, () => false);
+    }, { timeout: 20_000 });
+    return tandem;
+  }
+
+  /** @returns {Promise<Map<string, number>>} by name with labels, as Prometheus prints them */
+  async metrics() {
+    const text = await (await fetch(`${this.page}metrics`)).text();
+    const samples = text.split('\n').filter((line) => line && !line.startsWith('#'));
+    return new Map(samples.map((line) => {
+      const space = line.lastIndexOf(' ');
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    }));
+  }
+
+  /** The launcher's children, by program name. @returns {Map<string, number>} process ids */
+  children() {
+    const { pid } = this.process;
+    const tasks = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean);
+    return new Map(tasks.map((task) => [readFileSync(`/proc/${task}/comm`, 'utf8').trim(), Number(task)]));
+  }
+
+  /** Open descriptors and resident memory in kilobytes, of each process. */
+  resources() {
+    return Object.fromEntries([...this.children()].map(([name, pid]) => {
+      const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      return [name, { descriptors: readdirSync(`/proc/${pid}/fd`).length, resident: Number(resident?.[1]) }];
+    }));
+  }
+
+  stop() {
+    return this.process.stop();
+  }
+}

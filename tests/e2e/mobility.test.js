@@ -1,0 +1,71 @@
+// Promise: a call goes on when the browser finds a new path, or its address changes without it knowing.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { longestTone } from './lib/audio.js';
+import { launchBrowser } from './lib/browser.js';
+import { SipPage } from './lib/sip-page.js';
+import { DOMAIN, PASSWORD } from './lib/tandem.js';
+import { World } from './lib/world.js';
+
+const PAGE_TONE = 440;
+const PHONE_TONE = 1000;
+
+const world = await World.create('mobility');
+after(() => world.close());
+
+async function telephoneHeard(telephone) {
+  await telephone.event('CALL_CLOSED');
+  return longestTone(telephone.heard(), PAGE_TONE);
+}
+
+world.test('ICE restart from the phone page', async () => {
+  const telephone = await world.telephone({ user: 'carol', tone: PHONE_TONE });
+  const page = await world.phone({ user: 'alice', tone: PAGE_TONE });
+  await page.dial('carol');
+  await page.state('talking');
+  await page.hears(PHONE_TONE);
+  const before = await iceUser(page);
+  await page.page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await page.page.waitForFunction((old) => !window.kit.connections.at(-1).remoteDescription.sdp.includes(old), before);
+  await page.hears(PHONE_TONE);
+  await page.hangup();
+  assert.ok(await telephoneHeard(telephone) >= 2);
+});
+
+world.test('ICE restart by a re-INVITE of JsSIP', async () => {
+  const telephone = await world.telephone({ user: 'carol', tone: PHONE_TONE });
+  const page = world.keep(await SipPage.open(world, 'jssip', { tone: PAGE_TONE }));
+  await page.register({ user: 'bob', password: PASSWORD, domain: DOMAIN });
+  await page.call(`sip:carol@${DOMAIN}`);
+  await page.talking();
+  await page.hears(PHONE_TONE);
+  const before = await iceUser(page);
+  await page.page.evaluate(() => window.client.restartIce());
+  assert.notEqual(await iceUser(page), before, 'Tandem answered with a new user fragment (RFC 8445 section 9)');
+  await page.hears(PHONE_TONE);
+  await page.hangup();
+  assert.ok(await telephoneHeard(telephone) >= 2);
+});
+
+world.test('the address of the browser changes in mid-call', async () => {
+  const host = world.network.hostBehindNat();
+  host.mapTo('40000-44999');
+  const browser = world.keep(await launchBrowser({ origin: world.tandem.page, directory: world.directory, host }));
+  const telephone = await world.telephone({ user: 'carol', tone: PHONE_TONE });
+  const page = await world.phone({ user: 'alice', tone: PAGE_TONE, browser });
+  await page.dial('carol');
+  await page.state('talking');
+  await page.hears(PHONE_TONE);
+  host.mapTo('50000-54999');
+  await page.hears(PHONE_TONE, { timeout: 20_000 });
+  const { sent } = await page.stats();
+  await page.hears(PHONE_TONE);
+  assert.ok((await page.stats()).sent.packets > sent.packets);
+  await page.hangup();
+  assert.ok(await telephoneHeard(telephone) >= 2);
+});
+
+/** The user fragment that Tandem uses on the last connection. */
+function iceUser({ page }) {
+  return page.evaluate(() => /a=ice-ufrag:\S+/.exec(window.kit.connections.at(-1).remoteDescription.sdp)[0]);
+}

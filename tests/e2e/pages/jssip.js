@@ -1,0 +1,32 @@
+// JsSIP as a client of Tandem, under the names that lib/sip-page.js calls.
+import JsSIP from 'jssip';
+
+let agent;
+let session;
+const client = { state: 'idle', failure: '' };
+window.client = client;
+
+function adopt(newSession) {
+  session = newSession;
+  client.state = session.direction === 'incoming' ? 'incoming' : 'calling';
+  session.on('accepted', () => { client.state = 'talking'; });
+  session.on('ended', () => { client.state = 'ended'; });
+  session.on('failed', ({ cause }) => { client.state = 'ended'; client.failure = cause; });
+}
+
+client.register = ({ server, user, password, domain }) => new Promise((resolve, reject) => {
+  agent = new JsSIP.UA({
+    sockets: [new JsSIP.WebSocketInterface(server)], uri: `sip:${user}@${domain}`, password, session_timers: false,
+  });
+  agent.on('registered', () => resolve());
+  agent.on('registrationFailed', ({ cause }) => reject(new Error(cause)));
+  agent.on('newRTCSession', (event) => adopt(event.session));
+  agent.start();
+});
+client.call = (target) => { agent.call(target, { mediaConstraints: { audio: true, video: false } }); };
+client.answer = () => session.answer({ mediaConstraints: { audio: true, video: false } });
+client.hangup = () => session.terminate();
+client.restartIce = () => new Promise((resolve, reject) => {
+  const begun = session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, resolve);
+  if (!begun) reject(new Error('not now'));
+});
