@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 use thiserror::Error;
+use tokio::signal::unix::Signal;
 
 /// How long a self-signed certificate is valid. Browsers accept up to 398 days from a server.
 const VALIDITY: Duration = Duration::from_secs(397 * 24 * 3600);
@@ -71,13 +72,16 @@ impl Certificates {
         Ok(())
     }
 
-    /// Looks at the files now and then, and reads them again when they changed.
-    pub(crate) async fn watch(self: Arc<Self>) {
+    /// Looks at the files now and then, and reads them again when they changed; and at once on SIGHUP.
+    pub(crate) async fn watch(self: Arc<Self>, mut hangup: Signal) {
         let mut seen = self.modified();
         loop {
-            tokio::time::sleep(limits::CERTIFICATE_POLL).await;
+            let asked = tokio::select! {
+                () = tokio::time::sleep(limits::CERTIFICATE_POLL) => false,
+                _ = hangup.recv() => true,
+            };
             let now = self.modified();
-            if now == seen {
+            if now == seen && !asked {
                 continue;
             }
             match self.reload() {

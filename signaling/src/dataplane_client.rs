@@ -66,6 +66,9 @@ impl DataplaneClient {
 
 /// The dataplane's own counters, if it is there.
 pub(crate) async fn counters(client: &DataplaneClient) -> Option<Vec<(String, u64)>> {
+    if !client.is_up() {
+        return None;
+    }
     let (answer, counters) = oneshot::channel();
     client.commands.try_send(Command::Counters(answer)).ok()?;
     counters.await.ok()

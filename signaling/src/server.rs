@@ -79,7 +79,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     });
     let udp = sockets.udp.clone();
     sockets.serve(&acceptor, &admission, &events, &server);
-    tokio::spawn(certificates.watch());
+    tokio::spawn(certificates.watch(signal(SignalKind::hangup())?));
 
     let switch = Switch::new(config.settings.clone(), seed());
     let transports = Transports::new(udp, connector, events.clone());
