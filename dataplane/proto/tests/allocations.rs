@@ -1,0 +1,152 @@
+//! The packet path allocates nothing after set-up: counted, on every kind of bridge and on lines that lose packets.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tandem_control::{
+    Audio, Codec, Latch, LegConfig, PayloadType, Remote, Security, Side, SrtpKey, SrtpSuite,
+};
+use tandem_media::Now;
+use tandem_media::drops::DropReason;
+use tandem_media::dtls::Identity;
+use tandem_media::limits::TAILROOM;
+use tandem_media::packet::Packet;
+use tandem_media::rtp::{HEADER_LEN, Header};
+use tandem_media::session::{Component, Outbox, Session};
+use tandem_media::srtp::Outbound;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, with a count for each thread.
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; the counter is a thread-local without a destructor
+// and does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `alloc` above with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations() -> u64 {
+    ALLOCATIONS.with(Cell::get)
+}
+
+/// Counts what is sent.
+#[derive(Default)]
+struct Sent(usize);
+
+impl Outbox for Sent {
+    fn send(&mut self, _: Side, _: Component, _: SocketAddr, _: &[u8]) {
+        self.0 += 1;
+    }
+
+    fn dropped(&mut self, _: DropReason) {}
+}
+
+const OPUS: (u8, Codec, u32) = (111, Codec::Opus { inband_fec: false }, 48_000);
+const PCMU: (u8, Codec, u32) = (0, Codec::Pcmu, 8000);
+const PCMA: (u8, Codec, u32) = (8, Codec::Pcma, 8000);
+const EVENT: (u8, Codec, u32) = (101, Codec::TelephoneEvent, 8000);
+
+fn key(suite: SrtpSuite) -> SrtpKey {
+    SrtpKey { suite, key_and_salt: vec![5; suite.key_len() + suite.salt_len()] }
+}
+
+fn leg(host: u8, types: &[(u8, Codec, u32)], suite: Option<SrtpSuite>) -> LegConfig {
+    let types: Vec<_> =
+        types.iter().map(|&(number, codec, clock)| PayloadType { number, codec, clock }).collect();
+    let security =
+        suite.map_or(Security::None, |suite| Security::Sdes { send: key(suite), receive: Some(key(suite)) });
+    LegConfig {
+        security,
+        remote: Some(Remote { rtp: address(host, 4000), rtcp: address(host, 4001) }),
+        latch: Latch::Exact,
+        audio: Audio { receive: types.clone(), send: types, may_receive: true, may_send: true, ptime_ms: 20 },
+        ..LegConfig::idle()
+    }
+}
+
+fn address(host: u8, port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, host], port))
+}
+
+/// Runs a call of 20 seconds whose input loses and swaps packets and presses digits; returns what it allocated and
+/// sent.
+fn call(input: (u8, Codec, u32), output: (u8, Codec, u32), suite: Option<SrtpSuite>) -> (u64, usize) {
+    let mut now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
+    let identity = Arc::new(Identity::generate().unwrap());
+    let mut session = Session::new(now, 1, identity, Some(Duration::from_secs(60)));
+    let mut sent = Sent::default();
+    session.configure(now, Side::A, &leg(1, &[input, EVENT], suite), &mut sent).unwrap();
+    session.configure(now, Side::B, &leg(2, &[output, EVENT], suite), &mut sent).unwrap();
+    let mut peer = suite.map(|suite| Outbound::new(&key(suite)).unwrap());
+    let mut buffer = vec![0; 400 + TAILROOM];
+    // Silence in Opus (a frame of one byte), or in G.711.
+    let payload: &[u8] = if input == OPUS { &[0x08] } else { &[0xd5; 160] };
+    let before = allocations();
+    assert!(before > 0, "set-up allocates, so the counter works");
+    for n in 0..1000u16 {
+        now.instant += Duration::from_millis(20);
+        now.unix += Duration::from_millis(20);
+        let is_event = n % 100 >= 95;
+        let sequence = if n % 50 == 9 {
+            n + 1
+        } else if n % 50 == 10 {
+            n - 1
+        } else {
+            n
+        };
+        let timestamp = u32::from(if is_event { n - n % 100 + 95 } else { sequence }) * (input.2 / 50);
+        let payload_type = if is_event { EVENT.0 } else { input.0 };
+        let payload = if is_event { &[5, u8::from(n % 100 > 97) << 7, 3, 32] } else { payload };
+        if n % 31 != 7 {
+            let mut len = HEADER_LEN + payload.len();
+            Header { marker: false, payload_type, sequence, timestamp, ssrc: 9 }.write(&mut buffer);
+            buffer[HEADER_LEN..len].copy_from_slice(payload);
+            if let Some(peer) = &mut peer {
+                len = peer.protect(&mut buffer, len).unwrap();
+            }
+            let mut packet = Packet::new(&mut buffer, 0, len).unwrap();
+            let verdict =
+                session.receive(now, Side::A, Component::Rtp, address(1, 4000), &mut packet, &mut sent);
+            sent.0 += usize::from(matches!(verdict, Ok(tandem_media::session::Verdict::Forward { .. })));
+        }
+        if n == 500 {
+            session.play_digit(now, Side::B, 4, 100).unwrap();
+        }
+        if session.next_timeout() <= now.instant {
+            session.handle_timeout(now, &mut sent);
+        }
+        while session.poll_event().is_some() {}
+        let _ = session.stats(now);
+    }
+    (allocations() - before, sent.0)
+}
+
+#[test]
+fn the_packet_path_allocates_nothing_after_set_up() {
+    let suites = [None, Some(SrtpSuite::AesCm128HmacSha1_80), Some(SrtpSuite::AeadAes128Gcm)];
+    for suite in suites {
+        for (input, output) in [(PCMU, PCMU), (PCMU, PCMA), (OPUS, PCMA), (PCMU, OPUS), (OPUS, OPUS)] {
+            let (allocated, sent) = call(input, output, suite);
+            assert!(sent > 900, "{input:?} to {output:?} {suite:?}: only {sent} packets came out");
+            assert_eq!(allocated, 0, "{input:?} to {output:?} {suite:?}");
+        }
+    }
+}
