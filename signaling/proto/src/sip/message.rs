@@ -111,8 +111,7 @@ impl Request {
 impl Response {
     /// Its bytes; Content-Length is added.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let reason = self.reason.replace(|character: char| character.is_ascii_control(), " ");
-        write_message(&format!("SIP/2.0 {} {reason}", self.status), &self.headers, &self.body)
+        write_message(&format!("SIP/2.0 {} {}", self.status, self.reason), &self.headers, &self.body)
     }
 
     /// 1xx.
@@ -173,12 +172,14 @@ impl From<Response> for Message {
 }
 
 fn write_message(start_line: &str, headers: &Headers, body: &[u8]) -> Vec<u8> {
+    // As in a header field: nothing in it may end the line.
+    let start_line = start_line.replace(|character: char| character.is_ascii_control(), " ");
     let mut bytes = Vec::with_capacity(512 + body.len());
     let mut line = |parts: [&str; 3]| {
         parts.iter().for_each(|part| bytes.extend_from_slice(part.as_bytes()));
         bytes.extend_from_slice(b"\r\n");
     };
-    line([start_line, "", ""]);
+    line([&start_line, "", ""]);
     for (name, value) in headers.iter().filter(|(name, _)| **name != HeaderName::ContentLength) {
         line([name.as_str(), ": ", value]);
     }

@@ -29,3 +29,6 @@ pub use parse::ParseError;
 pub use stream::{Frame, StreamBuffer, StreamError};
 pub use uri::{Host, SipUri, TelUri, Uri, UriError};
 pub use values::{Challenge, Contacts, ContentType, NameAddr, RAck, Refresher, SessionExpires, Via};
+
+#[cfg(test)]
+mod tests;

@@ -283,7 +283,8 @@ fn check(headers: &Headers) -> Result<Method, ParseError> {
     headers.vias()?;
     headers.from()?;
     headers.to()?;
-    if headers.call_id()?.is_empty() || headers.call_id()?.contains([' ', '\t']) {
+    let call_id = headers.call_id()?;
+    if call_id.is_empty() || call_id.contains(|c: char| c == ' ' || c.is_ascii_control()) {
         return Err(HeaderError::new(HeaderName::CallId, "the header field is malformed").into());
     }
     let (_, method) = headers.cseq()?;

@@ -287,6 +287,9 @@ fn normalise(text: &str, also: &[u8]) -> Result<String, Problem> {
             // Two digits of 4 bits.
             let escaped = (high * 16 + low) as u8;
             push_escaped(&mut normal, escaped, b"");
+        } else if byte == b'#' && also.contains(&byte) {
+            // Outside the grammar, but dialled; its escape is what the grammar knows.
+            push_escaped(&mut normal, byte, b"");
         } else if is_unreserved(byte) || also.contains(&byte) {
             normal.push(char::from(byte));
         } else {

@@ -157,11 +157,13 @@ impl Via {
         let mut cursor = Cursor::new(text);
         cursor.skip_space();
         let protocol = cursor.token()?;
-        if !protocol.eq_ignore_ascii_case("SIP") || !cursor.eat('/') {
-            return Err("the protocol is not SIP/2.0");
-        }
-        if cursor.token()? != "2.0" || !cursor.eat('/') {
-            return Err("the protocol is not SIP/2.0");
+        // Any version: a request of another one still has to be answered by 505.
+        if !protocol.eq_ignore_ascii_case("SIP")
+            || !cursor.eat('/')
+            || cursor.token().is_err()
+            || !cursor.eat('/')
+        {
+            return Err("the protocol is not SIP");
         }
         let transport = cursor.token()?.to_ascii_uppercase();
         if !cursor.peek().is_some_and(|byte| byte == b' ' || byte == b'\t') {
