@@ -39,6 +39,9 @@ const BUFFER_GROUP: u16 = 0;
 const NAME_BYTES: usize = HEADROOM - 16;
 /// What a socket's receive queue may hold, in bytes, as far as the system allows.
 const SOCKET_RECEIVE_BYTES: usize = 1 << 20;
+/// How often a driver that is dropped waits for its last receives to end, and how long each time.
+const CLOSING_TURNS: usize = 100;
+const CLOSING_WAIT: Duration = Duration::from_millis(10);
 /// `IORING_ENTER_GETEVENTS`.
 const ENTER_GETEVENTS: u32 = 1;
 
@@ -82,7 +85,6 @@ struct SocketSlot {
 
 /// The driver. It must be used on the thread that made it.
 pub struct UringDriver {
-    // Fields drop in this order: the ring first, so that the kernel lets go of the memory below.
     ring: IoUring,
     buffers: BufferRing,
     sends: SendSlots,
@@ -396,6 +398,27 @@ impl Driver for UringDriver {
 
     fn counters(&self) -> DriverCounters {
         self.counters
+    }
+}
+
+impl Drop for UringDriver {
+    /// Ends every receive before the memory under it goes: closing a ring only begins to take it apart.
+    fn drop(&mut self) {
+        for socket in 0..self.sockets.len() as u32 {
+            self.close(SocketId(socket));
+        }
+        for _ in 0..CLOSING_TURNS {
+            while let Some(received) = self.receive() {
+                self.release(received.buffer);
+            }
+            if self.open_sockets() == 0 {
+                return;
+            }
+            if self.wait(Some(Instant::now() + CLOSING_WAIT)).is_err() {
+                break;
+            }
+        }
+        self.buffers.abandon();
     }
 }
 

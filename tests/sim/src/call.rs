@@ -82,6 +82,30 @@ impl Call {
         }
     }
 
+    /// Now and then one side goes on hold for a moment, or its peer moves to another port, as signaling tells.
+    pub(crate) fn change(
+        &mut self,
+        random: &mut fastrand::Rng,
+        mut request: impl FnMut(Request) -> Result<Reply, Refusal>,
+    ) {
+        let Some(session) = self.session else { return };
+        let side = random.usize(..2);
+        let leg = &mut self.legs[side];
+        match (leg.audio.may_send, random.u16(..1000)) {
+            (true, 0) => (leg.audio.may_send, leg.audio.may_receive) = (false, random.bool()),
+            (false, 0..50) => (leg.audio.may_send, leg.audio.may_receive) = (true, true),
+            // With another latch a late packet from the old port would rightly win it back.
+            (true, 1) if self.kind.latch == Latch::Exact => {
+                let moved = SocketAddr::new(self.peers[side].address.ip(), random.u16(30_000..60_000) & !1);
+                self.peers[side].move_to(moved);
+                leg.remote = Some(remote(moved));
+            }
+            _ => return,
+        }
+        let configure = Request::Configure { session, side: SIDES[side], leg: Box::new(leg.clone()) };
+        assert_eq!(request(configure), Ok(Reply::Done));
+    }
+
     /// The side that this local address belongs, or belonged, to.
     pub(crate) fn side_at(&self, local: SocketAddr) -> Option<usize> {
         self.local.iter().position(|ports| ports.rtp == local || ports.rtcp == local)
@@ -95,7 +119,11 @@ fn key(random: &mut fastrand::Rng) -> SrtpKey {
     SrtpKey { suite, key_and_salt: (0..length).map(|_| random.u8(..)).collect() }
 }
 
-fn leg(remote: SocketAddr, codec: Codec, security: Security, latch: Latch) -> LegConfig {
+fn remote(rtp: SocketAddr) -> Remote {
+    Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1) }
+}
+
+fn leg(peer: SocketAddr, codec: Codec, security: Security, latch: Latch) -> LegConfig {
     let number = if codec == Codec::Pcmu { 0 } else { 8 };
     let types = vec![
         PayloadType { number, codec, clock: 8000 },
@@ -105,7 +133,7 @@ fn leg(remote: SocketAddr, codec: Codec, security: Security, latch: Latch) -> Le
         security,
         ice: None,
         rtcp_mux: false,
-        remote: Some(Remote { rtp: remote, rtcp: SocketAddr::new(remote.ip(), remote.port() + 1) }),
+        remote: Some(remote(peer)),
         latch,
         audio: Audio { receive: types.clone(), send: types, may_receive: true, may_send: true, ptime_ms: 20 },
     }

@@ -157,6 +157,7 @@ impl World {
             call.ended = true;
             return;
         }
+        call.change(&mut self.random, |request| self.worker.request(now, request));
         for side in 0..2 {
             let into = call.local[side].rtp;
             while let Some(packet) = call.peers[side].next_packet(now.instant) {
@@ -184,7 +185,7 @@ impl World {
 
     fn check_what_was_sent(&mut self) {
         let World { worker, network, outputs, calls, outcome, .. } = self;
-        let look = |source: SocketAddr, destination: SocketAddr, bytes: &[u8]| {
+        let mut look = |source: SocketAddr, destination: SocketAddr, bytes: &[u8]| {
             let (call, side) = calls
                 .iter()
                 .find_map(|call| Some((call, call.side_at(source)?)))
@@ -196,7 +197,6 @@ impl World {
             }
             network.send(source, destination, bytes);
         };
-        let mut look = look;
         while worker.driver_mut().take_sent(&mut look).is_some() {}
     }
 

@@ -23,6 +23,8 @@ pub(super) struct BufferRing {
     /// By buffer id.
     lent: Vec<Option<NonNull<[u8; BUFFER_BYTES]>>>,
     free_ids: Vec<u16>,
+    /// Set when the kernel may still use the memory at the end: then it is never freed.
+    abandoned: bool,
 }
 
 impl BufferRing {
@@ -40,9 +42,10 @@ impl BufferRing {
             tail: 0,
             lent: vec![None; usize::from(count)],
             free_ids: (0..count).rev().collect(),
+            abandoned: false,
         };
-        // SAFETY: the memory holds `count` entries and lives until `drop`, which the owner lets happen only after
-        // the io_uring is gone.
+        // SAFETY: the memory holds `count` entries and lives until `drop`, which the owner lets happen only when no
+        // receive is left that could read it, and otherwise forbids with `abandon`.
         unsafe {
             ring.submitter().register_buf_ring_with_flags(entries.as_ptr() as u64, count, group, 0)?;
         }
@@ -84,12 +87,20 @@ impl BufferRing {
         // completed with this id, so it does not touch the memory any more.
         Some(Buffer::from_memory(unsafe { Box::from_raw(memory.as_ptr()) }))
     }
+
+    /// Leaves the memory to the kernel for good, because receives could not be ended.
+    pub(super) fn abandon(&mut self) {
+        self.abandoned = true;
+    }
 }
 
 impl Drop for BufferRing {
     fn drop(&mut self) {
+        if self.abandoned {
+            return;
+        }
         for memory in self.lent.iter_mut().filter_map(Option::take) {
-            // SAFETY: as in `reclaim`; the io_uring was dropped before, so no receive is left that could write.
+            // SAFETY: as in `reclaim`; every receive has ended, so the kernel does not write any more.
             drop(unsafe { Box::from_raw(memory.as_ptr()) });
         }
         // SAFETY: allocated in `register` with this layout.

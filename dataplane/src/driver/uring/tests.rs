@@ -58,6 +58,23 @@ fn echoes_from_the_buffer_that_it_received_in() {
 }
 
 #[test]
+fn echoes_over_ipv6() {
+    // A host without IPv6 cannot show it.
+    let Ok(peer) = UdpSocket::bind("[::1]:0") else { return };
+    peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut driver = driver();
+    let local = UdpSocket::bind("[::1]:0").unwrap().local_addr().unwrap();
+    let socket = driver.open(local).unwrap();
+    peer.send_to(b"six", local).unwrap();
+    let received = wait_for_one(&mut driver);
+    assert_eq!(received.source, peer.local_addr().unwrap());
+    driver.send(socket, received.buffer, received.datagram, received.source);
+    driver.wait(Some(Instant::now())).unwrap();
+    let mut answer = [0; 8];
+    assert_eq!(peer.recv_from(&mut answer).unwrap(), (3, local));
+}
+
+#[test]
 fn a_closed_socket_frees_its_port_after_what_was_queued() {
     let mut driver = driver();
     let local = free_port();
