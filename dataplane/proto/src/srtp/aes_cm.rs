@@ -1,11 +1,8 @@
 //! AES counter mode with HMAC-SHA1 (RFC 3711 sections 4.1.1 and 4.2.1).
 
-use aes::Aes128;
-use aes::cipher::KeyInit;
+use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use ctr::cipher::{InnerIvInit, StreamCipher};
-use ctr::{Ctr128BE, CtrCore, flavors};
-use sha1::{Digest, Sha1};
+use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use super::SrtpError;
@@ -13,14 +10,14 @@ use super::kdf::{Label, Master};
 
 /// The longest tag: all of the HMAC that is ever sent.
 pub(super) const MAX_TAG_LEN: usize = 10;
-const SHA1_BLOCK: usize = 64;
 
 /// The session keys of RTP, or those of RTCP.
 pub(super) struct AesCm {
-    cipher: Aes128,
+    cipher: CounterMode,
     /// The 112-bit salt, shifted left by the 16 bits of the block counter.
     salt: [u8; 16],
-    hmac: HmacSha1,
+    /// Holds the hash states of both padded keys, computed once.
+    hmac: hmac::Key,
 }
 
 impl AesCm {
@@ -33,25 +30,23 @@ impl AesCm {
         master.derive(authentication, &mut authentication_key[..])?;
         let mut salt = [0; 16];
         master.derive(salting, &mut salt[..14])?;
-        Ok(AesCm {
-            cipher: Aes128::new((&*cipher_key).into()),
-            salt,
-            hmac: HmacSha1::new(&authentication_key),
-        })
+        let hmac = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &authentication_key[..]);
+        Ok(AesCm { cipher: CounterMode::new(&cipher_key[..])?, salt, hmac })
     }
 
     /// Encrypts or decrypts `data`. RFC 3711 section 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16).
-    pub(super) fn apply_keystream(&self, ssrc: u32, index: u64, data: &mut [u8]) {
+    pub(super) fn apply_keystream(&self, ssrc: u32, index: u64, data: &mut [u8]) -> Result<(), SrtpError> {
         let iv = u128::from_be_bytes(self.salt) ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16;
-        let iv = iv.to_be_bytes();
-        let core = CtrCore::<&Aes128, flavors::Ctr128BE>::inner_iv_init(&self.cipher, (&iv).into());
-        Ctr128BE::from_core(core).apply_keystream(data);
+        self.cipher.apply_keystream(iv, data)
     }
 
     /// The tag over `data` and the 32 bits behind it (roll-over counter of RTP, index word of RTCP).
     pub(super) fn tag(&self, data: &[u8], behind: &[u8]) -> [u8; MAX_TAG_LEN] {
+        let mut context = hmac::Context::with_key(&self.hmac);
+        context.update(data);
+        context.update(behind);
         let mut tag = [0; MAX_TAG_LEN];
-        tag.copy_from_slice(&self.hmac.digest(data, behind)[..MAX_TAG_LEN]);
+        tag.copy_from_slice(&context.sign().as_ref()[..MAX_TAG_LEN]);
         tag
     }
 
@@ -63,25 +58,24 @@ impl AesCm {
     }
 }
 
-/// HMAC (RFC 2104) with the block of the padded key hashed in advance, for both hashes.
-struct HmacSha1 {
-    inner: Sha1,
-    outer: Sha1,
+/// AES in counter mode, with a counter of 128 bits that starts at the IV.
+pub(super) struct CounterMode {
+    key: EncryptingKey,
 }
 
-impl HmacSha1 {
-    fn new(key: &[u8; 20]) -> HmacSha1 {
-        let keyed = |pad: u8| {
-            let mut block = Zeroizing::new([pad; SHA1_BLOCK]);
-            block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-            Sha1::new_with_prefix(&block[..])
-        };
-        HmacSha1 { inner: keyed(0x36), outer: keyed(0x5C) }
+impl CounterMode {
+    /// Takes a key of 16 or 32 bytes.
+    pub(super) fn new(key: &[u8]) -> Result<CounterMode, SrtpError> {
+        let algorithm = if key.len() == 16 { &AES_128 } else { &AES_256 };
+        let key = UnboundCipherKey::new(algorithm, key).and_then(EncryptingKey::ctr);
+        Ok(CounterMode { key: key.map_err(|_| SrtpError::BadKey)? })
     }
 
-    fn digest(&self, data: &[u8], behind: &[u8]) -> [u8; 20] {
-        let inner = self.inner.clone().chain_update(data).chain_update(behind).finalize();
-        self.outer.clone().chain_update(inner).finalize().into()
+    /// XORs the key stream into `data`.
+    pub(super) fn apply_keystream(&self, iv: u128, data: &mut [u8]) -> Result<(), SrtpError> {
+        let iv = EncryptionContext::Iv128(iv.to_be_bytes().into());
+        let encrypted = self.key.less_safe_encrypt(data, iv);
+        encrypted.map(|_| ()).map_err(|_| SrtpError::BadKey)
     }
 }
 
@@ -93,12 +87,13 @@ mod tests {
     /// RFC 3711 appendix B.2: the first blocks of the key stream, and those around the middle.
     #[test]
     fn published_keystream() {
-        let key: [u8; 16] = hex("2B7E151628AED2A6ABF7158809CF4F3C").try_into().unwrap();
+        let cipher = CounterMode::new(&hex("2B7E151628AED2A6ABF7158809CF4F3C")).unwrap();
         let mut salt = [0; 16];
         salt[..14].copy_from_slice(&hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"));
-        let keys = AesCm { cipher: Aes128::new((&key).into()), salt, hmac: HmacSha1::new(&[0; 20]) };
+        let hmac = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &[0; 20]);
+        let keys = AesCm { cipher, salt, hmac };
         let mut stream = vec![0; 0xFF02 * 16];
-        keys.apply_keystream(0, 0, &mut stream);
+        keys.apply_keystream(0, 0, &mut stream).unwrap();
         assert_eq!(
             stream[..48],
             hex("E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB
@@ -109,14 +104,5 @@ mod tests {
             hex("EC8CDF7398607CB0F2D21675EA9EA1E4 362B7C3C6773516318A077D7FC5073AE
                  6A2CC3787889374FBEB4C81B17BA6C44")
         );
-    }
-
-    /// RFC 2202 section 3, cases 1 and 3, whose keys are 20 bytes long.
-    #[test]
-    fn published_hmac() {
-        let hmac = HmacSha1::new(&[0x0B; 20]);
-        assert_eq!(hmac.digest(b"Hi T", b"here")[..], hex("B617318655057264E28BC0B6FB378C8EF146BE00"));
-        let hmac = HmacSha1::new(&[0xAA; 20]);
-        assert_eq!(hmac.digest(&[0xDD; 50], b"")[..], hex("125D7342B9AC11CD91A39AF48AA17B4F63F175D3"));
     }
 }

@@ -1,12 +1,10 @@
 //! Session keys from a master key (RFC 3711 section 4.3, with the AES-256 function of RFC 6188).
 
-use aes::{Aes128, Aes256};
-use ctr::Ctr128BE;
-use ctr::cipher::{KeyIvInit, StreamCipher};
 use tandem_control::SrtpKey;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::SrtpError;
+use super::aes_cm::CounterMode;
 
 /// What a session key is for (RFC 3711 section 4.3.1).
 #[derive(Clone, Copy)]
@@ -46,17 +44,8 @@ impl Master {
         iv[..14].copy_from_slice(&self.salt);
         iv[7] ^= label as u8;
         output.fill(0);
-        match self.key.len() {
-            16 => apply::<Ctr128BE<Aes128>>(&self.key, &iv, output),
-            _ => apply::<Ctr128BE<Aes256>>(&self.key, &iv, output),
-        }
+        CounterMode::new(&self.key)?.apply_keystream(u128::from_be_bytes(iv), output)
     }
-}
-
-fn apply<C: KeyIvInit + StreamCipher>(key: &[u8], iv: &[u8], output: &mut [u8]) -> Result<(), SrtpError> {
-    let mut cipher = C::new_from_slices(key, iv).map_err(|_| SrtpError::BadKey)?;
-    cipher.apply_keystream(output);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl Transform {
         let (plain, tag) = split_tail(packet, self.rtp_tag_len())?;
         match self {
             Transform::AesCm { rtp, .. } => {
-                rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1);
+                rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1)?;
                 copy_prefix(tag, &rtp.tag(plain, &rollover_counter(index)));
             }
             Transform::Gcm { rtp, .. } => {
@@ -89,7 +89,7 @@ impl Transform {
             Transform::AesCm { rtp, .. } => {
                 let (plain, tag) = split_head(packet, length)?;
                 rtp.verify(plain, &rollover_counter(index), tag)?;
-                rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1);
+                rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1)?;
             }
             Transform::Gcm { rtp, .. } => {
                 let (associated, data) = split_head(packet, header.len)?;
@@ -106,7 +106,7 @@ impl Transform {
         let word = word.to_be_bytes();
         match self {
             Transform::AesCm { rtcp, .. } => {
-                rtcp.apply_keystream(ssrc, index, split_head(plain, RTCP_HEADER_LEN)?.1);
+                rtcp.apply_keystream(ssrc, index, split_head(plain, RTCP_HEADER_LEN)?.1)?;
                 let tag = rtcp.tag(plain, &word);
                 let (index_place, tag_place) = split_head(trailer, INDEX_LEN)?;
                 copy_prefix(index_place, &word);
@@ -148,7 +148,7 @@ impl Transform {
                 let (plain, trailer) = split_head(packet, length)?;
                 rtcp.verify(plain, &word, split_head(trailer, INDEX_LEN)?.1)?;
                 if encrypted {
-                    rtcp.apply_keystream(ssrc, index, split_head(plain, RTCP_HEADER_LEN)?.1);
+                    rtcp.apply_keystream(ssrc, index, split_head(plain, RTCP_HEADER_LEN)?.1)?;
                 }
             }
             Transform::Gcm { rtcp, .. } if encrypted => {
