@@ -14,6 +14,7 @@ const START: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(1);
 /// An RFC 4568 inline key of 30 bytes, as base64 text; what the generator's side B protects with.
 const KEY_TEXT_LENGTH: usize = 40;
+const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
 
 /// rtpengine.
 pub(crate) struct Rtpengine {
@@ -35,7 +36,7 @@ impl Rtpengine {
             "--log-level=0",
         ]);
         command.args(["--port-min=40000", "--port-max=48000"]).arg(format!("--listen-ng={listen}"));
-        command.args(["--config-file=none", "--pidfile="]);
+        command.arg("--config-file=none");
         let process = Measured::start(command)?;
         let control = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         control.connect(listen)?;
@@ -88,7 +89,8 @@ impl Relay for Rtpengine {
             ("transport-protocol", Value::Text(protocol)),
         ])?;
         let key = (mode == Mode::Srtp).then(key_text);
-        let crypto = key.as_ref().map(|key| format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n"));
+        let tag = offered_tag(&offer).unwrap_or("1");
+        let crypto = key.as_ref().map(|key| format!("a=crypto:{tag} {SUITE} inline:{key}\r\n"));
         let answer = self.ask(&[
             ("call-id", Value::Text(&call_id)),
             ("command", Value::Text("answer")),
@@ -112,6 +114,12 @@ fn sdp(address: SocketAddr, protocol: &str, attributes: &str) -> String {
         "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} {protocol} 0\r\n\
          a=rtpmap:0 PCMU/8000\r\n{attributes}"
     )
+}
+
+/// The tag under which the offer has [`SUITE`]; the answer must name it (RFC 4568 section 5.1.2).
+fn offered_tag(offer: &str) -> Option<&str> {
+    let (before, _) = offer.split_once(&format!(" {SUITE} "))?;
+    before.rsplit_once("a=crypto:").map(|(_, tag)| tag)
 }
 
 /// Where the relay's description says it receives.
