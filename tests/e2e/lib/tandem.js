@@ -7,7 +7,7 @@ import { until } from './wait.js';
 
 /** The local domain of the tests. Every user's password is {@link PASSWORD}. */
 export const DOMAIN = 'tandem.test';
-export const PASSWORD = 'open sesame';
+export const PASSWORD = 'open-sesame';
 /** Users: browsers, and telephones by the way that media is offered to them. */
 const USERS = [
   { name: 'alice' }, { name: 'bob' }, { name: 'carol' }, { name: 'dave' },

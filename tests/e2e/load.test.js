@@ -1,0 +1,81 @@
+// Promise: thousands of calls, none fails, and nothing is left of them.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { writeAlawTone } from './lib/audio.js';
+import { sippCounters, startSipp } from './lib/sipp.js';
+import { DOMAIN, PASSWORD } from './lib/tandem.js';
+import { until } from './lib/wait.js';
+import { World } from './lib/world.js';
+
+const CALLS_A_SECOND = 50;
+const CALL_SECONDS = 2;
+const WARM_UP = 500;
+const CALLS = 2000;
+const PACKETS_A_SECOND = 50;
+/** How much more memory may be resident after the measured calls than after the warm-up, in kilobytes. */
+const GROWTH = 8192;
+
+const world = await World.create('load', { browser: false });
+after(() => world.close());
+
+function sipp(name, { host, scenario, service, calls, args = [], keys = {} }) {
+  const directory = join(world.directory, name);
+  mkdirSync(directory, { recursive: true });
+  writeAlawTone(join(directory, 'tone.alaw'), 440, 2);
+  return {
+    directory,
+    process: world.keep(startSipp({
+      name, scenario, directory, host, server: world.tandem.address,
+      keys: { domain: DOMAIN, ...keys },
+      args: ['-s', service, '-m', String(calls), '-ap', PASSWORD, ...args],
+    })),
+  };
+}
+
+/** Calls through Tandem; returns the counters of both sides. */
+async function round(name, calls, hosts) {
+  const callee = sipp(`${name}-callee`, { host: hosts.callee, scenario: 'callee', service: 'bob', calls });
+  const caller = sipp(`${name}-caller`, {
+    host: hosts.caller, scenario: 'caller', service: 'bob', calls, keys: { user: 'alice' },
+    args: ['-au', 'alice', '-r', String(CALLS_A_SECOND), '-d', String(1000 * CALL_SECONDS), '-l', '1000'],
+  });
+  assert.equal(await caller.process.ended, 0, `SIPp as caller, see ${caller.directory}`);
+  assert.equal(await callee.process.ended, 0, `SIPp as callee, see ${callee.directory}`);
+  return [sippCounters(caller.directory, 'caller'), sippCounters(callee.directory, 'callee')];
+}
+
+/** Waits until no call is left, and tells what the processes hold. */
+async function idle() {
+  const metrics = await until('all sessions have ended', async () => {
+    const now = await world.tandem.metrics();
+    return now.get('tandem_dataplane_sessions') === 0 && now.get('tandem_switch_calls') === 0 && now;
+  }, { timeout: 60_000, interval: 500 });
+  return { metrics, resources: world.tandem.resources() };
+}
+
+world.test(`${CALLS} calls at ${CALLS_A_SECOND} a second with sound both ways`, async () => {
+  const hosts = { caller: world.network.host(), callee: world.network.host() };
+  const registration = sipp('register', { host: hosts.callee, scenario: 'register', service: 'bob', calls: 1, args: ['-au', 'bob'] });
+  assert.equal(await registration.process.ended, 0);
+  await round('warm-up', WARM_UP, hosts);
+  const before = await idle();
+  const [caller, callee] = await round('measured', CALLS, hosts);
+  const now = await idle();
+
+  assert.equal(Number(caller['SuccessfulCall(C)']), CALLS);
+  assert.equal(Number(callee['SuccessfulCall(C)']), CALLS);
+  const sent = (metrics) => metrics.get('tandem_dataplane_packets_sent');
+  const packets = sent(now.metrics) - sent(before.metrics);
+  const expected = 2 * CALLS * CALL_SECONDS * PACKETS_A_SECOND;
+  assert.ok(packets > 0.95 * expected, `${packets} of ${expected} packets reached the other side`);
+  for (const [name, { descriptors, resident }] of Object.entries(now.resources)) {
+    const earlier = before.resources[name];
+    assert.equal(descriptors, earlier.descriptors, `descriptors of ${name}`);
+    assert.ok(resident <= earlier.resident + GROWTH, `memory of ${name}: ${earlier.resident} kB, then ${resident} kB`);
+  }
+  for (const held of ['tandem_dataplane_ports', 'tandem_switch_transactions', 'tandem_switch_dialogs']) {
+    if (now.metrics.has(held)) assert.equal(now.metrics.get(held), 0, held);
+  }
+}, { timeout: 240_000 });
