@@ -7,16 +7,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tandem_control::{EventKind, LegConfig, MAX_FINGERPRINTS, MAX_PAYLOAD_TYPES, PayloadType, Refusal};
-use tandem_control::{Security, Side};
+use tandem_control::{DtlsRole, EventKind, LegConfig, MAX_FINGERPRINTS, MAX_PAYLOAD_TYPES, PayloadType};
+use tandem_control::{Refusal, Security, Side};
 
 use crate::bucket::Bucket;
 use crate::drops::DropReason;
-use crate::dtls::{DtlsError, DtlsSession, Identity, MTU, SrtpKeys};
+use crate::dtls::{DtlsError, Identity};
 use crate::events::Events;
 use crate::ice::{CONSENT, IceLite};
 use crate::limits::MAX_DATAGRAM;
 use crate::packet::Packet;
+use crate::protection::Protection;
 use crate::rtp::Parsed;
 use crate::session::{Component, Outbox};
 use crate::source::SourceGuard;
@@ -51,12 +52,10 @@ pub(crate) struct Leg {
     consent_lost: bool,
     /// When authentic media last came from where media goes to, on a leg with ICE.
     authentic_at: Option<Instant>,
-    dtls: Option<Box<DtlsSession>>,
-    /// Where DTLS comes from on a leg without ICE.
-    dtls_peer: Option<SocketAddr>,
-    dtls_failed: bool,
-    inbound: Option<Inbound>,
-    outbound: Option<Outbound>,
+    /// Of RTP, and of RTCP too where they share a port or the keys.
+    rtp: Protection,
+    /// Of RTCP with DTLS on a port of its own.
+    rtcp: Protection,
     connected: bool,
 }
 
@@ -98,11 +97,8 @@ impl Leg {
             ice: None,
             consent_lost: false,
             authentic_at: None,
-            dtls: None,
-            dtls_peer: None,
-            dtls_failed: false,
-            inbound: None,
-            outbound: None,
+            rtp: Protection::default(),
+            rtcp: Protection::default(),
             connected: false,
         }
     }
@@ -153,16 +149,14 @@ impl Leg {
         match prepared.keys {
             Keys::Keep => {}
             Keys::Sdes { inbound, outbound } => {
-                inbound.apply(&mut self.inbound);
-                outbound.apply(&mut self.outbound);
-                self.dtls = None;
+                inbound.apply(&mut self.rtp.inbound);
+                outbound.apply(&mut self.rtp.outbound);
+                self.rtp.end_dtls();
+                self.rtcp = Protection::default();
             }
             Keys::Clear => {
-                self.inbound = None;
-                self.outbound = None;
-                self.dtls = None;
-                self.dtls_peer = None;
-                self.dtls_failed = false;
+                self.rtp = Protection::default();
+                self.rtcp = Protection::default();
                 self.connected = false;
             }
         }
@@ -175,7 +169,8 @@ impl Leg {
             (_, None) => None,
         };
         if self.config.remote != config.remote {
-            self.dtls_peer = None;
+            self.rtp.forget_peer();
+            self.rtcp.forget_peer();
         }
         self.guard.configure(now, config.remote, config.latch);
         self.config = config.clone();
@@ -240,35 +235,33 @@ impl Leg {
         packet: &[u8],
         io: &mut Io<'_>,
     ) -> Result<Arrival, DropReason> {
-        let Security::Dtls { .. } = self.config.security else { return Err(DropReason::UnexpectedDtls) };
-        if component == Component::Rtcp {
+        let is_multiplexed = component == Component::Rtcp && self.config.rtcp_mux;
+        if !matches!(self.config.security, Security::Dtls { .. }) || is_multiplexed {
             return Err(DropReason::UnexpectedDtls);
         }
-        self.check_source(now, component, false, source)?;
-        self.check_dtls_peer(source)?;
-        self.start_dtls(now, io);
-        let session = self.dtls.as_mut().ok_or(DropReason::NotReady)?;
-        let result = session.receive(now, packet);
-        if self.ice.is_none() && result.is_ok() {
-            self.dtls_peer = Some(source);
+        self.check_source(now, component, component == Component::Rtcp, source)?;
+        let described = self.config.remote.map(|remote| match component {
+            Component::Rtp => remote.rtp,
+            Component::Rtcp => remote.rtcp,
+        });
+        if self.ice.is_none() && !self.protection(component).admits(source, described) {
+            return Err(DropReason::StrangerSource);
         }
-        self.finish_dtls(now, result, io);
+        self.start_dtls(now, component, io);
+        let result = self.protection(component).receive(now, source, packet).ok_or(DropReason::NotReady)?;
+        self.finish_dtls(now, component, result, io);
         result.map(|()| Arrival::Handled).map_err(|_| DropReason::BadDtls)
     }
 
-    /// Without ICE the first source that speaks DTLS keeps the handshake (attacks.md row 4), unless it is not the
-    /// described one: that takes it over, as long as it is not complete.
-    fn check_dtls_peer(&mut self, source: SocketAddr) -> Result<(), DropReason> {
-        if self.ice.is_some() || self.dtls_peer.is_none_or(|peer| peer == source) {
-            return Ok(());
-        }
-        let is_described = self.config.remote.is_some_and(|remote| remote.rtp == source);
-        if !is_described || self.outbound.is_some() {
-            return Err(DropReason::StrangerSource);
-        }
-        self.dtls = None;
-        self.dtls_peer = None;
-        Ok(())
+    /// The components that have a port of their own.
+    fn components(&self) -> &'static [Component] {
+        if self.config.rtcp_mux { &[Component::Rtp] } else { &[Component::Rtp, Component::Rtcp] }
+    }
+
+    /// What protects that component.
+    fn protection(&mut self, component: Component) -> &mut Protection {
+        let is_apart = matches!(self.config.security, Security::Dtls { .. }) && !self.config.rtcp_mux;
+        if is_apart && component == Component::Rtcp { &mut self.rtcp } else { &mut self.rtp }
     }
 
     fn media(
@@ -288,7 +281,7 @@ impl Leg {
         self.check_source(now, component, is_rtcp, source)?;
         let is_secure = self.config.security != Security::None;
         if is_secure {
-            let inbound = self.inbound.as_mut().ok_or(DropReason::NotReady)?;
+            let inbound = self.protection(component).inbound.as_mut().ok_or(DropReason::NotReady)?;
             let bytes = packet.bytes_mut();
             let len = if is_rtcp { inbound.unprotect_rtcp(bytes) } else { inbound.unprotect(bytes) };
             packet.set_len(len.map_err(unprotect_failure)?);
@@ -353,27 +346,28 @@ impl Leg {
         if self.config.rtcp_mux { Component::Rtp } else { Component::Rtcp }
     }
 
-    /// Whether the keys that the leg needs are there.
-    pub(crate) fn has_keys(&self) -> bool {
-        self.config.security == Security::None || self.outbound.is_some()
+    /// Whether the keys for sending that component are there, if it needs any.
+    pub(crate) fn has_keys(&mut self, component: Component) -> bool {
+        self.config.security == Security::None || self.protection(component).outbound.is_some()
     }
 
     /// Protects `buffer[..len]`, RTP, in place; returns the new length.
     pub(crate) fn protect(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, DropReason> {
-        match (&mut self.outbound, &self.config.security) {
-            (_, Security::None) => Ok(len),
-            (Some(outbound), _) => outbound.protect(buffer, len).map_err(|_| DropReason::SrtpProtect),
-            (None, _) => Err(DropReason::NoDestination),
+        if self.config.security == Security::None {
+            return Ok(len);
         }
+        let outbound = self.rtp.outbound.as_mut().ok_or(DropReason::NoDestination)?;
+        outbound.protect(buffer, len).map_err(|_| DropReason::SrtpProtect)
     }
 
     /// Protects `buffer[..len]`, RTCP, in place; returns the new length.
     pub(crate) fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, DropReason> {
-        match (&mut self.outbound, &self.config.security) {
-            (_, Security::None) => Ok(len),
-            (Some(outbound), _) => outbound.protect_rtcp(buffer, len).map_err(|_| DropReason::SrtpProtect),
-            (None, _) => Err(DropReason::NoDestination),
+        if self.config.security == Security::None {
+            return Ok(len);
         }
+        let component = self.rtcp_component();
+        let outbound = self.protection(component).outbound.as_mut().ok_or(DropReason::NoDestination)?;
+        outbound.protect_rtcp(buffer, len).map_err(|_| DropReason::SrtpProtect)
     }
 
     /// Whether ICE has validated that address.
@@ -387,17 +381,15 @@ impl Leg {
             self.consent_lost = true;
             io.events.push(EventKind::ConsentLost { side: self.side });
         }
-        if let Some(session) = &mut self.dtls
-            && session.next_timeout().is_some_and(|timeout| timeout <= now)
-        {
-            let result = session.handle_timeout(now);
-            self.finish_dtls(now, result, io);
+        for &component in self.components() {
+            let result = self.protection(component).handle_timeout(now);
+            self.finish_dtls(now, component, result, io);
         }
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let dtls = self.dtls.as_ref().and_then(|session| session.next_timeout());
-        [dtls, self.consent_expires()].into_iter().flatten().min()
+        let timeouts = [self.rtp.next_timeout(), self.rtcp.next_timeout(), self.consent_expires()];
+        timeouts.into_iter().flatten().min()
     }
 
     /// RFC 7675 section 5.1 takes only STUN for consent. Full agents that are no browsers (baresip) keep a pair
@@ -407,58 +399,52 @@ impl Leg {
         Some(self.authentic_at.map_or(checked, |at| checked.max(at + CONSENT)))
     }
 
-    /// Starts the handshake as a client once there is somewhere to send to; tells when media can flow.
+    /// Starts the handshakes as a client once there is somewhere to send to; tells when media can flow.
     fn drive_dtls(&mut self, now: Instant, io: &mut Io<'_>) {
-        if let Security::Dtls { role: tandem_control::DtlsRole::Client, .. } = self.config.security
-            && self.destination(Component::Rtp).is_some()
-        {
-            self.start_dtls(now, io);
+        let is_client = matches!(self.config.security, Security::Dtls { role: DtlsRole::Client, .. });
+        for &component in self.components() {
+            if is_client && self.destination(component).is_some() {
+                self.start_dtls(now, component, io);
+            }
+            self.finish_dtls(now, component, Ok(()), io);
         }
-        self.finish_dtls(now, Ok(()), io);
     }
 
-    fn start_dtls(&mut self, now: Instant, io: &mut Io<'_>) {
+    fn start_dtls(&mut self, now: Instant, component: Component, io: &mut Io<'_>) {
         let Security::Dtls { role, fingerprints } = &self.config.security else { return };
-        if self.dtls.is_some() || self.dtls_failed || fingerprints.is_empty() {
-            return;
-        }
-        match DtlsSession::new(now, &self.identity, *role, fingerprints) {
-            Ok(session) => self.dtls = Some(Box::new(session)),
-            Err(error) => self.finish_dtls(now, Err(error), io),
+        let is_apart = component == Component::Rtcp && !self.config.rtcp_mux;
+        let protection = if is_apart { &mut self.rtcp } else { &mut self.rtp };
+        if let Err(error) = protection.start(now, &self.identity, *role, fingerprints) {
+            self.finish_dtls(now, component, Err(error), io);
         }
     }
 
     /// After anything that may have moved DTLS on: its packets, its keys, its failure.
-    fn finish_dtls(&mut self, now: Instant, result: Result<(), DtlsError>, io: &mut Io<'_>) {
-        self.send_dtls(io);
-        let keys = self.dtls.as_mut().and_then(|session| session.take_keys());
-        if let Some(SrtpKeys { send, receive }) = keys {
-            self.inbound = Inbound::new(&receive).ok();
-            self.outbound = Outbound::new(&send).ok();
+    fn finish_dtls(
+        &mut self,
+        now: Instant,
+        component: Component,
+        result: Result<(), DtlsError>,
+        io: &mut Io<'_>,
+    ) {
+        let (side, destination) = (self.side, self.destination(component));
+        let has_ice = self.ice.is_some();
+        let protection = self.protection(component);
+        let peer = protection.peer().filter(|_| !has_ice);
+        protection.send(side, component, peer.or(destination), io.out);
+        protection.take_keys();
+        // Without its RTCP a call goes on.
+        if result.is_err_and(DtlsError::is_final) && protection.fail() && component == Component::Rtp {
+            io.events.push(EventKind::DtlsFailed { side });
         }
-        if result.is_err_and(DtlsError::is_final) && !self.dtls_failed {
-            self.dtls_failed = true;
-            io.events.push(EventKind::DtlsFailed { side: self.side });
-        }
-        let has_inbound = self.config.security == Security::None || self.inbound.is_some();
-        let is_ready = has_inbound && self.has_keys() && self.destination(Component::Rtp).is_some();
+        let has_inbound = self.config.security == Security::None || self.rtp.inbound.is_some();
+        let is_ready =
+            has_inbound && self.has_keys(Component::Rtp) && self.destination(Component::Rtp).is_some();
         if is_ready && !self.connected {
             self.connected = true;
             // The first packets of a peer behind NAT may come much later than its description.
             self.guard.configure(now, self.config.remote, self.config.latch);
-            io.events.push(EventKind::Connected { side: self.side });
-        }
-    }
-
-    fn send_dtls(&mut self, io: &mut Io<'_>) {
-        let destination = match self.ice {
-            Some(_) => self.destination(Component::Rtp),
-            None => self.dtls_peer.or_else(|| self.guard.destination(Component::Rtp)),
-        };
-        let (Some(session), Some(destination)) = (&mut self.dtls, destination) else { return };
-        let mut buffer = [0; MTU];
-        while let Some(packet) = session.poll_packet(&mut buffer) {
-            io.out.send(self.side, Component::Rtp, destination, packet);
+            io.events.push(EventKind::Connected { side });
         }
     }
 }

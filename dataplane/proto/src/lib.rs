@@ -15,6 +15,7 @@ mod leg;
 pub mod limits;
 mod output;
 pub mod packet;
+mod protection;
 mod reception;
 mod reorder;
 mod reports;

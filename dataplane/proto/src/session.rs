@@ -224,7 +224,7 @@ impl Session {
         }
         let blocked = if !there.leg.config().audio.may_send {
             Some(DropReason::NotWanted)
-        } else if !there.leg.has_keys() {
+        } else if !there.leg.has_keys(Component::Rtp) {
             Some(DropReason::NoDestination)
         } else {
             None
@@ -355,9 +355,8 @@ impl Session {
         let name = self.canonical_name;
         let (here, there) = self.split(side);
         let component = here.leg.rtcp_component();
-        let Some(destination) = here.leg.destination(component).filter(|_| here.leg.has_keys()) else {
-            return;
-        };
+        let has_keys = here.leg.has_keys(component);
+        let Some(destination) = here.leg.destination(component).filter(|_| has_keys) else { return };
         let mut buffer = [0; MAX_RTCP + TAILROOM];
         let room = buffer.get_mut(..MAX_RTCP).unwrap_or_default();
         let written =

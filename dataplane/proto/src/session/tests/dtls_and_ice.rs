@@ -47,11 +47,15 @@ struct Pair {
 
 impl Pair {
     fn new(role: DtlsRole, with_ice: bool, right_fingerprint: bool) -> Pair {
+        Pair::with_ports(role, with_ice, right_fingerprint, true)
+    }
+
+    fn with_ports(role: DtlsRole, with_ice: bool, right_fingerprint: bool, rtcp_mux: bool) -> Pair {
         let (identity, peer_identity) = (Identity::generate().unwrap(), Identity::generate().unwrap());
         let peer_role = if role == DtlsRole::Client { DtlsRole::Server } else { DtlsRole::Client };
         let expected = if right_fingerprint { &peer_identity } else { &identity };
         let mut here = leg(Side::A, &[PCMU]);
-        here.rtcp_mux = true;
+        here.rtcp_mux = rtcp_mux;
         let mut there = here.clone();
         here.security = Security::Dtls { role, fingerprints: vec![fingerprint(expected)] };
         there.security = Security::Dtls { role: peer_role, fingerprints: vec![fingerprint(&identity)] };
@@ -72,14 +76,22 @@ impl Pair {
     /// Carries packets and time back and forth.
     fn run(&mut self) {
         for _ in 0..40 {
-            let of_a = |sent: &mut Sent| -> Vec<Vec<u8>> {
-                sent.packets.drain(..).filter(|sent| sent.0 == Side::A).map(|(.., bytes)| bytes).collect()
+            let of_a = |sent: &mut Sent| -> Vec<(Component, Vec<u8>)> {
+                let packets = sent.packets.drain(..).filter(|sent| sent.0 == Side::A);
+                packets.map(|(_, component, _, bytes)| (component, bytes)).collect()
             };
-            for bytes in of_a(&mut self.ours.sent).iter().filter(|bytes| !crate::stun::is_stun(bytes)) {
-                let _ = self.theirs.receive(Side::A, bytes);
+            let source = |component, rtp: SocketAddr| match component {
+                Component::Rtp => rtp,
+                Component::Rtcp => SocketAddr::new(rtp.ip(), rtp.port() + 1),
+            };
+            for (component, bytes) in of_a(&mut self.ours.sent) {
+                if !crate::stun::is_stun(&bytes) {
+                    let _ =
+                        self.theirs.receive_at(Side::A, component, source(component, self.source), &bytes);
+                }
             }
-            for bytes in of_a(&mut self.theirs.sent) {
-                let _ = self.ours.receive_at(Side::A, Component::Rtp, self.source, &bytes);
+            for (component, bytes) in of_a(&mut self.theirs.sent) {
+                let _ = self.ours.receive_at(Side::A, component, source(component, self.source), &bytes);
             }
             self.ours.run(100);
             self.theirs.run(100);
@@ -188,4 +200,20 @@ fn authentic_media_keeps_consent_where_checks_do_not_come() {
         pair.ours.run(10_000);
     }
     assert!(!pair.ours.events().contains(&EventKind::ConsentLost { side: Side::A }));
+}
+
+#[test]
+fn rtcp_on_a_port_of_its_own_has_an_association_of_its_own() {
+    for role in [DtlsRole::Client, DtlsRole::Server] {
+        let mut pair = Pair::with_ports(role, false, true, false);
+        for _ in 0..3 {
+            pair.run();
+        }
+        let figures = pair.ours.session.stats(pair.ours.now).legs[0].clone();
+        assert!(figures.received.rtcp_packets > 0 && figures.sent.rtcp_packets > 0, "{role:?} {figures:?}");
+        assert!(pair.ours.events().contains(&EventKind::Connected { side: Side::A }));
+        let plain = [0x80, 201, 0, 1, 0, 0, 0, 9];
+        let source = SocketAddr::new(pair.source.ip(), pair.source.port() + 1);
+        assert!(pair.ours.receive_at(Side::A, Component::Rtcp, source, &plain).is_err());
+    }
 }
