@@ -1,8 +1,31 @@
 //! The switch: what the signaling process drives. One state machine; everything that happens goes in as an
 //! [`Input`], everything it wants comes out as an [`Output`].
 
+mod authentication;
+mod browsers;
+mod calls;
+mod counters;
+mod dataplane;
+mod lockout;
+mod requests;
+mod routing;
+#[cfg(test)]
+mod tests;
+
+use crate::registrar::{AddressOfRecord, Registrar, RegistrarLimits};
+use crate::settings::{Settings, User};
+use crate::sip::auth::Authenticator;
+use crate::sip::user_agent::{RegistrationHandle, UaEvent, UaSettings, UserAgent};
 use crate::transport::{ConnectionId, Destination, Flow, Target};
-use std::net::SocketAddr;
+use browsers::Browser;
+use calls::{CallId, Calls};
+use counters::Counters;
+use dataplane::Dataplane;
+use lockout::Lockout;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -107,4 +130,192 @@ pub enum Output {
     },
     /// Send a request to the dataplane.
     Dataplane(tandem_control::RequestFrame),
+}
+
+/// How long a nonce of ours may be used.
+const NONCE_LIFETIME: Duration = Duration::from_secs(300);
+/// Addresses of authenticated clients that are remembered.
+const MAX_CLIENT_ADDRESSES: usize = 65_536;
+/// How often lapsed bindings are taken away.
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+
+/// Where the switch gets its random bytes: the operating system in production, something fixed in tests.
+pub type RandomSource = Box<dyn FnMut(&mut [u8]) + Send>;
+
+/// What is due at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// A call rang for long enough.
+    Ring(CallId),
+    /// The dataplane did not answer a request.
+    Request(u32),
+    /// Sessions that nobody knows have had their grace.
+    Orphans,
+    /// Lapsed bindings.
+    Bindings,
+}
+
+/// See the module.
+pub struct Switch {
+    settings: Settings,
+    random: RandomSource,
+    user_agent: UserAgent,
+    authenticator: Authenticator,
+    users: HashMap<AddressOfRecord, User>,
+    registrar: Registrar,
+    lockout: Lockout,
+    calls: Calls,
+    browsers: HashMap<ConnectionId, Browser>,
+    /// Browsers by the user part of their Contact at a provider.
+    browser_by_contact: HashMap<String, ConnectionId>,
+    browser_by_registration: HashMap<RegistrationHandle, ConnectionId>,
+    dataplane: Dataplane,
+    /// Where clients of local domains are: requests may go there although it is a private address.
+    client_addresses: HashSet<IpAddr>,
+    timers: BTreeSet<(Instant, Timer)>,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+}
+
+impl Switch {
+    /// A switch without calls.
+    pub fn new(now: Instant, settings: Settings, mut random: RandomSource) -> Switch {
+        let mut seed = [0; 8];
+        random(&mut seed);
+        let mut secret = Zeroizing::new([0; 32]);
+        random(secret.as_mut_slice());
+        let mut users = HashMap::new();
+        for domain in &settings.domains {
+            for user in &domain.users {
+                let name = domain.name.to_ascii_lowercase();
+                users.insert(AddressOfRecord { user: user.name.clone(), domain: name }, user.clone());
+            }
+        }
+        let limits = RegistrarLimits {
+            min: settings.timers.registration_min,
+            max: settings.timers.registration_max,
+            contacts: settings.limits.contacts_per_user,
+        };
+        Switch {
+            random,
+            user_agent: UserAgent::new(UaSettings::from_settings(&settings), u64::from_ne_bytes(seed)),
+            authenticator: Authenticator::new(&secret, NONCE_LIFETIME, now),
+            users,
+            registrar: Registrar::new(limits),
+            lockout: Lockout::new(settings.limits.wrong_passwords, settings.limits.lockout),
+            calls: Calls::default(),
+            browsers: HashMap::new(),
+            browser_by_contact: HashMap::new(),
+            browser_by_registration: HashMap::new(),
+            dataplane: Dataplane::default(),
+            client_addresses: HashSet::new(),
+            timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Bindings)]),
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            settings,
+        }
+    }
+
+    /// Something happened. Take every [`Switch::poll_output`] after it.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Sip { flow, bytes } => self.user_agent.receive_bytes(now, flow, &bytes),
+            Input::SendFailed { key, .. } => self.user_agent.send_failed(now, key),
+            Input::Closed { connection } => {
+                self.registrar.closed(connection);
+                self.user_agent.closed(now, connection);
+            }
+            Input::Resolved { query, targets } => self.user_agent.resolved(now, query, targets),
+            Input::WcsOpened { connection, remote } => self.browser_opened(connection, remote),
+            Input::Wcs { connection, text } => self.browser_said(now, connection, &text),
+            Input::WcsClosed { connection } => self.browser_closed(now, connection),
+            Input::DataplaneUp(hello) => self.dataplane_up(now, hello),
+            Input::DataplaneDown => self.dataplane_down(now),
+            Input::Dataplane(message) => self.dataplane_said(now, message),
+            Input::Timeout => self.timeout(now),
+        }
+        self.settle(now);
+    }
+
+    /// When [`Input::Timeout`] is due.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let ours = self.timers.first().map(|(at, _)| *at);
+        [ours, self.user_agent.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next thing to be done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, timer));
+            match timer {
+                Timer::Ring(call) => self.ring_timeout(now, call),
+                Timer::Request(id) => self.request_timeout(now, id),
+                Timer::Orphans => self.delete_orphans(now),
+                Timer::Bindings => {
+                    self.registrar.expire(now);
+                    self.lockout.expire(now);
+                    self.timers.insert((now + EXPIRE_EVERY, Timer::Bindings));
+                }
+            }
+        }
+        self.user_agent.handle_timeout(now);
+    }
+
+    /// Carries out what the user agent told, until it has nothing more to tell.
+    fn settle(&mut self, now: Instant) {
+        while let Some(event) = self.user_agent.poll_event() {
+            match event {
+                UaEvent::Request { handle, flow, request } => self.request(now, handle, flow, &request),
+                // An INVITE is accepted or refused the moment it comes, so there is none that could go.
+                UaEvent::RequestGone { .. } => {}
+                UaEvent::Signal { call, signal } => self.sip_signal(now, call, signal),
+                UaEvent::Ended { call } => self.sip_ended(now, call),
+                UaEvent::Registered { handle, .. } => self.registered(handle),
+                UaEvent::RegistrationFailed { handle, cause, will_retry } => {
+                    self.registration_failed(handle, &cause, will_retry);
+                }
+            }
+        }
+        while let Some(output) = self.user_agent.poll_output() {
+            self.pass_on(now, output);
+        }
+    }
+
+    /// attacks.md row 7: what a provider, or DNS for it, names must not lead requests to hosts beside us.
+    fn pass_on(&mut self, now: Instant, output: Output) {
+        if let Output::Sip { destination: Destination::Address { remote, .. }, key, bytes, .. } = &output {
+            let is_request = !bytes.starts_with(b"SIP/2.0");
+            if is_request && self.is_forbidden(remote.ip()) {
+                self.counters.forbidden_targets += 1;
+                self.user_agent.send_failed(now, *key);
+                return self.settle(now);
+            }
+        }
+        self.outputs.push_back(output);
+    }
+
+    fn is_forbidden(&self, address: IpAddr) -> bool {
+        !self.settings.providers.allow_private
+            && !routing::is_public(address)
+            && !self.client_addresses.contains(&address)
+    }
+
+    /// A client proved who it is from here.
+    fn note_client(&mut self, flow: &Flow) {
+        if self.client_addresses.len() >= MAX_CLIENT_ADDRESSES {
+            self.client_addresses.clear();
+        }
+        self.client_addresses.insert(flow.remote.ip());
+    }
+
+    /// Letters and digits that nobody can guess.
+    fn token(&mut self) -> String {
+        let mut bytes = [0; 16];
+        (self.random)(&mut bytes);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }

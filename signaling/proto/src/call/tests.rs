@@ -26,7 +26,7 @@ fn local(port: u16) -> LocalPorts {
 struct Bench {
     call: Call,
     now: Instant,
-    random: Box<dyn FnMut(&mut [u8])>,
+    random: crate::switch::RandomSource,
     sessions: Vec<SessionId>,
 }
 
@@ -297,7 +297,8 @@ fn media_events_end_the_call_with_a_cause_that_says_why() {
 fn digits_go_in_the_media_where_the_other_side_has_them() {
     let (mut bench, _) = Bench::talking(samples::BARESIP, Kind::Rtp, samples::SIPP);
     let digit = Signal::Digit { digit: '#', duration_ms: 100 };
-    assert_eq!(signals_to(Who::Callee(0), &bench.signal(Who::Caller, digit.clone())), [digit.clone()]);
+    let signals = signals_to(Who::Callee(0), &bench.signal(Who::Caller, digit.clone()));
+    assert_eq!(signals, std::slice::from_ref(&digit));
     let actions = bench.signal(Who::Callee(0), digit);
     let expected = Action::PlayDigit { session: SessionId(1), side: Side::A, event: 11, duration_ms: 100 };
     assert_eq!(actions, [expected]);

@@ -1,0 +1,403 @@
+//! The calls that there are, and the way between them, the user agent, the browsers and the dataplane.
+
+use super::dataplane::Purpose;
+use super::{ConnectionId, Switch, Timer};
+use crate::call::{Action, Call, MediaRules, PartyMedia, Setup, Who};
+use crate::party::{Cause, Signal};
+use crate::sip::auth::Credentials;
+use crate::sip::user_agent::{CallHandle, Invite};
+use crate::sip::{NameAddr, Uri};
+use crate::transport::Flow;
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+use tandem_control::{EventKind, LocalPorts, MAX_NOTE, Refusal, Request, SessionId};
+
+/// Names a call. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct CallId(pub(super) u64);
+
+/// How a party is signaled to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Endpoint {
+    Sip(CallHandle),
+    Browser(ConnectionId, String),
+}
+
+/// Whom a branch rings.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    /// A registered contact, along its flow.
+    Contact { uri: Uri, flow: Flow },
+    /// A browser on the WCS protocol.
+    Browser(ConnectionId),
+    /// Whoever the provider finds, with the user's credentials.
+    Provider { uri: Uri, route: Option<Uri>, credentials: Box<Credentials> },
+}
+
+/// One callee of a plan.
+#[derive(Clone, Debug)]
+pub(super) struct Callee {
+    pub(super) target: Target,
+    pub(super) media: PartyMedia,
+}
+
+/// A call that is allowed.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) caller: Endpoint,
+    pub(super) caller_media: PartyMedia,
+    pub(super) offer: Option<Vec<u8>>,
+    pub(super) callees: Vec<Callee>,
+    /// The caller as the callee is told, and the user part of our Contact toward the callee.
+    pub(super) from: NameAddr,
+    pub(super) contact_user: String,
+    pub(super) to: NameAddr,
+    pub(super) max_forwards: u8,
+    /// Whose calls are counted against the limit: the caller's, and the callee's where it is one of ours.
+    pub(super) users: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    call: Call,
+    plan: Plan,
+    /// The endpoint of each branch that rings.
+    rung: HashMap<usize, Endpoint>,
+    timer: Option<Instant>,
+}
+
+/// The calls, and their indices.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    last_id: u64,
+    entries: HashMap<CallId, Entry>,
+    by_endpoint: HashMap<Endpoint, (CallId, Who)>,
+    by_session: HashMap<SessionId, CallId>,
+    by_user: HashMap<String, usize>,
+}
+
+impl Calls {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn sessions(&self) -> usize {
+        self.by_session.len()
+    }
+
+    pub(super) fn knows(&self, session: SessionId) -> bool {
+        self.by_session.contains_key(&session)
+    }
+
+    pub(super) fn all_sessions(&self) -> HashSet<SessionId> {
+        self.by_session.keys().copied().collect()
+    }
+
+    /// How many calls a user has.
+    pub(super) fn of_user(&self, user: &str) -> usize {
+        self.by_user.get(user).copied().unwrap_or(0)
+    }
+
+    /// Whether nothing is kept of any call.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+            && self.by_endpoint.is_empty()
+            && self.by_session.is_empty()
+            && self.by_user.is_empty()
+    }
+}
+
+impl Switch {
+    /// Whether a call of these users may begin, or the cause for which it may not.
+    pub(super) fn admit(&self, caller: &str, callee: Option<&str>) -> Result<(), Cause> {
+        let limits = &self.settings.limits;
+        if self.dataplane.hello().is_none() {
+            return Err(Cause::new(503, "The media server is not available"));
+        }
+        if self.calls.len() >= limits.calls {
+            return Err(Cause::new(503, "The limit of calls is reached"));
+        }
+        if self.calls.of_user(caller) >= limits.calls_per_user {
+            return Err(Cause::new(403, "Your limit of calls is reached"));
+        }
+        if callee.is_some_and(|callee| self.calls.of_user(callee) >= limits.calls_per_user) {
+            return Err(Cause::new(486, "Busy Here"));
+        }
+        Ok(())
+    }
+
+    /// Begins a call.
+    pub(super) fn start_call(&mut self, now: Instant, plan: Plan) -> Result<(), Cause> {
+        self.counters.calls_attempted += 1;
+        let result = self.place_call(now, plan);
+        if let Err(cause) = &result {
+            *self.counters.calls_failed.entry(cause.status).or_default() += 1;
+        }
+        result
+    }
+
+    fn place_call(&mut self, now: Instant, plan: Plan) -> Result<(), Cause> {
+        let Some(hello) = self.dataplane.hello() else {
+            return Err(Cause::new(503, "The media server is not available"));
+        };
+        let rules = MediaRules {
+            advertised: self.settings.advertised.clone(),
+            allow_local: self.settings.providers.allow_private,
+            fingerprint: hello.fingerprint,
+        };
+        let call = Call::new(
+            now,
+            Setup {
+                rules,
+                caller: plan.caller_media.clone(),
+                offer: plan.offer.clone(),
+                callees: plan.callees.iter().map(|callee| callee.media.clone()).collect(),
+                ring: self.settings.timers.ring,
+            },
+        )?;
+        self.calls.last_id += 1;
+        let id = CallId(self.calls.last_id);
+        for user in &plan.users {
+            *self.calls.by_user.entry(user.clone()).or_default() += 1;
+        }
+        self.calls.by_endpoint.insert(plan.caller.clone(), (id, Who::Caller));
+        let timer = call.next_timeout();
+        self.timers.extend(timer.map(|at| (at, Timer::Ring(id))));
+        self.calls.entries.insert(id, Entry { call, plan, rung: HashMap::new(), timer });
+        self.run(now, id);
+        Ok(())
+    }
+
+    /// Tells a call something, and does what it wants then.
+    fn with_call(&mut self, now: Instant, id: CallId, tell: impl FnOnce(&mut Call, crate::sdp::Random<'_>)) {
+        if let Some(entry) = self.calls.entries.get_mut(&id) {
+            tell(&mut entry.call, &mut *self.random);
+            self.run(now, id);
+        }
+    }
+
+    /// An endpoint signals.
+    pub(super) fn endpoint_signal(&mut self, now: Instant, endpoint: &Endpoint, signal: Signal) {
+        if let Some((id, who)) = self.calls.by_endpoint.get(endpoint).copied() {
+            self.with_call(now, id, |call, random| call.signal(who, signal, random));
+        }
+    }
+
+    /// Plays a digit of this endpoint to the other side, in its media.
+    pub(super) fn endpoint_digit(&mut self, now: Instant, endpoint: &Endpoint, digit: char, in_media: bool) {
+        if let Some((id, who)) = self.calls.by_endpoint.get(endpoint).copied() {
+            self.with_call(now, id, |call, _| match in_media {
+                true => call.play_digit(who, digit, DIGIT_MS),
+                false => call.send_digit(who, digit, DIGIT_MS),
+            });
+        }
+    }
+
+    pub(super) fn sip_signal(&mut self, now: Instant, call: CallHandle, signal: Signal) {
+        self.endpoint_signal(now, &Endpoint::Sip(call), signal);
+    }
+
+    /// The user agent is done with a call: for the other party that is a hang-up, if nothing was said before.
+    pub(super) fn sip_ended(&mut self, now: Instant, call: CallHandle) {
+        let endpoint = Endpoint::Sip(call);
+        self.endpoint_signal(now, &endpoint, Signal::Hangup(Cause::normal()));
+        self.calls.by_endpoint.remove(&endpoint);
+    }
+
+    pub(super) fn session_created(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        branch: usize,
+        session: SessionId,
+        local: [LocalPorts; 2],
+    ) {
+        if !self.calls.entries.contains_key(&id) {
+            return self.ask(now, Request::Delete { session }, Purpose::Other);
+        }
+        self.calls.by_session.insert(session, id);
+        self.with_call(now, id, |call, random| call.created(branch, session, local, random));
+    }
+
+    pub(super) fn session_refused(&mut self, now: Instant, id: CallId, branch: usize, refusal: &Refusal) {
+        self.with_call(now, id, |call, _| call.refused(branch, refusal));
+    }
+
+    pub(super) fn configuration_refused(&mut self, now: Instant, session: SessionId, refusal: &Refusal) {
+        if let Some(id) = self.calls.by_session.get(&session).copied() {
+            self.with_call(now, id, |call, _| call.configuration_refused(session, refusal));
+        }
+    }
+
+    /// The dataplane no longer has a session.
+    pub(super) fn session_lost(&mut self, now: Instant, session: SessionId, cause: Cause) {
+        if let Some(id) = self.calls.by_session.get(&session).copied() {
+            self.with_call(now, id, |call, _| call.media_failed(session, cause));
+        }
+    }
+
+    pub(super) fn media_event(&mut self, now: Instant, session: SessionId, kind: &EventKind) {
+        if let Some(id) = self.calls.by_session.get(&session).copied() {
+            self.with_call(now, id, |call, _| call.media_event(session, kind));
+        }
+    }
+
+    pub(super) fn ring_timeout(&mut self, now: Instant, id: CallId) {
+        self.with_call(now, id, |call, _| call.handle_timeout(now));
+    }
+
+    /// Does what a call wants, and forgets it when it is over.
+    fn run(&mut self, now: Instant, id: CallId) {
+        while let Some(action) = self.calls.entries.get_mut(&id).and_then(|entry| entry.call.poll_action()) {
+            self.act(now, id, action);
+        }
+        let ended = self.calls.entries.get(&id).is_some_and(|entry| entry.call.ended().is_some());
+        if ended {
+            self.forget(id);
+        }
+    }
+
+    fn act(&mut self, now: Instant, id: CallId, action: Action) {
+        match action {
+            Action::Invite { branch, sdp } => self.ring(now, id, branch, sdp),
+            Action::Signal(who, signal) => self.deliver(now, id, who, signal),
+            Action::Create { branch, ports } => {
+                let note = self.note(id);
+                let timeout = self.settings.timers.media.as_secs();
+                let media_timeout_seconds = u32::try_from(timeout).unwrap_or(u32::MAX);
+                let request = Request::Create { ports, note, media_timeout_seconds };
+                self.ask(now, request, Purpose::Create(id, branch));
+            }
+            Action::Configure { session, side, leg } => {
+                self.ask(now, Request::Configure { session, side, leg }, Purpose::Configure(session));
+            }
+            Action::PlayDigit { session, side, event, duration_ms } => {
+                let request = Request::PlayDigit { session, side, event, duration_ms };
+                self.ask(now, request, Purpose::Other);
+            }
+            Action::Delete { session } => {
+                self.calls.by_session.remove(&session);
+                self.ask(now, Request::Delete { session }, Purpose::Other);
+            }
+        }
+    }
+
+    /// What a later signaling process finds in the session: which call it was, and whose.
+    fn note(&self, id: CallId) -> Vec<u8> {
+        let Some(entry) = self.calls.entries.get(&id) else { return Vec::new() };
+        let note = serde_json::json!({
+            "version": 1,
+            "call": id.0,
+            "caller": entry.plan.from.uri.to_string(),
+            "callee": entry.plan.to.uri.to_string(),
+        });
+        Some(note.to_string().into_bytes()).filter(|note| note.len() <= MAX_NOTE).unwrap_or_default()
+    }
+
+    /// Rings the callee of a branch.
+    fn ring(&mut self, now: Instant, id: CallId, branch: usize, sdp: Vec<u8>) {
+        let Some(entry) = self.calls.entries.get(&id) else { return };
+        let plan = &entry.plan;
+        let Some(callee) = plan.callees.get(branch) else { return };
+        let (target, route, via, credentials) = match &callee.target {
+            Target::Contact { uri, flow } => (uri.clone(), None, Some(*flow), None),
+            Target::Provider { uri, route, credentials } => {
+                (uri.clone(), route.clone(), None, Some((**credentials).clone()))
+            }
+            Target::Browser(connection) => {
+                let (connection, from, to) = (*connection, plan.from.clone(), plan.to.clone());
+                match self.ring_browser(connection, &from, &to, &sdp) {
+                    Some(call_id) => self.rings(id, branch, Endpoint::Browser(connection, call_id)),
+                    None => {
+                        let gone = Signal::Reject(Cause::new(480, "The callee's browser is gone"));
+                        let random = &mut *self.random;
+                        if let Some(entry) = self.calls.entries.get_mut(&id) {
+                            entry.call.signal(Who::Callee(branch), gone, random);
+                        }
+                    }
+                }
+                return;
+            }
+        };
+        let invite = Invite {
+            target,
+            route,
+            via,
+            from: plan.from.clone(),
+            to: plan.to.clone(),
+            contact_user: plan.contact_user.clone(),
+            sdp: Some(sdp),
+            credentials,
+            headers: Vec::new(),
+            max_forwards: plan.max_forwards,
+        };
+        let handle = self.user_agent.invite(now, invite);
+        self.rings(id, branch, Endpoint::Sip(handle));
+    }
+
+    fn rings(&mut self, id: CallId, branch: usize, endpoint: Endpoint) {
+        self.calls.by_endpoint.insert(endpoint.clone(), (id, Who::Callee(branch)));
+        if let Some(entry) = self.calls.entries.get_mut(&id) {
+            entry.rung.insert(branch, endpoint.clone());
+            if matches!(endpoint, Endpoint::Browser(..)) {
+                let ringing = Signal::Progress { status: 180, sdp: None };
+                entry.call.signal(Who::Callee(branch), ringing, &mut *self.random);
+            }
+        }
+    }
+
+    /// Passes a signal of the call to a party.
+    fn deliver(&mut self, now: Instant, id: CallId, who: Who, signal: Signal) {
+        let Some(entry) = self.calls.entries.get_mut(&id) else { return };
+        if matches!((who, &signal), (Who::Caller, Signal::Answer { .. })) {
+            self.counters.calls_answered += 1;
+            self.timers.extend(entry.call.next_timeout().map(|at| (at, Timer::Ring(id))));
+            if let Some(at) = entry.timer.take() {
+                self.timers.remove(&(at, Timer::Ring(id)));
+            }
+        }
+        if let (Who::Caller, Signal::Reject(cause)) = (who, &signal) {
+            *self.counters.calls_failed.entry(cause.status).or_default() += 1;
+        }
+        let endpoint = match who {
+            Who::Caller => Some(entry.plan.caller.clone()),
+            Who::Callee(branch) => entry.rung.get(&branch).cloned(),
+        };
+        match endpoint {
+            Some(Endpoint::Sip(handle)) => {
+                let is_offer = matches!(signal, Signal::Offer { .. });
+                if self.user_agent.signal(now, handle, signal).is_err() && is_offer {
+                    let pending = Signal::OfferReject(Cause::new(491, "Request Pending"));
+                    entry.call.signal(who, pending, &mut *self.random);
+                }
+            }
+            Some(Endpoint::Browser(connection, call_id)) => self.tell_browser(connection, &call_id, signal),
+            None => {}
+        }
+    }
+
+    fn forget(&mut self, id: CallId) {
+        let Some(entry) = self.calls.entries.remove(&id) else { return };
+        if let Some(at) = entry.timer {
+            self.timers.remove(&(at, Timer::Ring(id)));
+        }
+        for endpoint in entry.rung.values().chain([&entry.plan.caller]) {
+            self.calls.by_endpoint.remove(endpoint);
+            if let Endpoint::Browser(connection, call_id) = endpoint {
+                self.forget_browser_call(*connection, call_id);
+            }
+        }
+        for user in &entry.plan.users {
+            if let Some(count) = self.calls.by_user.get_mut(user) {
+                *count -= 1;
+                if *count == 0 {
+                    self.calls.by_user.remove(user);
+                }
+            }
+        }
+    }
+}
+
+/// The length of a digit that comes without one, in milliseconds.
+const DIGIT_MS: u16 = 160;

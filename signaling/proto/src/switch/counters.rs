@@ -1,0 +1,50 @@
+//! What the switch counts.
+
+use super::Switch;
+use crate::sip::user_agent::Drops;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) calls_attempted: u64,
+    pub(super) calls_answered: u64,
+    /// By status, of calls that were not answered. At most 600 of them.
+    pub(super) calls_failed: BTreeMap<u16, u64>,
+    pub(super) wrong_passwords: u64,
+    pub(super) locked_out: u64,
+    pub(super) forbidden_targets: u64,
+    pub(super) malformed_frames: u64,
+    pub(super) dataplane_timeouts: u64,
+    pub(super) orphans_deleted: u64,
+}
+
+impl Switch {
+    /// The counters and gauges: name (with a `reason` after a dot where it has one) and value.
+    pub fn counters(&self) -> Vec<(String, u64)> {
+        let counters = &self.counters;
+        let gauge = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let mut all = vec![
+            ("calls_active".to_owned(), gauge(self.calls.len())),
+            ("sessions_active".to_owned(), gauge(self.calls.sessions())),
+            ("calls_attempted".to_owned(), counters.calls_attempted),
+            ("calls_answered".to_owned(), counters.calls_answered),
+            ("bindings".to_owned(), gauge(self.registrar.len())),
+            ("browsers".to_owned(), gauge(self.browsers.len())),
+            ("transactions".to_owned(), gauge(self.user_agent.transactions())),
+            ("dataplane_requests_open".to_owned(), gauge(self.dataplane.open())),
+            ("dataplane_timeouts".to_owned(), counters.dataplane_timeouts),
+            ("orphans_deleted".to_owned(), counters.orphans_deleted),
+            ("wrong_passwords".to_owned(), counters.wrong_passwords),
+            ("locked_out".to_owned(), counters.locked_out),
+            ("forbidden_targets".to_owned(), counters.forbidden_targets),
+            ("browser_frames_malformed".to_owned(), counters.malformed_frames),
+        ];
+        for (status, count) in &counters.calls_failed {
+            all.push((format!("calls_failed.{status}"), *count));
+        }
+        for reason in Drops::REASONS {
+            all.push((format!("sip_dropped.{reason:?}"), self.user_agent.drops().get(reason)));
+        }
+        all
+    }
+}

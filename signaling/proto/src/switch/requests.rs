@@ -1,0 +1,209 @@
+//! SIP requests outside dialogs.
+
+use super::Switch;
+use super::calls::{Callee, Endpoint, Plan, Target};
+use crate::call::PartyMedia;
+use crate::party::{Cause, Signal};
+use crate::registrar::AddressOfRecord;
+use crate::sdp::Kind;
+use crate::sip::auth::Challenger;
+use crate::sip::user_agent::RequestHandle;
+use crate::sip::{HeaderName, Method, NameAddr, Params, Request, Uri, default_reason, reply};
+use crate::transport::{ConnectionId, Flow, Transport};
+use std::time::Instant;
+
+/// The methods that are understood.
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER";
+/// Max-Forwards where a client of RFC 2543 sent none.
+const USUAL_MAX_FORWARDS: u8 = 70;
+
+impl Switch {
+    pub(super) fn request(&mut self, now: Instant, handle: RequestHandle, flow: Flow, request: &Request) {
+        match request.method {
+            Method::Register => self.register(now, handle, flow, request),
+            Method::Invite => self.invite(now, handle, flow, request),
+            Method::Options => self.options(now, handle, request),
+            _ => self.other(now, handle, &flow, request),
+        }
+    }
+
+    fn register(&mut self, now: Instant, handle: RequestHandle, flow: Flow, request: &Request) {
+        let domain = request.uri.as_sip().and_then(|uri| self.local_domain(&uri.host));
+        let aor = request.headers.to().ok().and_then(|to| self.local_user(&to.uri));
+        let (Some(domain), Some(aor)) = (domain, aor) else {
+            return self.refuse(now, handle, request, 404, "This domain is not served here");
+        };
+        let user = self.authenticate(now, handle, &flow, request, Challenger::Server, &domain);
+        let Some(user) = user else { return };
+        if user != aor {
+            return self.refuse(now, handle, request, 403, "Not your address");
+        }
+        let response = self.registrar.register(now, &aor, flow, request);
+        self.user_agent.respond(now, handle, response);
+    }
+
+    /// RFC 3261 section 11.2: what an INVITE would find here. It tells nothing of the users.
+    fn options(&mut self, now: Instant, handle: RequestHandle, request: &Request) {
+        let mut response = reply(request, 200, default_reason(200));
+        response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Accept, "application/sdp");
+        response.headers.push(HeaderName::Supported, "100rel, timer");
+        self.user_agent.respond(now, handle, response);
+    }
+
+    /// Methods that are not served: authenticated first, so that strangers learn nothing (attacks.md row 12).
+    fn other(&mut self, now: Instant, handle: RequestHandle, flow: &Flow, request: &Request) {
+        let domain = self.domain_of_sender(request);
+        if self.authenticate(now, handle, flow, request, Challenger::Proxy, &domain).is_some() {
+            self.refuse(now, handle, request, 405, "");
+        }
+    }
+
+    /// The local domain whose user a request is from; the first one challenges whoever is from nowhere here.
+    fn domain_of_sender(&self, request: &Request) -> String {
+        let from = request.headers.from().ok().and_then(|from| self.local_user(&from.uri));
+        let first = || self.settings.domains.first().map(|domain| domain.name.to_ascii_lowercase());
+        from.map(|from| from.domain).or_else(first).unwrap_or_default()
+    }
+
+    fn invite(&mut self, now: Instant, handle: RequestHandle, flow: Flow, request: &Request) {
+        let called = request.uri.as_sip().and_then(|uri| uri.user_name());
+        let browser = called.and_then(|user| self.browser_by_contact.get(&user).copied());
+        if let Some(connection) = browser {
+            return self.invite_from_provider(now, handle, flow, request, connection);
+        }
+        let domain = self.domain_of_sender(request);
+        let user = self.authenticate(now, handle, &flow, request, Challenger::Proxy, &domain);
+        let Some(user) = user else { return };
+        let from = request.headers.from().ok();
+        if from.as_ref().and_then(|from| self.local_user(&from.uri)).as_ref() != Some(&user) {
+            return self.refuse(now, handle, request, 403, "From is not your address");
+        }
+        let Some(mut caller) = user.uri().map(NameAddr::new) else {
+            return self.refuse(now, handle, request, 403, "From is not your address");
+        };
+        let configured = self.users.get(&user).and_then(|user| user.display_name.clone());
+        caller.display_name = from.and_then(|from| from.display_name).or(configured);
+        let name = user.to_string();
+        let plan = self.callees(now, &request.uri, &name).map(|(callees, to, callee)| Plan {
+            caller_media: self.sip_media(&flow, Some(&user)),
+            users: [name.clone()].into_iter().chain(callee).collect(),
+            contact_user: user.user.clone(),
+            from: caller,
+            to,
+            ..self.plan_of(request, callees)
+        });
+        self.accept(now, handle, request, plan);
+    }
+
+    /// An INVITE to the Contact that we registered for a browser: only the provider knows that address.
+    fn invite_from_provider(
+        &mut self,
+        now: Instant,
+        handle: RequestHandle,
+        flow: Flow,
+        request: &Request,
+        connection: ConnectionId,
+    ) {
+        let plan = self.provider_callee(connection, &flow).map(|(callee, name)| Plan {
+            caller_media: PartyMedia { source: Some(flow.remote.ip()), ..self.provider_media() },
+            users: vec![name],
+            ..self.plan_of(request, vec![callee])
+        });
+        self.accept(now, handle, request, plan);
+    }
+
+    /// What of a plan the request itself says.
+    fn plan_of(&self, request: &Request, callees: Vec<Callee>) -> Plan {
+        let address = |address: Result<NameAddr, _>| {
+            address.map_or_else(|_| NameAddr::new(request.uri.clone()), without_tag)
+        };
+        Plan {
+            // Filled in when the INVITE is accepted.
+            caller: Endpoint::Sip(crate::sip::user_agent::CallHandle(0)),
+            caller_media: self.provider_media(),
+            offer: Some(request.body.clone()).filter(|body| !body.is_empty()),
+            callees,
+            from: address(request.headers.from()),
+            contact_user: String::new(),
+            to: address(request.headers.to()),
+            max_forwards: request
+                .headers
+                .max_forwards()
+                .ok()
+                .flatten()
+                .unwrap_or(USUAL_MAX_FORWARDS)
+                .saturating_sub(1),
+            users: Vec::new(),
+        }
+    }
+
+    fn accept(&mut self, now: Instant, handle: RequestHandle, request: &Request, plan: Result<Plan, Cause>) {
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(cause) => return self.refuse(now, handle, request, cause.status, &cause.text),
+        };
+        let contact_user = request.uri.as_sip().and_then(|uri| uri.user_name()).unwrap_or_default();
+        // What is refused by the user agent itself is answered by it.
+        let Ok(call) = self.user_agent.accept_invite(now, handle, &contact_user) else { return };
+        let plan = Plan { caller: Endpoint::Sip(call), ..plan };
+        if let Err(cause) = self.start_call(now, plan) {
+            // A call that was accepted a moment ago can be rejected.
+            let _ = self.user_agent.signal(now, call, Signal::Reject(cause));
+        }
+    }
+
+    /// What is known of the media of a party that speaks SIP.
+    pub(super) fn sip_media(&self, flow: &Flow, user: Option<&AddressOfRecord>) -> PartyMedia {
+        let is_browser = matches!(flow.transport, Transport::Ws | Transport::Wss);
+        let security = user.and_then(|user| self.users.get(user)).map(|user| user.offer_security);
+        let (kind, codecs) = match is_browser {
+            true => (Kind::WebRtc, &self.settings.browser_codecs),
+            false => (Kind::of_security(security.unwrap_or_default()), &self.settings.sip_codecs),
+        };
+        PartyMedia { kind, codecs: codecs.clone(), source: Some(flow.remote.ip()), takes_offers: true }
+    }
+
+    /// What is known of the media of whoever is behind a provider.
+    pub(super) fn provider_media(&self) -> PartyMedia {
+        PartyMedia {
+            kind: Kind::of_security(self.settings.providers.offer_security),
+            codecs: self.settings.sip_codecs.clone(),
+            source: None,
+            takes_offers: true,
+        }
+    }
+
+    /// What is known of the media of a browser.
+    pub(super) fn browser_media(&self, source: std::net::IpAddr) -> PartyMedia {
+        PartyMedia {
+            kind: Kind::WebRtc,
+            codecs: self.settings.browser_codecs.clone(),
+            source: Some(source),
+            takes_offers: false,
+        }
+    }
+
+    /// The browser that a provider calls.
+    fn provider_callee(&self, connection: ConnectionId, flow: &Flow) -> Result<(Callee, String), Cause> {
+        let browser = self.browsers.get(&connection).ok_or_else(|| Cause::new(480, "Not logged in"))?;
+        let name = browser.user_name();
+        // The caller is at the provider: only the callee's calls are ours to limit.
+        self.admit(&flow.remote.ip().to_string(), Some(&name))?;
+        let media = self.browser_media(browser.remote().ip());
+        Ok((Callee { target: Target::Browser(connection), media }, name))
+    }
+}
+
+fn without_tag(mut address: NameAddr) -> NameAddr {
+    address.params = Params::new();
+    address
+}
+
+/// The user of a callee that is one of ours, for its limit.
+pub(super) type CountedUser = Option<String>;
+
+/// A URI as a name-addr.
+pub(super) fn addressed(uri: &Uri) -> NameAddr {
+    NameAddr::new(uri.clone())
+}

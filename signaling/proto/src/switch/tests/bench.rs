@@ -1,0 +1,404 @@
+//! A switch in virtual time, with a scripted dataplane, telephones and browsers around it.
+
+use super::super::browsers::Browser;
+use super::super::*;
+use crate::settings::*;
+use crate::sip::auth::{Credentials, DigestClient, Secret, ha1};
+use crate::sip::{HeaderName, Message, Method, NameAddr, Request, Response, Uri, reply};
+use crate::transport::Transport;
+use serde_json::{Value, json};
+use tandem_control::{
+    Hello, LegConfig, LocalPorts, Message as Said, Reply, RequestFrame, SessionId, Side, VERSION,
+};
+
+pub(super) const DOMAIN: &str = "tandem.test";
+pub(super) const PASSWORD: &str = "opensesame";
+
+fn settings() -> Settings {
+    let users = ["alice", "bob", "carol"].map(|name| User {
+        name: name.to_owned(),
+        display_name: None,
+        ha1: ha1(name, DOMAIN, PASSWORD),
+        offer_security: OfferSecurity::None,
+    });
+    Settings {
+        advertised: vec!["198.51.100.1".parse().unwrap()],
+        sip: [Transport::Udp, Transport::Tcp, Transport::Ws]
+            .map(|transport| (transport, "198.51.100.1:5060".parse().unwrap()))
+            .to_vec(),
+        domains: vec![Domain { name: DOMAIN.to_owned(), users: users.to_vec() }],
+        providers: Providers {
+            allowed: Vec::new(),
+            allow_private: false,
+            offer_security: OfferSecurity::None,
+            register_expires: Duration::from_secs(600),
+        },
+        sip_codecs: vec![CodecName::Opus, CodecName::Pcmu, CodecName::Pcma],
+        browser_codecs: vec![CodecName::Opus, CodecName::Pcmu, CodecName::Pcma],
+        limits: Limits {
+            calls: 10,
+            calls_per_user: 2,
+            contacts_per_user: 3,
+            transactions: 1_000,
+            requests_per_source: 1_000,
+            wrong_passwords: 3,
+            lockout: Duration::from_secs(60),
+        },
+        timers: Timers {
+            ring: Duration::from_secs(30),
+            session_expires: Duration::from_secs(1_800),
+            min_session_expires: Duration::from_secs(90),
+            media: Duration::from_secs(60),
+            registration_min: Duration::from_secs(60),
+            registration_max: Duration::from_secs(3_600),
+        },
+        product: "Tandem".to_owned(),
+    }
+}
+
+pub(super) struct Bench {
+    pub(super) switch: Switch,
+    pub(super) now: Instant,
+    sip: Vec<(SocketAddr, Message)>,
+    frames: Vec<(ConnectionId, Value)>,
+    pub(super) resolves: Vec<(u64, String)>,
+    pub(super) sessions: HashMap<SessionId, [LegConfig; 2]>,
+    pub(super) digits: Vec<(Side, u8)>,
+    pub(super) refuse_sessions: Option<tandem_control::Refusal>,
+    next_session: u64,
+}
+
+impl Bench {
+    pub(super) fn new() -> Bench {
+        let mut bench = Bench::without_dataplane();
+        bench.dataplane_up();
+        bench
+    }
+
+    pub(super) fn without_dataplane() -> Bench {
+        let now = Instant::now();
+        let mut random = fastrand::Rng::with_seed(7);
+        Bench {
+            switch: Switch::new(now, settings(), Box::new(move |bytes| random.fill(bytes))),
+            now,
+            sip: Vec::new(),
+            frames: Vec::new(),
+            resolves: Vec::new(),
+            sessions: HashMap::new(),
+            digits: Vec::new(),
+            refuse_sessions: None,
+            next_session: 0,
+        }
+    }
+
+    pub(super) fn dataplane_up(&mut self) {
+        let sessions = u32::try_from(self.sessions.len()).unwrap();
+        let hello = Hello { version: VERSION, workers: 1, sessions, fingerprint: [0xCD; 32] };
+        self.input(Input::DataplaneUp(hello));
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
+        self.switch.handle(self.now, input);
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Sip { destination, bytes, .. } => {
+                    let to = match destination {
+                        Destination::Flow(flow) => flow.remote,
+                        Destination::Address { remote, .. } => remote,
+                    };
+                    self.sip.push((to, Message::parse(&bytes).unwrap()));
+                }
+                Output::Resolve { query, host, .. } => self.resolves.push((query, host)),
+                Output::Wcs { connection, text } => {
+                    self.frames.push((connection, serde_json::from_str(&text).unwrap()));
+                }
+                Output::Close { .. } => {}
+                Output::Dataplane(frame) => self.dataplane(frame),
+            }
+        }
+    }
+
+    fn dataplane(&mut self, frame: RequestFrame) {
+        use tandem_control::Request as R;
+        let result = match frame.request {
+            R::Create { .. } if self.refuse_sessions.is_some() => Err(self.refuse_sessions.clone().unwrap()),
+            R::Create { .. } => {
+                self.next_session += 1;
+                let session = SessionId(self.next_session);
+                self.sessions.insert(session, [LegConfig::idle(), LegConfig::idle()]);
+                let local = [31_000, 31_002].map(|port| LocalPorts {
+                    rtp: SocketAddr::new("10.0.0.1".parse().unwrap(), port),
+                    rtcp: SocketAddr::new("10.0.0.1".parse().unwrap(), port + 1),
+                });
+                Ok(Reply::Created { session, local })
+            }
+            R::Configure { session, side, leg } => {
+                let slot = usize::from(side == Side::B);
+                self.sessions.get_mut(&session).expect("configured while it lives")[slot] = *leg;
+                Ok(Reply::Done)
+            }
+            R::Delete { session } => match self.sessions.remove(&session) {
+                Some(_) => Ok(Reply::Done),
+                None => Err(tandem_control::Refusal::UnknownSession),
+            },
+            R::List { .. } => {
+                let listed = self.sessions.keys().map(|session| tandem_control::ListedSession {
+                    session: *session,
+                    note: Vec::new(),
+                    age_seconds: 1,
+                    local: [LocalPorts {
+                        rtp: "10.0.0.1:1".parse().unwrap(),
+                        rtcp: "10.0.0.1:2".parse().unwrap(),
+                    }; 2],
+                });
+                Ok(Reply::Sessions { sessions: listed.collect(), more: false })
+            }
+            R::PlayDigit { side, event, .. } => {
+                self.digits.push((side, event));
+                Ok(Reply::Done)
+            }
+            other => panic!("unexpected {other:?}"),
+        };
+        self.input(Input::Dataplane(Said::Reply { id: frame.id, result }));
+    }
+
+    /// Lets time pass, with every timer at its time.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(at) = self.switch.next_timeout().filter(|at| *at <= until) {
+            self.now = at;
+            self.input(Input::Timeout);
+        }
+        self.now = until;
+    }
+
+    /// Nothing is left of any call.
+    pub(super) fn assert_clean(&mut self) {
+        self.pass(Duration::from_secs(120));
+        assert!(self.switch.calls.is_empty(), "calls are left");
+        assert!(self.sessions.is_empty(), "sessions are left: {:?}", self.sessions.keys());
+        assert_eq!(self.switch.user_agent.transactions(), 0);
+        assert!(self.switch.browsers.values().all(Browser::has_no_calls));
+    }
+
+    pub(super) fn counter(&self, name: &str) -> u64 {
+        self.switch.counters().into_iter().find(|(each, _)| each == name).map_or(0, |(_, value)| value)
+    }
+
+    /// The messages that went to an address since the last look.
+    pub(super) fn take(&mut self, remote: SocketAddr) -> Vec<Message> {
+        let (taken, kept) = std::mem::take(&mut self.sip).into_iter().partition(|(to, _)| *to == remote);
+        self.sip = kept;
+        let taken: Vec<(SocketAddr, Message)> = taken;
+        taken.into_iter().map(|(_, message)| message).collect()
+    }
+
+    /// The frames that went to a browser since the last look.
+    pub(super) fn take_frames(&mut self, connection: ConnectionId) -> Vec<Value> {
+        let (taken, kept) =
+            std::mem::take(&mut self.frames).into_iter().partition(|(to, _)| *to == connection);
+        self.frames = kept;
+        let taken: Vec<(ConnectionId, Value)> = taken;
+        taken.into_iter().map(|(_, frame)| frame).collect()
+    }
+
+    pub(super) fn say(&mut self, connection: ConnectionId, message: &str, data: Value) {
+        let text = json!({ "message": message, "data": [data] }).to_string();
+        self.input(Input::Wcs { connection, text });
+    }
+
+    /// Opens a browser's connection and logs in.
+    pub(super) fn browser(&mut self, number: u64, user: &str, password: &str, domain: &str) -> ConnectionId {
+        let connection = ConnectionId(1_000 + number);
+        let remote = SocketAddr::new("192.0.2.10".parse().unwrap(), 40_000 + u16::try_from(number).unwrap());
+        self.input(Input::WcsOpened { connection, remote });
+        let login = json!({ "sipLogin": user, "sipPassword": password, "sipDomain": domain, "sipRegisterRequired": true });
+        self.say(connection, "connection", login);
+        connection
+    }
+}
+
+pub(super) fn names(frames: &[Value]) -> Vec<String> {
+    frames.iter().map(|frame| frame["message"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A SIP client.
+pub(super) struct Phone {
+    pub(super) user: String,
+    pub(super) flow: Flow,
+    pub(super) password: String,
+    pub(super) sdp: String,
+    cseq: u32,
+    calls: u32,
+}
+
+impl Phone {
+    pub(super) fn new(user: &str, transport: Transport, host: u8, sdp: &str) -> Phone {
+        let remote = SocketAddr::new(format!("192.0.2.{host}").parse().unwrap(), 5_060);
+        let connection = (transport != Transport::Udp).then_some(ConnectionId(host.into()));
+        let flow = Flow { transport, local: "10.0.0.1:5060".parse().unwrap(), remote, connection };
+        Phone {
+            user: user.to_owned(),
+            flow,
+            password: PASSWORD.to_owned(),
+            sdp: sdp.to_owned(),
+            cseq: 0,
+            calls: 0,
+        }
+    }
+
+    pub(super) fn contact(&self) -> NameAddr {
+        NameAddr::new(format!("sip:{}@{}", self.user, self.flow.remote).parse::<Uri>().unwrap())
+    }
+
+    pub(super) fn request(&mut self, method: Method, uri: &str, to: &str, sdp: Option<&str>) -> Request {
+        self.cseq += 1;
+        let mut request = Request::new(method.clone(), uri.parse().unwrap());
+        let headers = &mut request.headers;
+        let via = format!(
+            "SIP/2.0/{} {};branch=z9hG4bK{}{}",
+            self.flow.transport.via_name(),
+            self.flow.remote,
+            self.user,
+            self.cseq
+        );
+        headers.push(HeaderName::Via, via);
+        headers.push(HeaderName::MaxForwards, 70);
+        headers.push(HeaderName::From, format!("<sip:{}@{DOMAIN}>;tag=f{}", self.user, self.calls));
+        headers.push(HeaderName::To, to);
+        headers.push(HeaderName::CallId, format!("{}-{}@{}", self.user, self.calls, self.flow.remote));
+        headers.push(HeaderName::CSeq, format!("{} {method}", self.cseq));
+        headers.push(HeaderName::Contact, self.contact());
+        if let Some(sdp) = sdp {
+            headers.push(HeaderName::ContentType, "application/sdp");
+            request.body = sdp.as_bytes().to_vec();
+        }
+        request
+    }
+
+    pub(super) fn send(&self, bench: &mut Bench, message: impl Into<Message>) -> Vec<Message> {
+        bench.input(Input::Sip { flow: self.flow, bytes: message.into().to_bytes() });
+        bench.take(self.flow.remote)
+    }
+
+    /// Sends a request, answers its challenge, and returns what came in the end, and the request as it was sent last.
+    pub(super) fn authenticated(&mut self, bench: &mut Bench, request: Request) -> (Request, Vec<Message>) {
+        let got = self.send(bench, request.clone());
+        let challenge = responses(&got).into_iter().find(|each| matches!(each.status, 401 | 407));
+        let Some(challenge) = challenge else { return (request, got) };
+        if request.method == Method::Invite {
+            self.acknowledge_failure(bench, &request, &challenge);
+        }
+        let secret = Secret::Password(self.password.clone().into());
+        let mut client = DigestClient::new(Credentials { username: self.user.clone(), secret, realm: None });
+        client.challenged(&challenge).unwrap();
+        self.cseq += 1;
+        let mut again = request;
+        let via = again.headers.get(HeaderName::Via).unwrap().to_owned() + "a";
+        again.headers.set(HeaderName::Via, via);
+        again.headers.set(HeaderName::CSeq, format!("{} {}", self.cseq, again.method));
+        client.authorize(&mut again, "cnonce");
+        let got = self.send(bench, again.clone());
+        (again, got)
+    }
+
+    pub(super) fn acknowledge_failure(&self, bench: &mut Bench, invite: &Request, response: &Response) {
+        let mut ack = Request::new(Method::Ack, invite.uri.clone());
+        for name in [HeaderName::Via, HeaderName::MaxForwards, HeaderName::From, HeaderName::CallId] {
+            ack.headers.push(name.clone(), invite.headers.get(name).unwrap());
+        }
+        ack.headers.push(HeaderName::To, response.headers.get(HeaderName::To).unwrap());
+        let (number, _) = invite.headers.cseq().unwrap();
+        ack.headers.push(HeaderName::CSeq, format!("{number} ACK"));
+        self.send(bench, ack);
+    }
+
+    pub(super) fn register(&mut self, bench: &mut Bench) {
+        self.calls += 1;
+        let to = format!("<sip:{}@{DOMAIN}>", self.user);
+        let request = self.request(Method::Register, &format!("sip:{DOMAIN}"), &to, None);
+        let (_, got) = self.authenticated(bench, request);
+        assert_eq!(statuses(&got), [200]);
+    }
+
+    /// Calls somebody of the domain.
+    pub(super) fn call(&mut self, bench: &mut Bench, callee: &str) -> (Request, Vec<Message>) {
+        let sdp = self.sdp.clone();
+        self.call_with(bench, callee, Some(&sdp))
+    }
+
+    pub(super) fn call_with(
+        &mut self,
+        bench: &mut Bench,
+        callee: &str,
+        sdp: Option<&str>,
+    ) -> (Request, Vec<Message>) {
+        self.calls += 1;
+        let uri = format!("sip:{callee}@{DOMAIN}");
+        let request = self.request(Method::Invite, &uri, &format!("<{uri}>"), sdp);
+        self.authenticated(bench, request)
+    }
+
+    /// The ACK to a 2xx.
+    pub(super) fn acknowledge(&mut self, bench: &mut Bench, ok: &Response, sdp: Option<&str>) {
+        let (number, _) = ok.headers.cseq().unwrap();
+        let mut ack = self.inside(Method::Ack, ok, sdp);
+        ack.headers.set(HeaderName::CSeq, format!("{number} ACK"));
+        self.send(bench, ack);
+    }
+
+    /// A request inside the dialog that a 2xx to us made.
+    pub(super) fn inside(&mut self, method: Method, ok: &Response, sdp: Option<&str>) -> Request {
+        let crate::sip::Contacts::List(contacts) = ok.headers.contacts().unwrap() else {
+            panic!("no contact")
+        };
+        let to = ok.headers.get(HeaderName::To).unwrap().to_owned();
+        self.request(method, &contacts[0].uri.to_string(), &to, sdp)
+    }
+
+    /// Answers an INVITE or another request that came to us.
+    pub(super) fn answer(
+        &self,
+        bench: &mut Bench,
+        request: &Request,
+        status: u16,
+        sdp: Option<&str>,
+    ) -> Vec<Message> {
+        let mut response = reply(request, status, "");
+        let mut to = response.headers.to().unwrap();
+        if to.tag().is_none() {
+            to.set_tag(&format!("t-{}", self.user));
+        }
+        response.headers.set(HeaderName::To, to);
+        response.headers.push(HeaderName::Contact, self.contact());
+        if let Some(sdp) = sdp {
+            response.headers.push(HeaderName::ContentType, "application/sdp");
+            response.body = sdp.as_bytes().to_vec();
+        }
+        self.send(bench, response)
+    }
+}
+
+pub(super) fn responses(messages: &[Message]) -> Vec<Response> {
+    let response = |message: &Message| match message {
+        Message::Response(response) => Some(response.clone()),
+        Message::Request(_) => None,
+    };
+    messages.iter().filter_map(response).collect()
+}
+
+pub(super) fn statuses(messages: &[Message]) -> Vec<u16> {
+    responses(messages).iter().map(|response| response.status).collect()
+}
+
+pub(super) fn request_of(messages: &[Message], method: Method) -> Request {
+    let request = messages.iter().find_map(|message| match message {
+        Message::Request(request) if request.method == method => Some(request.clone()),
+        _ => None,
+    });
+    request.unwrap_or_else(|| panic!("no {method} in {messages:?}"))
+}
+
+pub(super) fn text(body: &[u8]) -> &str {
+    std::str::from_utf8(body).unwrap()
+}
