@@ -55,9 +55,10 @@ impl StreamBuffer {
         self.bytes.extend_from_slice(received);
     }
 
-    /// Whether part of a message waits for its rest: a deadline should run (attacks.md row 15).
+    /// Whether part of a message waits for its rest: a deadline should run (attacks.md row 15). A CRLF alone is none: the
+    /// answer to a ping of ours looks like half a ping.
     pub fn is_partial(&self) -> bool {
-        self.bytes.len() > self.start
+        self.bytes.iter().skip(self.start).any(|byte| !b"\r\n".contains(byte))
     }
 
     /// Takes the next frame; `None` where more bytes are needed.
@@ -169,6 +170,7 @@ mod tests {
         let mut buffer = StreamBuffer::new();
         buffer.push(b"\r\n");
         assert_eq!(frames(&mut buffer), []);
+        assert!(!buffer.is_partial());
         buffer.push(MESSAGE);
         assert_eq!(frames(&mut buffer), [Frame::Message(MESSAGE.to_vec())]);
         for byte in b"\r\n\r\n" {
