@@ -239,7 +239,9 @@ impl UserAgent {
         Some(Draft { purpose, request, hop, contact_user, guard })
     }
 
+    /// Sends a BYE. An offer of the peer's that is still open is answered first (RFC 3261 section 15.1.2).
     pub(super) fn send_bye(&mut self, now: Instant, call: CallHandle, cause: &Cause) {
+        self.refuse_pending_offer(now, call);
         if let Some(mut draft) = self.draft(call, Method::Bye, Purpose::Farewell) {
             if cause.status != 200 {
                 draft.request.headers.push(HeaderName::Reason, reason_value(cause));
@@ -365,7 +367,10 @@ impl UserAgent {
                     self.refuse(now, invite, 487, Vec::new());
                     self.hung_up(call, cause);
                 }
-                _ => self.hung_up(call, cause),
+                _ => {
+                    self.refuse_pending_offer(now, call);
+                    self.hung_up(call, cause);
+                }
             }
         }
     }

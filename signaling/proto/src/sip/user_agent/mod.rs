@@ -15,6 +15,8 @@ mod reliable;
 mod responses;
 mod session_timer;
 mod source_limit;
+#[cfg(test)]
+mod tests;
 mod timer_queue;
 mod uac;
 mod uas;
