@@ -231,6 +231,10 @@ pub fn binding_username(packet: &[u8]) -> Option<(&str, &str)> {
     let (BINDING_REQUEST, _) = parse_header(packet).ok()? else { return None };
     for attribute in Attributes::of(packet) {
         let attribute = attribute.ok()?;
+        // What stands behind is not authenticated, and [`Request::parse`] does not see it either.
+        if attribute.kind == attribute::MESSAGE_INTEGRITY {
+            return None;
+        }
         if attribute.kind == attribute::USERNAME && attribute.value.len() <= MAX_USERNAME {
             return str::from_utf8(attribute.value).ok()?.split_once(':');
         }

@@ -109,6 +109,12 @@ fn what_stands_behind_the_integrity_does_not_count() {
     buffer[3] = (buffer.len() - HEADER_LEN) as u8;
     let request = Request::parse(&buffer).unwrap();
     assert!(!request.use_candidate, "USE-CANDIDATE was added by someone without the password");
+    let mut moved = REQUEST[..60].to_vec();
+    moved.extend(&REQUEST[76..100]);
+    moved.extend(&REQUEST[60..76]);
+    moved[3] = (moved.len() - HEADER_LEN) as u8;
+    assert_eq!(Request::parse(&moved).unwrap().username, None);
+    assert_eq!(binding_username(&moved), None, "both views of a packet agree");
 }
 
 #[test]

@@ -1,0 +1,37 @@
+//! Fuzz targets for every parser that faces the network, in one binary: `FUZZ_TARGET` names the parser.
+//!
+//! A target fails by panicking, by hanging, or where an invariant stated here does not hold.
+#![no_main]
+
+mod media;
+mod signaling;
+
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+/// A parser under test.
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 12] = [
+    ("control", media::control),
+    ("dtls-client", media::dtls_client),
+    ("dtls-server", media::dtls_server),
+    ("ice", media::ice),
+    ("rtcp", media::rtcp),
+    ("rtp", media::rtp),
+    ("sdp", signaling::sdp),
+    ("sip", signaling::sip),
+    ("sip-stream", signaling::sip_stream),
+    ("srtp", media::srtp),
+    ("stun", media::stun),
+    ("wcs", signaling::wcs),
+];
+
+static TARGET: LazyLock<Target> = LazyLock::new(|| {
+    let wanted = std::env::var("FUZZ_TARGET").unwrap_or_default();
+    let found = TARGETS.iter().find(|(name, _)| *name == wanted);
+    let names = TARGETS.map(|(name, _)| name).join(", ");
+    found.unwrap_or_else(|| panic!("FUZZ_TARGET must be one of {names}")).1
+});
+
+fuzz_target!(|data: &[u8]| TARGET(data));

@@ -1,0 +1,118 @@
+//! The parsers of the dataplane.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::time::Instant;
+use tandem_control::{
+    DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Message, RequestFrame, SrtpKey, SrtpSuite,
+};
+use tandem_media::dtls::{DtlsSession, Identity, MTU};
+use tandem_media::ice::{IceLite, MAX_VALIDATED};
+use tandem_media::srtp::{Inbound, MAX_TRAILER, Outbound};
+use tandem_media::stun::{self, MAX_REPLY};
+use tandem_media::{rtcp, rtp};
+
+const SUITES: [SrtpSuite; 4] = [
+    SrtpSuite::AesCm128HmacSha1_80,
+    SrtpSuite::AesCm128HmacSha1_32,
+    SrtpSuite::AeadAes128Gcm,
+    SrtpSuite::AeadAes256Gcm,
+];
+
+/// What decodes must encode to something that decodes to the same.
+pub(crate) fn control(data: &[u8]) {
+    if let Ok(frame) = tandem_control::decode::<RequestFrame>(data) {
+        let bytes = tandem_control::encode(&frame).expect("no longer than what it came from");
+        assert_eq!(tandem_control::decode(&bytes), Ok(frame));
+    }
+    if let Ok(message) = tandem_control::decode::<Message>(data) {
+        let bytes = tandem_control::encode(&message).expect("no longer than what it came from");
+        assert_eq!(tandem_control::decode(&bytes), Ok(message));
+    }
+}
+
+pub(crate) fn stun(data: &[u8]) {
+    let username = stun::binding_username(data);
+    if let Ok(request) = stun::Request::parse(data) {
+        assert!(stun::is_stun(data));
+        assert_eq!(request.username.and_then(|name| name.split_once(':')), username);
+        assert!(request.verify("a password that the fuzzer does not know").is_err());
+    }
+}
+
+/// Nobody without the password is validated, and every answer is a STUN message.
+pub(crate) fn ice(data: &[u8]) {
+    static NOW: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let local = IceCredentials { ufrag: "evtj".into(), password: "not the one of the corpus".into() };
+    let mut agent = IceLite::new(*NOW, &Ice { local, remote: None });
+    let source = SocketAddr::from(([192, 0, 2, 1], 32853));
+    let mut reply = [0; MAX_REPLY];
+    if let Ok(outcome) = agent.receive(*NOW, source, data, &mut reply) {
+        assert!(stun::is_stun(&reply[..outcome.reply_len]));
+        assert!(!outcome.validated && agent.selected().is_none());
+    }
+    const { assert!(MAX_VALIDATED > 0) };
+}
+
+/// The first byte chooses suite and direction. Nothing forged passes; what we protect has its trailer and no more.
+pub(crate) fn srtp(data: &[u8]) {
+    let Some((choice, packet)) = data.split_first() else { return };
+    let suite = SUITES[usize::from(choice & 3)];
+    let key = SrtpKey { suite, key_and_salt: vec![0xA5; suite.key_len() + suite.salt_len()] };
+    let mut buffer = packet.to_vec();
+    let mut inbound = Inbound::new(&key).expect("the right length");
+    assert!(inbound.unprotect(&mut buffer).is_err());
+    buffer.copy_from_slice(packet);
+    assert!(inbound.unprotect_rtcp(&mut buffer).is_err());
+    buffer.copy_from_slice(packet);
+    buffer.resize(packet.len() + MAX_TRAILER, 0);
+    let mut outbound = Outbound::new(&key).expect("the right length");
+    if let Ok(length) = outbound.protect(&mut buffer, packet.len()) {
+        assert_eq!(inbound.unprotect(&mut buffer[..length]), Ok(packet.len()));
+        assert_eq!(&buffer[..packet.len()], packet);
+    }
+    buffer[..packet.len()].copy_from_slice(packet);
+    if let Ok(length) = outbound.protect_rtcp(&mut buffer, packet.len()) {
+        assert_eq!(inbound.unprotect_rtcp(&mut buffer[..length]), Ok(packet.len()));
+        assert_eq!(&buffer[..packet.len()], packet);
+    }
+}
+
+pub(crate) fn rtp(data: &[u8]) {
+    if let Ok(parsed) = rtp::parse(data) {
+        assert!(parsed.payload(data).len() <= data.len());
+    }
+}
+
+pub(crate) fn rtcp(data: &[u8]) {
+    if let Ok(compound) = rtcp::Compound::parse(data) {
+        assert!(rtcp::is_rtcp(data));
+        assert!(compound.count() >= 1);
+    }
+}
+
+pub(crate) fn dtls_client(data: &[u8]) {
+    dtls(DtlsRole::Client, data);
+}
+
+pub(crate) fn dtls_server(data: &[u8]) {
+    dtls(DtlsRole::Server, data);
+}
+
+/// A session is fed datagrams, each behind its length in two bytes. No key ever comes of them.
+fn dtls(role: DtlsRole, mut data: &[u8]) {
+    static IDENTITY: LazyLock<Identity> = LazyLock::new(|| Identity::generate().expect("randomness"));
+    thread_local!(static BUFFER: RefCell<[u8; MTU]> = const { RefCell::new([0; MTU]) });
+    let now = Instant::now();
+    let fingerprint = Fingerprint { hash: FingerprintHash::Sha256, digest: vec![0; 32] };
+    let mut session = DtlsSession::new(now, &IDENTITY, role, &[fingerprint]).expect("the engine starts");
+    while let Some((length, rest)) = data.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
+        let (datagram, rest) = rest.split_at(length);
+        data = rest;
+        let _ = session.receive(now, datagram);
+        BUFFER.with_borrow_mut(|buffer| while session.poll_packet(buffer).is_some() {});
+        assert!(session.take_keys().is_none());
+    }
+}
