@@ -5,12 +5,11 @@
 use crate::dataplane_client::DataplaneClient;
 use crate::dns::{Dns, Query};
 use crate::events::{Event, Events};
-use crate::pending_switch::Switch;
 use crate::sip::transports::Transports;
 use std::collections::VecDeque;
 use std::time::Instant;
 use tandem_control::Message;
-use tandem_sip::switch::{Input, Output};
+use tandem_sip::switch::{Input, Output, Switch};
 use tokio::sync::mpsc;
 
 /// The switch and all that it drives.

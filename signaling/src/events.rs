@@ -52,7 +52,7 @@ pub(crate) enum Drop {
     Framing,
     /// A message did not arrive, or was not taken, in time.
     Deadline,
-    /// A WebSocket broke its protocol or its limits.
+    /// A WebSocket broke its protocol or its limits, or went without a closing handshake.
     WebSocket,
     /// The dataplane's queue was full.
     DataplaneQueueFull,

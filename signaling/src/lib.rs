@@ -12,7 +12,6 @@ mod event_loop;
 mod events;
 mod http;
 mod limits;
-mod pending_switch;
 pub mod server;
 mod sip;
 mod websocket;

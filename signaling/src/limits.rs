@@ -34,6 +34,8 @@ pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(3_900);
 /// A stream must carry its first message within this.
 pub(crate) const FIRST_MESSAGE: Duration = Duration::from_secs(30);
+/// For the switch's answer to a message that ends its connection.
+pub(crate) const LAST_ANSWER: Duration = Duration::from_millis(500);
 /// For an HTTP request's head.
 pub(crate) const HTTP_HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// The whole life of an HTTP connection that does not become a WebSocket.

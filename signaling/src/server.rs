@@ -9,13 +9,14 @@ use crate::event_loop::EventLoop;
 use crate::events::Events;
 use crate::http::{self, Figures, Server};
 use crate::limits;
-use crate::pending_switch::Switch;
 use crate::sip::transports::Transports;
 use crate::sip::{listener, udp};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
+use tandem_sip::switch::Switch;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -81,7 +82,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     sockets.serve(&acceptor, &admission, &events, &server);
     tokio::spawn(certificates.watch(signal(SignalKind::hangup())?));
 
-    let switch = Switch::new(config.settings.clone(), seed());
+    let switch = Switch::new(Instant::now(), config.settings.clone(), Box::new(fill_random));
     let transports = Transports::new(udp, connector, events.clone());
     let event_loop = EventLoop { switch, transports, dns, dataplane, events, queue };
     let mut terminate = signal(SignalKind::terminate())?;
@@ -95,14 +96,11 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// For tags, branches and nonces: from the operating system.
-fn seed() -> u64 {
-    let mut bytes = [0; 8];
-    // Without the system's random numbers no key could be made either; fastrand seeds itself as a last resort.
-    match aws_lc_rs::rand::fill(&mut bytes) {
-        Ok(()) => u64::from_ne_bytes(bytes),
-        Err(_) => fastrand::u64(..),
-    }
+/// For tags, nonces and keys.
+fn fill_random(bytes: &mut [u8]) {
+    // Guessable nonces and SRTP keys are worse than an end: without random numbers there is no safe way on.
+    aws_lc_rs::rand::fill(bytes)
+        .expect("the operating system's random generator does not fail once it is seeded");
 }
 
 /// Everything that is listened on.

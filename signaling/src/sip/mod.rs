@@ -1,6 +1,5 @@
 //! SIP on sockets: UDP, TCP and TLS, both ways.
 
-mod framing;
 pub(crate) mod listener;
 pub(crate) mod stream;
 pub(crate) mod transports;

@@ -1,9 +1,9 @@
 //! One TCP or TLS connection that carries SIP.
 
-use super::framing::{Framer, Item};
 use crate::connection::{Frame, fail, fail_queued};
 use crate::events::{Drop, Events};
 use crate::limits;
+use tandem_sip::sip::{Frame as Cut, StreamBuffer, StreamError};
 use tandem_sip::switch::Input;
 use tandem_sip::transport::Flow;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -39,27 +39,33 @@ async fn exchange<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut framer = Framer::default();
+    let mut buffer = StreamBuffer::new();
     let mut chunk = vec![0; READ_CHUNK];
     let mut deadline = Instant::now() + limits::FIRST_MESSAGE;
     loop {
         tokio::select! {
             read = stream.read(&mut chunk) => {
                 let length = read.ok().filter(|length| *length > 0)?;
-                let had_partial = framer.has_partial();
-                framer.push(chunk.get(..length).unwrap_or_default());
+                let had_partial = buffer.is_partial();
+                buffer.push(chunk.get(..length).unwrap_or_default());
                 loop {
-                    match framer.next() {
-                        Ok(Some(Item::Message(bytes))) => {
+                    match buffer.next_frame() {
+                        Ok(Some(Cut::Message(bytes))) => {
                             events.send(Input::Sip { flow, bytes }.into()).await.ok()?;
                         }
                         // RFC 5626 section 4.4.1: a single CRLF is the pong.
-                        Ok(Some(Item::Ping)) => write(&mut stream, b"\r\n").await.ok()?,
+                        Ok(Some(Cut::KeepAlivePing)) => write(&mut stream, b"\r\n").await.ok()?,
                         Ok(None) => break,
-                        Err(_) => return Some(Drop::Framing),
+                        Err(StreamError::TooLarge) => return Some(Drop::Framing),
+                        Err(StreamError::NoLength(bytes)) => {
+                            // It is answered before the connection closes.
+                            events.send(Input::Sip { flow, bytes }.into()).await.ok()?;
+                            write_answer(&mut stream, frames).await;
+                            return Some(Drop::Framing);
+                        }
                     }
                 }
-                match (had_partial, framer.has_partial()) {
+                match (had_partial, buffer.is_partial()) {
                     (true, true) => {}
                     (false, true) => deadline = Instant::now() + limits::MESSAGE_DEADLINE,
                     (_, false) => deadline = Instant::now() + limits::STREAM_IDLE,
@@ -72,12 +78,20 @@ where
                     fail(frame, events).await;
                     return reason;
                 }
-                if !framer.has_partial() {
+                if !buffer.is_partial() {
                     deadline = Instant::now() + limits::STREAM_IDLE;
                 }
             }
             () = tokio::time::sleep_until(deadline) => return Some(Drop::Deadline),
         }
+    }
+}
+
+/// Writes the switch's answer to what it was last given, if it has one.
+async fn write_answer<S: AsyncWrite + Unpin>(stream: &mut S, frames: &mut mpsc::Receiver<Frame>) {
+    if let Ok(Some(Frame::Sip { bytes, .. })) = timeout(limits::LAST_ANSWER, frames.recv()).await {
+        // The connection ends whether it arrives or not.
+        let _ = write(stream, &bytes).await;
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -73,9 +72,9 @@ async fn a_websocket_frame_above_the_limit_ends_that_websocket_only() {
     let mut rest = Vec::new();
     let ended = timeout(DEADLINE, bad.get_mut().read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "it is closed");
-    assert!(tokio_tungstenite::connect_async(&url).await.is_ok());
     let (_, body) = process.get("/metrics", "").await;
     assert!(body.contains("tandem_signaling_drops_total{reason=\"websocket\"} 1"), "{body}");
+    assert!(tokio_tungstenite::connect_async(&url).await.is_ok());
 }
 
 /// One masked text frame with a mask of zeros (RFC 6455 section 5.2).
@@ -101,7 +100,6 @@ async fn the_sub_protocol_sip_is_chosen_when_it_is_offered() {
     request.headers_mut().insert("Sec-WebSocket-Protocol", "sip".parse().unwrap());
     let (_socket, response) = tokio_tungstenite::connect_async(request).await.unwrap();
     assert_eq!(response.headers()["Sec-WebSocket-Protocol"], "sip");
-    let _ = Message::Close(None);
 }
 
 #[tokio::test]
@@ -117,14 +115,13 @@ async fn half_a_handshake_harms_nobody() {
 #[tokio::test]
 async fn a_new_certificate_is_shown_and_old_connections_stay() {
     let other = Process::start("").await;
-    let files = [("certificate.pem", "shown.pem"), ("key.pem", "shown.key")];
     let process = Process::start("").await;
     let own = process.directory.join("certificate.pem");
     let mut before = process.connect_tls(process.https, &own).await.unwrap();
     // The other process's certificate takes the place of this one's.
-    let trusted = process.directory.join(files[0].1);
+    let trusted = process.directory.join("shown.pem");
     std::fs::copy(other.directory.join("certificate.pem"), &trusted).unwrap();
-    for (name, _) in files {
+    for name in ["certificate.pem", "key.pem"] {
         std::fs::copy(other.directory.join(name), process.directory.join(name)).unwrap();
     }
     process.hang_up();

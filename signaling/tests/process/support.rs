@@ -18,18 +18,18 @@ use tokio_rustls::client::TlsStream;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// One running process. Killed, and its files removed, when dropped.
-pub struct Process {
-    pub directory: PathBuf,
-    pub udp: u16,
-    pub tcp: u16,
-    pub tls: u16,
-    pub http: u16,
-    pub https: u16,
+pub(crate) struct Process {
+    pub(crate) directory: PathBuf,
+    pub(crate) udp: u16,
+    pub(crate) tcp: u16,
+    pub(crate) tls: u16,
+    pub(crate) http: u16,
+    pub(crate) https: u16,
     child: Child,
 }
 
 /// A new empty directory.
-pub fn directory() -> PathBuf {
+pub(crate) fn directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let path = std::env::temp_dir().join(format!("tandem-process-{}-{number}", std::process::id()));
@@ -44,12 +44,12 @@ fn free_port() -> u16 {
 
 impl Process {
     /// Starts it with the ports' sections written and `more` in `[sip]` and behind it.
-    pub async fn start(more: &str) -> Process {
+    pub(crate) async fn start(more: &str) -> Process {
         Process::start_with("", more).await
     }
 
     /// The same, with `http` in `[http]`.
-    pub async fn start_with(http_section: &str, more: &str) -> Process {
+    pub(crate) async fn start_with(http_section: &str, more: &str) -> Process {
         let directory = directory();
         let [udp, tcp, tls, http, https] = std::array::from_fn(|_| free_port());
         let text = format!(
@@ -71,12 +71,12 @@ impl Process {
         process
     }
 
-    pub fn address(&self, port: u16) -> SocketAddr {
+    pub(crate) fn address(&self, port: u16) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port))
     }
 
     /// Opens TLS, trusting `certificate` alone.
-    pub async fn connect_tls(
+    pub(crate) async fn connect_tls(
         &self,
         port: u16,
         certificate: &PathBuf,
@@ -95,13 +95,13 @@ impl Process {
     }
 
     /// Sends SIGHUP.
-    pub fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
     }
 
     /// One request on a connection of its own: the status line and headers, and the body.
-    pub async fn get(&self, path: &str, headers: &str) -> (String, String) {
+    pub(crate) async fn get(&self, path: &str, headers: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address(self.http)).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -113,7 +113,7 @@ impl Process {
     }
 
     /// Asks until the answer's head begins as wanted.
-    pub async fn wait_for(&self, path: &str, wanted: &str) {
+    pub(crate) async fn wait_for(&self, path: &str, wanted: &str) {
         let seen = async {
             while !self.get(path, "").await.0.starts_with(wanted) {
                 sleep(Duration::from_millis(20)).await;
@@ -132,7 +132,7 @@ impl Drop for Process {
 }
 
 /// Runs an executable to its end: whether it succeeded, and its standard output and error.
-pub fn run(executable: &str, arguments: &[&str]) -> (bool, String, String) {
+pub(crate) fn run(executable: &str, arguments: &[&str]) -> (bool, String, String) {
     let output = Command::new(executable).args(arguments).stdin(Stdio::null()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.success(), text(&output.stdout), text(&output.stderr))
