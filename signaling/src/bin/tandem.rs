@@ -116,6 +116,9 @@ fn dataplane_arguments(arguments: &Arguments, config: &Config) -> Vec<String> {
     if let Some(workers) = media.workers {
         list.extend(["--workers".to_owned(), workers.to_string()]);
     }
+    if media.pin {
+        list.push("--pin".to_owned());
+    }
     list.extend(["--max-sessions".to_owned(), media.sessions.to_string()]);
     let level = arguments.log.as_ref().unwrap_or(&config.log_level);
     list.extend(["--log".to_owned(), level.clone()]);
@@ -169,8 +172,7 @@ impl Process {
     }
 
     fn died_early(&self, status: io::Result<ExitStatus>) -> Box<dyn Error> {
-        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        format!("{} could not start ({status}); its message is above", self.name).into()
+        format!("{} could not start ({}); its message is above", self.name, describe(status)).into()
     }
 
     /// Starts the process again whenever it dies.
@@ -178,8 +180,8 @@ impl Process {
         let mut wait = RESTART.0;
         loop {
             let started = Instant::now();
-            let status = self.child.wait().await;
-            eprintln!("{} died ({status:?}); it is started again", self.name);
+            let status = describe(self.child.wait().await);
+            eprintln!("{} died ({status}); it is started again", self.name);
             wait = if started.elapsed() > STEADY { RESTART.0 } else { (wait * 2).min(RESTART.1) };
             loop {
                 sleep(wait).await;
@@ -206,6 +208,10 @@ impl Process {
             let _ = self.child.kill().await;
         }
     }
+}
+
+fn describe(status: io::Result<ExitStatus>) -> String {
+    status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
 /// In a process group of its own, so that a terminal's Ctrl-C reaches only us and the order of ending is ours.

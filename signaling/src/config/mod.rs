@@ -95,6 +95,8 @@ pub struct Media {
     pub ports: (u16, u16),
     /// Workers; `None`: one for each core.
     pub workers: Option<usize>,
+    /// Whether each worker is pinned to a core of its own.
+    pub pin: bool,
     /// The most sessions.
     pub sessions: usize,
     /// The control socket.

@@ -208,6 +208,7 @@ fn media(root: &Section<'_>, beside: &Path, state_directory: &Path) -> (Media, D
     let media = Media {
         ports: ports.map_or((31001, 32000), |ports| ports.value),
         workers: section.integer("workers", 1..=255).and_then(|number| usize::try_from(number.value).ok()),
+        pin: section.boolean("pin").unwrap_or(true),
         sessions: count(&section, "sessions", 1_000_000, 4_000),
         control: control.unwrap_or_else(|| state_directory.join("control.sock")),
     };

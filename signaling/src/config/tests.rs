@@ -25,6 +25,32 @@ fn no_setting_is_needed() {
 }
 
 #[test]
+fn the_example_says_the_defaults() {
+    let example = parse(include_str!("../../tandem.example.toml")).unwrap();
+    let default = parse(DOMAIN).unwrap();
+    let told = |config: &Config| {
+        let Config { sip, http, media, name_servers, log_level, settings, .. } = config.clone();
+        let settings = Settings { domains: Vec::new(), ..settings };
+        format!("{sip:?} {http:?} {media:?} {name_servers:?} {log_level:?} {settings:?}")
+    };
+    assert_eq!(told(&example), told(&default));
+}
+
+#[test]
+fn every_setting_that_is_commented_out_in_the_example_is_known() {
+    let lines = include_str!("../../tandem.example.toml").lines();
+    let text: Vec<&str> = lines
+        .map(|line| {
+            line.strip_prefix('#')
+                .filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+                .unwrap_or(line)
+        })
+        .collect();
+    let config = parse(&text.join("\n")).unwrap();
+    assert_eq!(config.media.workers, Some(4));
+}
+
+#[test]
 fn everything_can_be_set() {
     let text = r#"
         ip = "203.0.113.5"
