@@ -4,7 +4,6 @@
 use crate::sip::{Contacts, HeaderName, NameAddr, Request, Response, SipUri, Uri, default_reason, reply};
 use crate::transport::{ConnectionId, Flow};
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// An address of record: a user of a local domain.
@@ -179,11 +178,6 @@ impl Registrar {
     /// Where a user can be reached now.
     pub fn bindings(&self, now: Instant, aor: &AddressOfRecord) -> impl Iterator<Item = &Binding> {
         self.bindings.get(aor).into_iter().flatten().filter(move |binding| binding.expires > now)
-    }
-
-    /// The user that registered over this flow; a request on it may be one of its.
-    pub fn has_source(&self, address: IpAddr) -> bool {
-        self.bindings.values().flatten().any(|binding| binding.flow.remote.ip() == address)
     }
 
     /// A connection closed: what was reached over it no longer can be (RFC 5626 section 5.3).

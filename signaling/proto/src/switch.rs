@@ -14,7 +14,7 @@ mod tests;
 
 use crate::registrar::{AddressOfRecord, Registrar, RegistrarLimits};
 use crate::settings::{Settings, User};
-use crate::sip::auth::Authenticator;
+use crate::sip::auth::{Authenticator, Realm};
 use crate::sip::user_agent::{RegistrationHandle, UaEvent, UaSettings, UserAgent};
 use crate::transport::{ConnectionId, Destination, Flow, Target};
 use browsers::Browser;
@@ -161,6 +161,8 @@ pub struct Switch {
     random: RandomSource,
     user_agent: UserAgent,
     authenticator: Authenticator,
+    /// By the domain's name in lower case.
+    realms: HashMap<String, Realm>,
     users: HashMap<AddressOfRecord, User>,
     registrar: Registrar,
     lockout: Lockout,
@@ -184,8 +186,10 @@ impl Switch {
         random(&mut seed);
         let mut secret = Zeroizing::new([0; 32]);
         random(secret.as_mut_slice());
-        let mut users = HashMap::new();
+        let (mut users, mut realms) = (HashMap::new(), HashMap::new());
         for domain in &settings.domains {
+            let realm = Realm::new(domain.name.clone(), domain.users.iter().map(|user| &user.ha1));
+            realms.insert(domain.name.to_ascii_lowercase(), realm);
             for user in &domain.users {
                 let name = domain.name.to_ascii_lowercase();
                 users.insert(AddressOfRecord { user: user.name.clone(), domain: name }, user.clone());
@@ -200,6 +204,7 @@ impl Switch {
             random,
             user_agent: UserAgent::new(UaSettings::from_settings(&settings), u64::from_ne_bytes(seed)),
             authenticator: Authenticator::new(&secret, NONCE_LIFETIME, now),
+            realms,
             users,
             registrar: Registrar::new(limits),
             lockout: Lockout::new(settings.limits.wrong_passwords, settings.limits.lockout),

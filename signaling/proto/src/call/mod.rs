@@ -170,21 +170,6 @@ impl Call {
         self.ended.as_ref()
     }
 
-    /// Whether it was answered.
-    pub fn is_answered(&self) -> bool {
-        self.answered.is_some()
-    }
-
-    /// The branch that answered.
-    pub fn answered_branch(&self) -> Option<usize> {
-        self.answered
-    }
-
-    /// The sessions that it has.
-    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
-        self.branches.iter().filter_map(|branch| branch.media.as_ref()).map(Media::session)
-    }
-
     /// When to call [`Call::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
         self.ring_until.filter(|_| self.ended.is_none())

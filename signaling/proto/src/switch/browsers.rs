@@ -298,13 +298,13 @@ impl Switch {
             return self.say(connection, &ServerMessage::Failed { call: &info, cause: &cause });
         }
         let endpoint = Endpoint::Browser(connection, call_id.clone());
-        let result = self.browser_plan(now, connection, endpoint, new).and_then(|plan| {
+        let result = self.browser_plan(now, connection, new).and_then(|plan| {
             self.say(connection, &ServerMessage::Trying(&info));
             let call = BrowserCall { info: info.clone(), is_answered: false, is_described: false };
             if let Some(browser) = self.browsers.get_mut(&connection) {
                 browser.calls.insert(call_id.clone(), call);
             }
-            self.start_call(now, plan)
+            self.start_call(now, endpoint, plan)
         });
         if let Err(cause) = result {
             self.tell_browser(connection, &call_id, Signal::Reject(cause.clone()));
@@ -314,13 +314,7 @@ impl Switch {
         }
     }
 
-    fn browser_plan(
-        &self,
-        now: Instant,
-        connection: ConnectionId,
-        caller: Endpoint,
-        new: NewCall,
-    ) -> Result<Plan, Cause> {
+    fn browser_plan(&self, now: Instant, connection: ConnectionId, new: NewCall) -> Result<Plan, Cause> {
         let logged_out = || Cause::new(403, "Log in first");
         let browser = self.browsers.get(&connection).ok_or_else(logged_out)?;
         let account = browser.account.as_ref().ok_or_else(logged_out)?;
@@ -350,7 +344,6 @@ impl Switch {
         };
         let display_name = new.visible_name.or(browser.visible_name.clone()).or(configured);
         Ok(Plan {
-            caller,
             caller_media: self.browser_media(browser.remote.ip()),
             offer: Some(new.sdp.into_bytes()),
             callees,

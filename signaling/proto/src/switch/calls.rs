@@ -44,7 +44,6 @@ pub(super) struct Callee {
 /// A call that is allowed.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) caller: Endpoint,
     pub(super) caller_media: PartyMedia,
     pub(super) offer: Option<Vec<u8>>,
     pub(super) callees: Vec<Callee>,
@@ -60,6 +59,7 @@ pub(super) struct Plan {
 #[derive(Debug)]
 struct Entry {
     call: Call,
+    caller: Endpoint,
     plan: Plan,
     /// The endpoint of each branch that rings.
     rung: HashMap<usize, Endpoint>,
@@ -128,16 +128,16 @@ impl Switch {
     }
 
     /// Begins a call.
-    pub(super) fn start_call(&mut self, now: Instant, plan: Plan) -> Result<(), Cause> {
+    pub(super) fn start_call(&mut self, now: Instant, caller: Endpoint, plan: Plan) -> Result<(), Cause> {
         self.counters.calls_attempted += 1;
-        let result = self.place_call(now, plan);
+        let result = self.place_call(now, caller, plan);
         if let Err(cause) = &result {
             *self.counters.calls_failed.entry(cause.status).or_default() += 1;
         }
         result
     }
 
-    fn place_call(&mut self, now: Instant, plan: Plan) -> Result<(), Cause> {
+    fn place_call(&mut self, now: Instant, caller: Endpoint, plan: Plan) -> Result<(), Cause> {
         let Some(hello) = self.dataplane.hello() else {
             return Err(Cause::new(503, "The media server is not available"));
         };
@@ -161,10 +161,10 @@ impl Switch {
         for user in &plan.users {
             *self.calls.by_user.entry(user.clone()).or_default() += 1;
         }
-        self.calls.by_endpoint.insert(plan.caller.clone(), (id, Who::Caller));
+        self.calls.by_endpoint.insert(caller.clone(), (id, Who::Caller));
         let timer = call.next_timeout();
         self.timers.extend(timer.map(|at| (at, Timer::Ring(id))));
-        self.calls.entries.insert(id, Entry { call, plan, rung: HashMap::new(), timer });
+        self.calls.entries.insert(id, Entry { call, caller, plan, rung: HashMap::new(), timer });
         self.run(now, id);
         Ok(())
     }
@@ -352,7 +352,6 @@ impl Switch {
         let Some(entry) = self.calls.entries.get_mut(&id) else { return };
         if matches!((who, &signal), (Who::Caller, Signal::Answer { .. })) {
             self.counters.calls_answered += 1;
-            self.timers.extend(entry.call.next_timeout().map(|at| (at, Timer::Ring(id))));
             if let Some(at) = entry.timer.take() {
                 self.timers.remove(&(at, Timer::Ring(id)));
             }
@@ -361,7 +360,7 @@ impl Switch {
             *self.counters.calls_failed.entry(cause.status).or_default() += 1;
         }
         let endpoint = match who {
-            Who::Caller => Some(entry.plan.caller.clone()),
+            Who::Caller => Some(entry.caller.clone()),
             Who::Callee(branch) => entry.rung.get(&branch).cloned(),
         };
         match endpoint {
@@ -382,7 +381,7 @@ impl Switch {
         if let Some(at) = entry.timer {
             self.timers.remove(&(at, Timer::Ring(id)));
         }
-        for endpoint in entry.rung.values().chain([&entry.plan.caller]) {
+        for endpoint in entry.rung.values().chain([&entry.caller]) {
             self.calls.by_endpoint.remove(endpoint);
             if let Endpoint::Browser(connection, call_id) = endpoint {
                 self.forget_browser_call(*connection, call_id);

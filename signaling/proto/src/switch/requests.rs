@@ -8,7 +8,7 @@ use crate::registrar::AddressOfRecord;
 use crate::sdp::Kind;
 use crate::sip::auth::Challenger;
 use crate::sip::user_agent::RequestHandle;
-use crate::sip::{HeaderName, Method, NameAddr, Params, Request, Uri, default_reason, reply};
+use crate::sip::{HeaderName, Method, NameAddr, Params, Request, default_reason, reply};
 use crate::transport::{ConnectionId, Flow, Transport};
 use std::time::Instant;
 
@@ -119,8 +119,6 @@ impl Switch {
             address.map_or_else(|_| NameAddr::new(request.uri.clone()), without_tag)
         };
         Plan {
-            // Filled in when the INVITE is accepted.
-            caller: Endpoint::Sip(crate::sip::user_agent::CallHandle(0)),
             caller_media: self.provider_media(),
             offer: Some(request.body.clone()).filter(|body| !body.is_empty()),
             callees,
@@ -146,8 +144,7 @@ impl Switch {
         let contact_user = request.uri.as_sip().and_then(|uri| uri.user_name()).unwrap_or_default();
         // What is refused by the user agent itself is answered by it.
         let Ok(call) = self.user_agent.accept_invite(now, handle, &contact_user) else { return };
-        let plan = Plan { caller: Endpoint::Sip(call), ..plan };
-        if let Err(cause) = self.start_call(now, plan) {
+        if let Err(cause) = self.start_call(now, Endpoint::Sip(call), plan) {
             // A call that was accepted a moment ago can be rejected.
             let _ = self.user_agent.signal(now, call, Signal::Reject(cause));
         }
@@ -198,12 +195,4 @@ impl Switch {
 fn without_tag(mut address: NameAddr) -> NameAddr {
     address.params = Params::new();
     address
-}
-
-/// The user of a callee that is one of ours, for its limit.
-pub(super) type CountedUser = Option<String>;
-
-/// A URI as a name-addr.
-pub(super) fn addressed(uri: &Uri) -> NameAddr {
-    NameAddr::new(uri.clone())
 }

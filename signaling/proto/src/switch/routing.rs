@@ -2,7 +2,6 @@
 
 use super::Switch;
 use super::calls::{Callee, Target};
-use super::requests::{CountedUser, addressed};
 use crate::call::MAX_BRANCHES;
 use crate::party::Cause;
 use crate::registrar::AddressOfRecord;
@@ -20,7 +19,7 @@ impl Switch {
         now: Instant,
         uri: &Uri,
         caller: &str,
-    ) -> Result<(Vec<Callee>, NameAddr, CountedUser), Cause> {
+    ) -> Result<(Vec<Callee>, NameAddr, Option<String>), Cause> {
         let callee = match uri {
             Uri::Tel(tel) => {
                 let (_, domain) = caller.rsplit_once('@').unwrap_or_default();
@@ -42,7 +41,7 @@ impl Switch {
         if callees.is_empty() {
             return Err(Cause::new(480, format!("{} is not logged in", callee.user)));
         }
-        let to = callee.uri().map_or_else(|| addressed(uri), NameAddr::new);
+        let to = callee.uri().map_or_else(|| NameAddr::new(uri.clone()), NameAddr::new);
         Ok((callees, to, Some(callee.to_string())))
     }
 
