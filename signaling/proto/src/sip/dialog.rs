@@ -24,7 +24,7 @@ pub struct Dialog {
     pub flow: Option<Flow>,
 }
 
-/// A dialog as two messages made it, without what either side keeps of it.
+/// The peer's Contact.
 fn contact(headers: &Headers) -> Option<Uri> {
     match headers.contacts() {
         Ok(Contacts::List(list)) => list.into_iter().next().map(|contact| contact.uri),

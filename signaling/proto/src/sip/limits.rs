@@ -29,6 +29,8 @@ pub const FORKS: usize = 16;
 pub const REDIRECTS: usize = 5;
 /// Contacts of one redirection that are tried.
 pub const REDIRECT_CONTACTS: usize = 5;
+/// Times that one registration follows a registrar's wish for a longer lifetime (423).
+pub const REGISTRATION_RAISES: u32 = 3;
 /// Times that one offer is sent again after 491 (Request Pending).
 pub const GLARE_RETRIES: u8 = 5;
 /// Reliable provisional responses that wait for the one before to be acknowledged (RFC 3262 section 3).

@@ -8,7 +8,7 @@ use super::uac::loose;
 use super::{RegistrationHandle, UaEvent, UserAgent};
 use crate::party::Cause;
 use crate::sip::registration::{granted_lifetime, refresh_delay, retry_delay};
-use crate::sip::{HeaderName, Method, NameAddr, Request, Response, SipUri, Uri};
+use crate::sip::{HeaderName, Method, NameAddr, Request, Response, SipUri, Uri, limits};
 use std::time::{Duration, Instant};
 
 /// One registration at a provider.
@@ -23,6 +23,7 @@ pub(super) struct Registration {
     outgoing: Option<u64>,
     /// What the registrar wants at least (423).
     lifetime: Duration,
+    /// Since the last success.
     failures: u32,
     /// The next REGISTER.
     at: Option<Instant>,
@@ -118,7 +119,12 @@ impl UserAgent {
                 self.registrations.remove(&handle);
             }
             Outcome::Response(response) if response.is_success() => self.registered(now, handle, &response),
-            Outcome::Response(response) if response.status == 423 && raise(&mut each.lifetime, &response) => {
+            Outcome::Response(response)
+                if response.status == 423
+                    && each.failures < limits::REGISTRATION_RAISES
+                    && raise(&mut each.lifetime, &response) =>
+            {
+                each.failures += 1;
                 self.send_register(now, handle);
             }
             outcome => self.registration_failed(now, handle, &outcome),
@@ -183,7 +189,7 @@ fn registrar(aor: &Uri) -> Uri {
     }
 }
 
-/// Takes the Min-Expires of a 423 (section 10.2.8); only upwards, so that this ends.
+/// Takes the Min-Expires of a 423 (section 10.2.8), if it is longer.
 fn raise(lifetime: &mut Duration, response: &Response) -> bool {
     let Ok(Some(minimum)) = response.headers.min_expires() else { return false };
     let minimum = Duration::from_secs(u64::from(minimum));

@@ -160,20 +160,19 @@ impl UserAgent {
         }
         let cause = outcome.cause();
         let Some(each) = self.calls.get_mut(&call) else { return };
-        each.session.reinviting = false;
+        let by_update = !std::mem::take(&mut each.session.reinviting);
         let mut retry = RETRY;
         match cause.status {
             408 | 481 => return self.drop_call(now, call, cause),
             491 => retry = glare_delay(&mut self.random, each.is_caller),
-            405 | 501 => {
+            // A re-INVITE takes over at once.
+            405 | 501 if by_update => {
                 each.peer.allows_update = false;
                 retry = Duration::ZERO;
             }
             422 => {
-                if let Outcome::Response(response) = &outcome
-                    && each.session.lengthen(&response.headers)
-                {
-                    retry = Duration::ZERO;
+                if let Outcome::Response(response) = &outcome {
+                    each.session.lengthen(&response.headers);
                 }
             }
             _ => {}

@@ -340,9 +340,14 @@ impl UserAgent {
 
     fn longer_session(&mut self, now: Instant, id: u64, call: CallHandle, response: &Response) -> bool {
         let Ok(Some(minimum)) = response.headers.min_se() else { return false };
+        let Some(each) = self.calls.get_mut(&call) else { return false };
+        // Bounded together with the redirections, so that this ends.
+        if each.redirects.followed >= limits::REDIRECTS {
+            return false;
+        }
+        each.redirects.followed += 1;
         let Some(outgoing) = self.outgoing.get(&id) else { return false };
         let before = outgoing.draft.request.headers.session_expires().ok().flatten();
-        // Only upwards, so that this ends.
         if before.is_some_and(|interval| interval.seconds >= minimum) {
             return false;
         }

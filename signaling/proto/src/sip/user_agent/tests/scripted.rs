@@ -250,3 +250,58 @@ fn strict_and_loose_routes_are_followed() {
         assert_eq!(ack.headers.all(HeaderName::Route).collect::<Vec<_>>(), routes);
     }
 }
+
+#[test]
+fn without_update_the_session_is_refreshed_by_the_same_description() {
+    let mut bench = Bench::new();
+    bench.agent.invite(bench.now, call_to("sip:bob@192.0.2.9"));
+    let invite = bench.request();
+    let fields = [
+        CONTACT,
+        (HeaderName::Allow, "INVITE, ACK, BYE, CANCEL"),
+        (HeaderName::SessionExpires, "600;refresher=uac"),
+    ];
+    bench.reply(&invite, 200, "x", &fields, Some("answer"));
+    bench.sent();
+    bench.signals();
+    bench.pass(Duration::from_secs(300));
+    let refresh = bench.requests().pop().unwrap();
+    assert_eq!((refresh.method.clone(), refresh.body.as_slice()), (Method::Invite, b"offer".as_slice()));
+    bench.reply(&refresh, 200, "x", &fields, Some("answer"));
+    assert_eq!(bench.request().method, Method::Ack);
+    // The next one is not answered: the call is over before the session expires.
+    bench.pass(Duration::from_secs(595));
+    assert!(matches!(bench.signals().as_slice(), [Signal::Hangup(Cause { status: 408, .. })]));
+    assert_eq!(bench.requests().pop().unwrap().method, Method::Bye);
+}
+
+#[test]
+fn a_ping_gets_its_pong_on_connections_only() {
+    let mut bench = Bench::new();
+    bench.receive("\r\n\r\n");
+    assert!(bench.agent.poll_output().is_none());
+    bench.flow = Flow { transport: Transport::Tcp, connection: Some(ConnectionId(1)), ..bench.flow };
+    bench.receive("\r\n\r\n");
+    let Some(Output::Sip { bytes, .. }) = bench.agent.poll_output() else { panic!("no pong") };
+    assert_eq!(bytes, b"\r\n");
+}
+
+#[test]
+fn a_request_out_of_order_and_one_of_another_dialog_are_refused() {
+    let mut bench = Bench::new();
+    bench.receive(&request_text("INVITE", "1", INVITE, ""));
+    let Some(UaEvent::Request { handle, .. }) = bench.agent.poll_event() else { panic!("no request") };
+    let call = bench.agent.accept_invite(bench.now, handle, "alice").unwrap();
+    bench.agent.signal(bench.now, call, Signal::Progress { status: 180, sdp: None }).unwrap();
+    let to = bench.responses().pop().unwrap().headers.to().unwrap();
+    let bye = |branch: &str, number: u32, from: &str| {
+        request_text("BYE", branch, &format!("To: {to}\r\nCSeq: {number} BYE\r\n"), "")
+            .replace("tag=bob", from)
+    };
+    bench.receive(&bye("2", 1, "tag=bob"));
+    bench.receive(&bye("3", 2, "tag=eve"));
+    assert_eq!(bench.statuses(), [500, 481]);
+    bench.receive(&bye("4", 2, "tag=bob"));
+    assert_eq!(bench.statuses(), [200, 487]);
+    assert!(matches!(bench.signals().as_slice(), [Signal::Hangup(_)]));
+}
