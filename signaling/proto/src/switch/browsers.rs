@@ -175,7 +175,11 @@ impl Switch {
             (domain, _) => domain.to_owned(),
         };
         let Ok(Uri::Sip(domain)) = format!("sip:{domain}").parse::<Uri>() else { return Err(unknown()) };
-        match self.local_domain(&domain.host) {
+        // An address of ours at another port than ours is a provider beside us.
+        let port = domain.port.or(account.port);
+        let is_our_port = |port| self.settings.sip.iter().any(|(_, address)| address.port() == port);
+        let is_elsewhere = domain.host.ip().is_some() && port.is_some_and(|port| !is_our_port(port));
+        match self.local_domain(&domain.host).filter(|_| !is_elsewhere) {
             Some(local) => self.open_local(now, connection, account, local),
             None => self.open_provider(now, connection, account, domain),
         }
