@@ -3,7 +3,7 @@ export class Failure extends Error {
   /**
    * @param {string} code `sip` with a status, or one of: unreachable, dropped, wrong-password, locked-out,
    *   login-timeout, wrong-provider, login-failed, microphone-denied, microphone-missing, microphone-taken,
-   *   insecure, media
+   *   insecure, media, cut-off
    * @param {{status?: number, text?: string}} [detail] the SIP status and the reason phrase, where there are any
    */
   constructor(code, { status = 0, text = '' } = {}) {

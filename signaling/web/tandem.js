@@ -361,7 +361,7 @@ export class Call extends EventTarget {
       case 'ESTABLISHED':
       case 'HOLD': return this.#become('talking');
       case 'BUSY': return this.end(new Failure('sip', { status: sipStatus || 486, text: info }));
-      case 'FAILED': return this.end(new Failure('sip', { status: sipStatus, text: info }));
+      case 'FAILED': return this.end(this.#endOf(sipStatus || 500, info));
       case 'FINISH': return this.end(this.#endOf(sipStatus, info));
       default: return undefined;
     }
@@ -376,7 +376,8 @@ export class Call extends EventTarget {
   }
 
   #endOf(status, text) {
-    return status >= 300 && this.state !== 'incoming' ? new Failure('sip', { status, text }) : undefined;
+    if (status < 300 || this.state === 'incoming') return undefined;
+    return new Failure(this.state === 'talking' ? 'cut-off' : 'sip', { status, text });
   }
 
   #become(state) {

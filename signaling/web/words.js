@@ -48,6 +48,7 @@ const BY_CODE = {
   'microphone-missing': 'No microphone was found. Connect one, then try again.',
   'microphone-taken': 'The microphone cannot be opened. Perhaps another program uses it.',
   insecure: 'The browser allows the microphone only on secure pages. Open this page with https://',
+  'cut-off': 'The call was cut off.',
   media: 'The sound was interrupted and could not be restored.',
 };
 

@@ -9,12 +9,13 @@ export function installKit({ tone, codecs }) {
   const RATE = 48000;
   const KEEP_CHUNKS = 60 * (RATE / 128);
   const recorderSource = `registerProcessor('recorder', class extends AudioWorkletProcessor {
-    process([[channel]]) { if (channel) this.port.postMessage(channel.slice()); return true; }
+    process([[channel]]) { if (channel) this.port.postMessage(channel.slice()); return Boolean(channel); }
   });`;
   const kit = { connections: [], chunks: [] };
   window.kit = kit;
 
   let audio;
+  let recorded;
   const context = () => {
     if (!audio) {
       audio = new AudioContext({ sampleRate: RATE });
@@ -51,7 +52,9 @@ export function installKit({ tone, codecs }) {
       kit.chunks.push(data);
       if (kit.chunks.length > KEEP_CHUNKS) kit.chunks.shift();
     };
-    context().createMediaStreamSource(stream).connect(recorder);
+    recorded?.disconnect();
+    recorded = context().createMediaStreamSource(stream);
+    recorded.connect(recorder);
     recorder.connect(new GainNode(context(), { gain: 0 })).connect(context().destination);
   }
 

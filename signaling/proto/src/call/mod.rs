@@ -178,7 +178,7 @@ impl Call {
     /// Nobody answered in time.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.next_timeout().is_some_and(|at| at <= now) {
-            self.fail(Cause::new(480, "No answer"));
+            self.fail(Cause::new(408, "No answer"));
         }
     }
 
