@@ -188,7 +188,7 @@ impl Switch {
         random(secret.as_mut_slice());
         let (mut users, mut realms) = (HashMap::new(), HashMap::new());
         for domain in &settings.domains {
-            let realm = Realm::new(domain.name.clone(), domain.users.iter().map(|user| &user.ha1));
+            let realm = Realm::for_telephones(domain.name.clone(), domain.users.iter().map(|user| &user.ha1));
             realms.insert(domain.name.to_ascii_lowercase(), realm);
             for user in &domain.users {
                 let name = domain.name.to_ascii_lowercase();

@@ -204,7 +204,7 @@ fn nobody_answers() {
     assert_eq!(at, bench.now + Duration::from_secs(60));
     bench.call.handle_timeout(at);
     let actions = bench.actions();
-    assert_eq!(signals_to(Who::Caller, &actions), [Signal::Reject(Cause::new(480, "No answer"))]);
+    assert_eq!(signals_to(Who::Caller, &actions), [Signal::Reject(Cause::new(408, "No answer"))]);
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Switch {
         challenger: Challenger,
         domain: &str,
     ) -> Option<AddressOfRecord> {
-        let realm = self.realms.get(domain).cloned().unwrap_or_else(|| Realm::new(domain, []));
+        let realm = self.realms.get(domain).cloned().unwrap_or_else(|| Realm::for_telephones(domain, []));
         let users = &self.users;
         let find = |user: &str| {
             let aor = AddressOfRecord { user: user.to_owned(), domain: domain.to_owned() };

@@ -30,6 +30,18 @@ impl Realm {
         &self.hashes
     }
 
+    /// Like [`Realm::new`], but MD5 alone where each user can satisfy it.
+    ///
+    /// RFC 7616 section 3.7 lets a client pass over a challenge whose algorithm it does not know, but baresip 1.0 and JsSIP
+    /// fail on it. Who wants SHA-256 stores only that hash of the users.
+    pub fn for_telephones<'a>(name: impl Into<String>, users: impl IntoIterator<Item = &'a Ha1>) -> Realm {
+        let mut realm = Realm::new(name, users);
+        if realm.hashes.contains(&Hash::Md5) {
+            realm.hashes = vec![Hash::Md5];
+        }
+        realm
+    }
+
     /// A realm that offers what each of these users can satisfy; where they have nothing in common, SHA-256 and MD5.
     pub fn new<'a>(name: impl Into<String>, users: impl IntoIterator<Item = &'a Ha1>) -> Realm {
         let (mut md5, mut sha256) = (true, true);

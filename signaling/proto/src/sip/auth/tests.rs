@@ -201,4 +201,5 @@ fn a_realm_offers_what_all_its_users_can_satisfy() {
     let old = Ha1 { sha256: None, ..both.clone() };
     assert_eq!(Realm::new("example.com", [&both]).hashes(), [Hash::Sha256, Hash::Md5]);
     assert_eq!(Realm::new("example.com", [&both, &old]).hashes(), [Hash::Md5]);
+    assert_eq!(Realm::for_telephones("example.com", [&both]).hashes(), [Hash::Md5]);
 }
