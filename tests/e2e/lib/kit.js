@@ -9,7 +9,7 @@ export function installKit({ tone, codecs }) {
   const RATE = 48000;
   const KEEP_CHUNKS = 60 * (RATE / 128);
   const recorderSource = `registerProcessor('recorder', class extends AudioWorkletProcessor {
-    process([[channel]]) { if (channel) this.port.postMessage(channel.slice()); return Boolean(channel); }
+    process([[channel]]) { if (channel) this.port.postMessage(channel.slice()); return true; }
   });`;
   const kit = { connections: [], chunks: [] };
   window.kit = kit;
@@ -36,6 +36,10 @@ export function installKit({ tone, codecs }) {
       oscillator.connect(new GainNode(context(), { gain: 0.4 })).connect(destination);
       oscillator.start();
       return destination.stream;
+    };
+    // Its older form, with callbacks, which webrtc-adapter uses.
+    navigator.webkitGetUserMedia = (constraints, success, failure) => {
+      navigator.mediaDevices.getUserMedia(constraints).then(success, failure);
     };
   }
 
