@@ -222,7 +222,7 @@ fn cancel_decline_and_no_answer() {
     bench.take(alice.flow.remote);
     bench.pass(Duration::from_secs(30));
     let got = bench.take(alice.flow.remote);
-    assert_eq!(statuses(&got), [480]);
+    assert_eq!(statuses(&got), [408]);
     alice.acknowledge_failure(&mut bench, &invite, &responses(&got)[0]);
     bob.answer(&mut bench, &at_bob, 487, None);
     bench.assert_clean();
