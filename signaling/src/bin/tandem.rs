@@ -214,7 +214,30 @@ fn describe(status: io::Result<ExitStatus>) -> String {
     status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-/// In a process group of its own, so that a terminal's Ctrl-C reaches only us and the order of ending is ours.
+/// In a process group of its own, so that a terminal's Ctrl-C reaches only us and the order of ending is ours; and told
+/// to end by the kernel when we die without a chance to do so, so that nothing of us is left.
+///
+/// The kernel watches the thread that spawns, not the process: it must be the main one.
 fn spawn(path: &Path, arguments: &[String]) -> io::Result<Child> {
-    Command::new(path).args(arguments).process_group(0).kill_on_drop(true).spawn()
+    let launcher = libc::pid_t::try_from(std::process::id()).map_err(io::Error::other)?;
+    let mut command = Command::new(path);
+    command.args(arguments).process_group(0).kill_on_drop(true);
+    // SAFETY: the closure runs between fork and exec, and only makes system calls; it neither allocates nor locks.
+    unsafe { command.pre_exec(move || end_with(launcher)) };
+    command.spawn()
+}
+
+/// Has this process told to end when its parent dies.
+fn end_with(parent: libc::pid_t) -> io::Result<()> {
+    // SAFETY: prctl and getppid take and return integers.
+    let (refused, now) =
+        unsafe { (libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) != 0, libc::getppid()) };
+    if refused {
+        return Err(io::Error::last_os_error());
+    }
+    match now == parent {
+        true => Ok(()),
+        // It died before the kernel was asked.
+        false => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+    }
 }

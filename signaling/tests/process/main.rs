@@ -5,5 +5,6 @@
 mod configuration;
 mod dataplane;
 mod http;
+mod launcher;
 mod sip;
 mod support;
