@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{local_queues, plain_leg, rtp};
+use common::{free_ports, local_queues, plain_leg, rtp};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_control::*;
@@ -188,7 +188,7 @@ fn a_plain_call_over_the_real_driver() {
     let sockets = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
     sockets.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
     let addresses = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
-    let settings = settings("127.0.0.1:41501".parse().unwrap());
+    let settings = settings((Ipv4Addr::LOCALHOST, free_ports()).into());
     let driver = UringDriver::new(settings.max_sockets(), Waker::new().unwrap()).unwrap();
     let (queues, _ends) = local_queues();
     let mut worker = Worker::new(settings, driver, queues).unwrap();

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Client, control_path, plain_leg, rtp};
+use common::{Client, SLOT, control_path, free_ports, plain_leg, rtp};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,11 +15,12 @@ use tandem_media::dtls::Identity;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-fn settings(name: &str, first_port: u16) -> Settings {
+fn settings(name: &str) -> Settings {
+    let first_port = free_ports();
     Settings {
         control: control_path(name),
         addresses: vec![LOCALHOST],
-        media_ports: PortRange::new(first_port, first_port + 39).unwrap(),
+        media_ports: PortRange::new(first_port, first_port + SLOT - 1).unwrap(),
         workers: 2,
         max_sessions: 8,
         pin: false,
@@ -71,7 +72,7 @@ fn exchange(from: &UdpSocket, into: SocketAddr, to: &UdpSocket, out_of: SocketAd
 
 #[test]
 fn calls_are_carried_and_leave_nothing_behind() {
-    let settings = settings("calls", 41001);
+    let settings = settings("calls");
     let dataplane = start(&settings);
     let (mut client, hello) = Client::connect(&settings.control);
     assert_eq!((hello.workers, hello.sessions), (2, 0));
@@ -112,12 +113,12 @@ fn calls_are_carried_and_leave_nothing_behind() {
     }
     dataplane.stop();
     assert!(!settings.control.exists());
-    wait_until_free(SocketAddr::new(LOCALHOST, 41001));
+    wait_until_free(SocketAddr::new(LOCALHOST, settings.media_ports.first()));
 }
 
 #[test]
 fn sessions_survive_their_client_and_are_listed() {
-    let settings = settings("survive", 41101);
+    let settings = settings("survive");
     let dataplane = start(&settings);
     let (mut client, _) = Client::connect(&settings.control);
     let mut expected: Vec<(SessionId, Vec<u8>)> =
@@ -147,7 +148,7 @@ fn sessions_survive_their_client_and_are_listed() {
 
 #[test]
 fn impossible_requests_are_refused() {
-    let settings = settings("refused", 41201);
+    let settings = settings("refused");
     let dataplane = start(&settings);
     let (mut client, _) = Client::connect(&settings.control);
     let own = PortRequest { family: Family::V4, kind: PortKind::Own };

@@ -3,18 +3,56 @@
 
 mod common;
 
-use common::{Client, control_path, plain_leg, rtp};
+use common::{Client, SLOT, control_path, free_ports, plain_leg, rtp};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::io::Read;
 use std::net::UdpSocket;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 use tandem_control::*;
 
-fn dataplane(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem-dataplane"));
-    command.args(arguments).stderr(Stdio::piped());
-    command
+/// A process that does not outlive its test, however that ends.
+struct Running(Child);
+
+impl Running {
+    fn start(arguments: &[&str]) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tandem-dataplane"));
+        Running(command.args(arguments).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn terminate(&self) {
+        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM).unwrap();
+    }
+
+    /// Waits until it has ended; what it said is a few lines, which the pipe holds.
+    fn ended(&mut self) -> (ExitStatus, String) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let status = loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "the process never ended");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let mut said = String::new();
+        self.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (status, said)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Errors mean that it has ended; a child that was waited for is not signaled again.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// [`SLOT`] free ports, as the argument wants them.
+fn media_ports() -> String {
+    let first = free_ports();
+    format!("{first}-{}", first + SLOT - 1)
 }
 
 /// Whether a compound RTCP packet has a BYE in it (RFC 3550 section 6.6).
@@ -32,8 +70,9 @@ fn says_goodbye(mut packet: &[u8]) -> bool {
 fn stops_cleanly_when_told() {
     let path = control_path("process");
     let control = path.to_str().unwrap();
-    let ports = ["--ip-local", "127.0.0.1", "--media-ports", "41301-41340", "--workers", "2"];
-    let mut process = dataplane(&[&["--control", control], &ports[..]].concat()).spawn().unwrap();
+    let ports = media_ports();
+    let ports = ["--ip-local", "127.0.0.1", "--media-ports", &ports, "--workers", "2"];
+    let mut process = Running::start(&[&["--control", control], &ports[..]].concat());
     let (mut client, _) = Client::connect(&path);
     let (session, local) = client.create(b"");
     let [peer, rtcp] = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
@@ -50,8 +89,8 @@ fn stops_cleanly_when_told() {
         peer.send_to(&rtp(sequence, 1), local[0].rtp).unwrap();
         peer.recv_from(&mut [0; 1500]).unwrap();
     }
-    kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).unwrap();
-    assert_eq!(process.wait().unwrap().code(), Some(0));
+    process.terminate();
+    assert_eq!(process.ended().0.code(), Some(0));
     let mut packet = [0; 1500];
     loop {
         let (length, _) = rtcp.recv_from(&mut packet).expect("a goodbye came");
@@ -66,15 +105,16 @@ fn stops_cleanly_when_told() {
 fn says_what_cannot_work() {
     let path = control_path("refusals");
     let control = path.to_str().unwrap();
-    for (arguments, words) in [
-        (["--ip-local", "0.0.0.0", "--media-ports", "41401-41440"], "wildcard"),
-        (["--ip-local", "192.0.2.1", "--media-ports", "41401-41440"], "not an address of this host"),
-        (["--ip-local", "127.0.0.1", "--media-ports", "41401-41402"], "at least 4 ports"),
-        (["--ip-local", "127.0.0.1", "--media-ports", "x"], "not a port range"),
+    let ports = media_ports();
+    for (address, ports, words) in [
+        ("0.0.0.0", ports.as_str(), "wildcard"),
+        ("192.0.2.1", ports.as_str(), "not an address of this host"),
+        ("127.0.0.1", "41401-41402", "at least 4 ports"),
+        ("127.0.0.1", "x", "not a port range"),
     ] {
-        let output = dataplane(&[&["--control", control], &arguments[..]].concat()).output().unwrap();
-        assert!(!output.status.success());
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let arguments = ["--control", control, "--ip-local", address, "--media-ports", ports];
+        let (status, said) = Running::start(&arguments).ended();
+        assert!(!status.success());
         assert!(said.contains(words), "{said}");
     }
 }

@@ -6,9 +6,10 @@ pub(crate) mod browser;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tandem_control::*;
 use tandem_dataplane::worker::{Answer, Command, Queues};
@@ -16,6 +17,25 @@ use tandem_dataplane::worker::{Answer, Command, Queues};
 /// A path for a control socket that no other test uses.
 pub(crate) fn control_path(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("tandem-{name}-{}", std::process::id()))
+}
+
+/// The media ports that a test may have: [`SLOT`] of them.
+pub(crate) const SLOT: u16 = 40;
+/// Slots lie below the ports that the kernel gives to sockets without a wish of their own.
+const SLOTS: (u16, u32) = (20_000, 300);
+
+/// The first of [`SLOT`] UDP ports of the loopback interface that nobody uses, and no other test is given.
+pub(crate) fn free_ports() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Other test processes begin elsewhere.
+    let begin = std::process::id().wrapping_mul(7);
+    let free = (0..SLOTS.1).find_map(|_| {
+        let slot = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % SLOTS.1;
+        let first = SLOTS.0 + u16::try_from(slot).unwrap() * SLOT;
+        let is_free = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        (first..first + SLOT).all(is_free).then_some(first)
+    });
+    free.expect("ports are free")
 }
 
 /// A client of the control socket that waits for each answer.
