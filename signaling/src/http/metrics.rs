@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::fmt::Write as _;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -35,6 +36,8 @@ impl Figures {
         {
             append(&mut text, "tandem_switch", &counters);
         }
+        let tasks = Handle::current().metrics().num_alive_tasks();
+        let _ = writeln!(text, "# TYPE tandem_signaling_tasks gauge\ntandem_signaling_tasks {tasks}");
         let _ = writeln!(text, "# TYPE tandem_dataplane_up gauge");
         let _ = writeln!(text, "tandem_dataplane_up {}", u8::from(self.dataplane.is_up()));
         let counters = timeout(limits::METRICS_DEADLINE, dataplane_client::counters(&self.dataplane)).await;

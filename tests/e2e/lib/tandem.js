@@ -61,9 +61,9 @@ export class Tandem {
     tandem.page = `http://${address}:8080/`;
     tandem.process = new Process('tandem', directory,
       [program, '--config', config, '--state', state, '--log', process.env.TANDEM_LOG ?? 'info']);
-    await until('Tandem serves its page', async () => {
+    await until('Tandem serves its page and has its dataplane', async () => {
       if (!tandem.process.alive) throw new Error(`Tandem did not start:\n${tandem.process.output()}`);
-      return fetch(tandem.page).then((response) => response.ok, () => false);
+      return fetch(`${tandem.page}health`).then((response) => response.ok, () => false);
     }, { timeout: 20_000 });
     return tandem;
   }
@@ -85,11 +85,12 @@ export class Tandem {
     return new Map(tasks.map((task) => [readFileSync(`/proc/${task}/comm`, 'utf8').trim(), Number(task)]));
   }
 
-  /** Open descriptors and resident memory in kilobytes, of each process. */
+  /** Open descriptors, threads and resident memory in kilobytes, of each process. */
   resources() {
     return Object.fromEntries([...this.children()].map(([name, pid]) => {
+      const entries = (directory) => readdirSync(`/proc/${pid}/${directory}`).length;
       const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-      return [name, { descriptors: readdirSync(`/proc/${pid}/fd`).length, resident: Number(resident?.[1]) }];
+      return [name, { descriptors: entries('fd'), threads: entries('task'), resident: Number(resident[1]) }];
     }));
   }
 

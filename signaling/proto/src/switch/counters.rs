@@ -30,6 +30,7 @@ impl Switch {
             ("calls_answered".to_owned(), counters.calls_answered),
             ("bindings".to_owned(), gauge(self.registrar.len())),
             ("browsers".to_owned(), gauge(self.browsers.len())),
+            ("dialogs".to_owned(), gauge(self.user_agent.calls())),
             ("transactions".to_owned(), gauge(self.user_agent.transactions())),
             ("dataplane_requests_open".to_owned(), gauge(self.dataplane.open())),
             ("dataplane_timeouts".to_owned(), counters.dataplane_timeouts),

@@ -184,6 +184,11 @@ impl UserAgent {
         self.outgoing.len() + self.incoming.len()
     }
 
+    /// How many calls it keeps dialogs for, those included that only wait for an ACK before their BYE.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
     fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
