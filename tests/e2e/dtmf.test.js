@@ -35,7 +35,8 @@ for (const [title, codecs] of [['Opus', 'opus/48000/1'], ['PCMU', 'PCMU/8000/1']
       await pause(GAP);
     }
     const heard = async () => digitsHeard(await page.recording(30));
-    await until('the page hears the digits', async () => (await heard()).length >= DIGITS.length);
+    await until('the page hears the digits', async () => (await heard()).length >= DIGITS.length)
+      .catch(async (error) => assert.equal(await heard(), DIGITS, error.message));
     assert.equal(await heard(), DIGITS);
   });
 }
