@@ -368,7 +368,7 @@ fn split_keys(suite: SrtpSuite, role: DtlsRole, material: &[u8]) -> Result<SrtpK
     })
 }
 
-/// The part of a datagram before the first plaintext alert; `None` if there is none, or this is not DTLS.
+/// The part of a datagram before the first plaintext alert; `None` if there is none, or these are not records of DTLS.
 ///
 /// RFC 6347 section 4.1.2.7: alerts that nobody authenticated are a way to end other people's handshakes, so
 /// that ignoring them is advised.
@@ -381,8 +381,10 @@ fn before_plaintext_alert(packet: &[u8]) -> Option<&[u8]> {
     while let Some(rest) = packet.get(position..).filter(|rest| !rest.is_empty()) {
         match record_len(rest) {
             Some(_) if is_plaintext_alert(rest) => break,
+            // RFC 6347 section 4.1.1: a record lies in one datagram. The engine would pass over it without a word.
+            Some(length) if length > rest.len() => return None,
             Some(length) => position += length,
-            // The last record, cut short or without a length: the engine judges it.
+            // A header cut short, or the last record without a length: the engine judges it.
             None => return Some(packet),
         }
     }

@@ -162,7 +162,9 @@ fn another_certificate_is_refused_and_no_key_leaves() {
         let refused = if client_is_wrong { &mut pair.server } else { &mut pair.client };
         assert_eq!(refused.take_keys(), None);
         assert!(packets(refused).is_empty());
-        assert_eq!(refused.receive(pair.now, &[22; 50]), Err(DtlsError::Ended));
+        let mut record = [22; 50];
+        record[11..13].copy_from_slice(&37u16.to_be_bytes());
+        assert_eq!(refused.receive(pair.now, &record), Err(DtlsError::Ended));
     }
 }
 
@@ -192,6 +194,14 @@ fn without_fingerprints_nothing_is_answered() {
         assert_eq!(pair.server.receive(pair.now, &packet), Err(DtlsError::NoFingerprint));
     }
     assert!(packets(&mut pair.server).is_empty());
+}
+
+#[test]
+fn a_record_that_claims_more_than_its_datagram_is_malformed() {
+    let mut pair = Pair::new();
+    let record = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1];
+    assert_eq!(pair.server.receive(pair.now, &record), Err(DtlsError::Malformed));
+    assert_eq!(pair.client.receive(pair.now, &record), Err(DtlsError::Malformed));
 }
 
 #[test]
