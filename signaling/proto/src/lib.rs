@@ -10,5 +10,6 @@ pub mod sdp;
 pub mod settings;
 pub mod sip;
 pub mod switch;
+mod table;
 pub mod transport;
 pub mod wcs;

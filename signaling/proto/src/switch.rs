@@ -136,7 +136,7 @@ pub enum Output {
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 /// Addresses of authenticated clients that are remembered.
 const MAX_CLIENT_ADDRESSES: usize = 65_536;
-/// How often lapsed bindings are taken away.
+/// How often what has lapsed is taken away.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 
 /// Where the switch gets its random bytes: the operating system in production, something fixed in tests.
@@ -151,8 +151,8 @@ enum Timer {
     Request(u32),
     /// Sessions that nobody knows have had their grace.
     Orphans,
-    /// Lapsed bindings.
-    Bindings,
+    /// Bindings and lock-outs that have lapsed, and memory that is needed no more.
+    Tidy,
 }
 
 /// See the module.
@@ -214,7 +214,7 @@ impl Switch {
             browser_by_registration: HashMap::new(),
             dataplane: Dataplane::default(),
             client_addresses: HashSet::new(),
-            timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Bindings)]),
+            timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Tidy)]),
             outputs: VecDeque::new(),
             counters: Counters::default(),
             settings,
@@ -260,10 +260,12 @@ impl Switch {
                 Timer::Ring(call) => self.ring_timeout(now, call),
                 Timer::Request(id) => self.request_timeout(now, id),
                 Timer::Orphans => self.delete_orphans(now),
-                Timer::Bindings => {
+                Timer::Tidy => {
                     self.registrar.expire(now);
                     self.lockout.expire(now);
-                    self.timers.insert((now + EXPIRE_EVERY, Timer::Bindings));
+                    self.calls.shrink();
+                    self.user_agent.shrink();
+                    self.timers.insert((now + EXPIRE_EVERY, Timer::Tidy));
                 }
             }
         }

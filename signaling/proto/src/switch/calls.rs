@@ -7,6 +7,7 @@ use crate::party::{Cause, Signal};
 use crate::sip::auth::Credentials;
 use crate::sip::user_agent::{CallHandle, Invite};
 use crate::sip::{NameAddr, Uri};
+use crate::table::shrink;
 use crate::transport::Flow;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -91,6 +92,13 @@ impl Calls {
 
     pub(super) fn all_sessions(&self) -> HashSet<SessionId> {
         self.by_session.keys().copied().collect()
+    }
+
+    /// Gives back memory that was needed in busier times.
+    pub(super) fn shrink(&mut self) {
+        shrink(&mut self.entries);
+        shrink(&mut self.by_endpoint);
+        shrink(&mut self.by_session);
     }
 
     /// How many calls a user has.

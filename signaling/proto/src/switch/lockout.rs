@@ -1,5 +1,6 @@
 //! Who guessed passwords must wait (attacks.md row 10).
 
+use crate::table::shrink;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -59,6 +60,7 @@ impl Lockout {
     pub(super) fn expire(&mut self, now: Instant) {
         let wait = self.wait;
         self.failures.retain(|_, failures| now.saturating_duration_since(failures.last) < wait);
+        shrink(&mut self.failures);
     }
 }
 

@@ -5,6 +5,7 @@ use super::timer_queue::TimerOwner;
 use super::{ALLOW, CallHandle, Drop, RequestHandle, SUPPORTED, UaEvent, UserAgent};
 use crate::sip::transaction::{InviteServer, RequestVerdict, Server, ServerTimeout};
 use crate::sip::{HeaderName, Method, ParseError, Request, Response, Uri, Via, default_reason, reply};
+use crate::table::shrink;
 use crate::transport::{Destination, Flow, Transport};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -41,6 +42,14 @@ pub(super) struct IncomingKeys {
     /// Call-ID, From tag and CSeq of requests outside dialogs: the same with another branch is the same request that
     /// came by another path (RFC 3261 section 8.2.2.2).
     by_merge: HashMap<String, u64>,
+}
+
+impl IncomingKeys {
+    /// See [`UserAgent::shrink`].
+    pub(super) fn shrink(&mut self) {
+        shrink(&mut self.by_key);
+        shrink(&mut self.by_merge);
+    }
 }
 
 /// A refusal by section 8.2, before anyone looks at what the request wants.

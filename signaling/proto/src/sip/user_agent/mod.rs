@@ -30,6 +30,7 @@ pub use api::{
 use crate::party::{Cause, Signal};
 use crate::sip::{HeaderName, Headers, Host, Message, NameAddr, SipUri};
 use crate::switch::{Output, SendKey};
+use crate::table::shrink;
 use crate::transport::{ConnectionId, Destination, Flow, Target, Transport};
 use call::Call;
 use incoming::{Incoming, IncomingKeys};
@@ -157,6 +158,19 @@ impl UserAgent {
                 TimerOwner::Registration(id) => self.registration_timeout(now, RegistrationHandle(id)),
             }
         }
+    }
+
+    /// Gives back memory that was needed in busier times. Called now and then.
+    pub fn shrink(&mut self) {
+        self.timers.shrink();
+        shrink(&mut self.outgoing);
+        shrink(&mut self.outgoing_by_branch);
+        shrink(&mut self.outgoing_by_key);
+        shrink(&mut self.outgoing_by_query);
+        shrink(&mut self.incoming);
+        self.incoming_by_key.shrink();
+        shrink(&mut self.calls);
+        shrink(&mut self.calls_by_dialog);
     }
 
     /// When to call [`UserAgent::handle_timeout`].

@@ -1,5 +1,6 @@
 //! The deadlines of everything the user agent keeps, one for each.
 
+use crate::table::shrink;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
@@ -42,6 +43,11 @@ impl TimerQueue {
         }
         self.set(owner, None);
         Some(owner)
+    }
+
+    /// See [`super::UserAgent::shrink`].
+    pub(super) fn shrink(&mut self) {
+        shrink(&mut self.by_owner);
     }
 
     /// The next deadline.
