@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
+import { once } from 'node:events';
 import { after } from 'node:test';
-import { generator, malformedFrame, malformedMedia, malformedSip } from './lib/malformed.js';
+import {
+  connectivityCheck, generator, malformedDescription, malformedFrame, malformedMedia, malformedSip, malformedWebSocket,
+} from './lib/malformed.js';
+import { DOMAIN, PASSWORD } from './lib/tandem.js';
 import { pause } from './lib/wait.js';
 import { World } from './lib/world.js';
 
@@ -14,6 +18,23 @@ const BURST = 20;
 const BURST_PAUSE = 10;
 const PAGE_TONE = 440;
 const PHONE_TONE = 1000;
+/** What must be counted, by what was malformed. */
+const COUNTED = {
+  'SIP messages': 'tandem_switch_sip_dropped{reason="Malformed"}',
+  'SIP streams': 'tandem_signaling_drops_total{reason="framing"}',
+  'session descriptions': 'tandem_switch_calls_failed{reason="400"}',
+  'WebSocket frames': 'tandem_signaling_drops_total{reason="websocket"}',
+  'WCS messages': 'tandem_switch_browser_frames_malformed',
+  'packets of no protocol': 'tandem_dataplane_dropped{reason="unknown_protocol"}',
+  'STUN from anywhere': 'tandem_dataplane_dropped{reason="unexpected_stun"}',
+  'STUN at an ICE agent': 'tandem_dataplane_dropped{reason="bad_stun"}',
+  'DTLS from anywhere': 'tandem_dataplane_dropped{reason="unexpected_dtls"}',
+  'DTLS at an association': 'tandem_dataplane_dropped{reason="bad_dtls"}',
+  'RTP from strangers': 'tandem_dataplane_dropped{reason="stranger_source"}',
+  'RTCP from strangers': 'tandem_dataplane_dropped{reason="wrong_component"}',
+  'SRTP without keys': 'tandem_dataplane_dropped{reason="srtp_authentication"}',
+  'SRTP and SRTCP headers': 'tandem_dataplane_dropped{reason="srtp_refused"}',
+};
 
 const world = await World.create('flood');
 after(() => world.close());
@@ -25,9 +46,15 @@ async function repeatUntil(deadline, act) {
   }
 }
 
-async function floodDatagrams(port, make, deadline) {
+/** `introduction`: sent before all others. */
+async function floodDatagrams(port, make, deadline, introduction) {
   const socket = createSocket('udp4');
   socket.on('error', () => {});
+  if (introduction) {
+    const answer = once(socket, 'message');
+    socket.send(introduction, port, world.tandem.address);
+    await answer;
+  }
   await repeatUntil(deadline, () => socket.send(make(), port, world.tandem.address));
   socket.close();
 }
@@ -58,7 +85,25 @@ async function floodWebSockets(page, random, deadline) {
   }
 }
 
-const dropped = (metrics) => [...metrics].filter(([name]) => /drop|malformed|refused|rejected/.test(name));
+/** Calls between two users on one page, with damaged offers. What is still an offer rings, and is hung up. */
+async function floodDescriptions(page, description, random, deadline) {
+  await page.evaluate(async ([domain, password]) => {
+    const login = (user) => new Promise((resolve) => {
+      const socket = new WebSocket(`ws://${location.host}/`);
+      const say = (message, argument) => socket.send(JSON.stringify({ message, data: [argument] }));
+      socket.onopen = () => say('connection', { sipLogin: user, sipPassword: password, sipDomain: domain });
+      socket.onmessage = ({ data }) => JSON.parse(data).message === 'registered' && resolve(say);
+    });
+    await login('bob');
+    window.say = await login('dave');
+  }, [DOMAIN, PASSWORD]);
+  for (let call = 0; Date.now() < deadline; call += 1) {
+    await page.evaluate(([callId, sdp]) => {
+      window.say('call', { callId, callee: 'bob', sdp });
+      window.say('hangup', { callId });
+    }, [`flood-${call}`, malformedDescription(description, random)]);
+  }
+}
 
 world.test('a flood of malformed input beside a call', async () => {
   const random = generator(SEED);
@@ -68,33 +113,43 @@ world.test('a flood of malformed input beside a call', async () => {
   await page.dial('carol');
   await page.state('talking');
   await page.hears(PHONE_TONE);
-  const description = await page.page.evaluate(() => window.kit.connections.at(-1).remoteDescription.sdp);
-  const mediaPort = Number(/a=candidate:\S+ 1 udp \d+ \S+ (\d+)/i.exec(description)[1]);
+  const [offer, answer] = await page.page.evaluate(() => {
+    const { localDescription, remoteDescription } = window.kit.connections.at(-1);
+    return [localDescription.sdp, remoteDescription.sdp];
+  });
+  const mediaPort = Number(/a=candidate:\S+ 1 udp \d+ \S+ (\d+)/i.exec(answer)[1]);
+  const userFragment = (description) => /a=ice-ufrag:(\S+)/.exec(description)[1];
+  const check = connectivityCheck({
+    username: `${userFragment(answer)}:${userFragment(offer)}`, password: /a=ice-pwd:(\S+)/.exec(answer)[1],
+  }, random);
   // The first description in the telephone's trace is the offer that Tandem sent it.
   const telephonePort = Number(/m=audio (\d+)/.exec(telephone.process.output())[1]);
   const processes = world.tandem.children();
   const before = await world.tandem.metrics();
 
-  const other = await world.browser.newContext();
-  world.keep(other);
-  const flooder = await other.newPage();
-  await flooder.goto(world.tandem.page);
+  const other = world.keep(await world.browser.newContext());
+  const [frames, calls] = [await other.newPage(), await other.newPage()];
+  for (const flooder of [frames, calls]) await flooder.goto(world.tandem.page);
   const deadline = Date.now() + FLOOD_MILLISECONDS;
   await Promise.all([
     floodDatagrams(5060, () => malformedSip(address, random), deadline),
     floodDatagrams(mediaPort, () => malformedMedia(random), deadline),
+    floodDatagrams(mediaPort, () => malformedMedia(random), deadline, check),
     floodDatagrams(telephonePort, () => malformedMedia(random), deadline),
+    floodDatagrams(telephonePort + 1, () => malformedMedia(random), deadline),
     floodStreams(5060, () => malformedSip(address, random), deadline),
     floodStreams(8080, () => malformedSip(address, random), deadline),
-    floodWebSockets(flooder, random, deadline),
+    floodStreams(8080, () => malformedWebSocket(address, random), deadline),
+    floodWebSockets(frames, random, deadline),
+    floodDescriptions(calls, offer, random, deadline),
     page.hears(PHONE_TONE),
   ]);
 
   await page.hears(PHONE_TONE);
   assert.deepEqual(world.tandem.children(), processes, 'no process died');
   const later = await world.tandem.metrics();
-  const counted = dropped(later).filter(([name, value]) => value > (before.get(name) ?? 0)).map(([name]) => name);
-  assert.ok(counted.length >= 5, `drops are counted by reason: ${counted.join(', ')}`);
+  const uncounted = Object.entries(COUNTED).filter(([, name]) => !(later.get(name) > (before.get(name) ?? 0)));
+  assert.deepEqual(uncounted, [], 'drops are counted by reason');
   assert.doesNotMatch(world.tandem.process.output(), /panicked/);
   await page.hangup();
 });

@@ -1,4 +1,5 @@
 // Malformed packets and messages, the same for the same seed.
+import { createHmac } from 'node:crypto';
 
 /** A small generator of numbers (mulberry32), so that a failure can be repeated. */
 export function generator(seed) {
@@ -22,14 +23,41 @@ function sip(address, random) {
     + `Content-Length: ${SDP.length}\r\n\r\n${SDP}`);
 }
 
-function stun(random) {
-  const length = 4 * random.below(20);
+function stunHeader(length, random) {
   const header = Buffer.alloc(20);
   header.writeUInt16BE(0x0001, 0);
   header.writeUInt16BE(length, 2);
   header.writeUInt32BE(0x2112a442, 4);
   random.bytes(12).copy(header, 8);
-  return Buffer.concat([header, random.bytes(length)]);
+  return header;
+}
+
+function stun(random) {
+  const length = 4 * random.below(20);
+  return Buffer.concat([stunHeader(length, random), random.bytes(length)]);
+}
+
+function attribute(type, value) {
+  const padded = Buffer.alloc(4 + 4 * Math.ceil(value.length / 4));
+  padded.writeUInt16BE(type, 0);
+  padded.writeUInt16BE(value.length, 2);
+  value.copy(padded, 4);
+  return padded;
+}
+
+/**
+ * A sound connectivity check (RFC 8445 section 7.2.4) that nominates nothing. After it, an ICE agent looks at what comes
+ * from this source.
+ */
+export function connectivityCheck({ username, password }, random) {
+  const attributes = Buffer.concat([
+    attribute(0x0006, Buffer.from(username)),
+    attribute(0x0024, Buffer.from([0, 0, 0, 1])), // PRIORITY
+    attribute(0x802a, random.bytes(8)), // ICE-CONTROLLING
+  ]);
+  // RFC 8489 section 14.5: the length covers MESSAGE-INTEGRITY, the digest what is before it.
+  const signed = Buffer.concat([stunHeader(attributes.length + 24, random), attributes]);
+  return Buffer.concat([signed, attribute(0x0008, createHmac('sha1', password).update(signed).digest())]);
 }
 
 function dtls(random) {
@@ -66,6 +94,18 @@ export function malformedMedia(random) {
   const kinds = [stun, dtls, rtp, rtcp, () => random.bytes(1 + random.below(300))];
   const packet = kinds[random.below(kinds.length)](random);
   return random.below(2) ? damage(packet, random) : packet;
+}
+
+/** A session description with some damage. */
+export function malformedDescription(description, random) {
+  return damage(Buffer.from(description), random).toString('latin1');
+}
+
+/** A sound WebSocket handshake, and frames that are not. */
+export function malformedWebSocket(address, random) {
+  const handshake = `GET / HTTP/1.1\r\nHost: ${address}:8080\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`
+    + `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${random.bytes(16).toString('base64')}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(handshake), random.bytes(1 + random.below(300))]);
 }
 
 const WCS = JSON.stringify({ message: 'connection', data: [{ sipLogin: 'alice', sipPassword: 'x', sipDomain: '' }] });
