@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The largest number of payload types in one direction of a leg.
@@ -224,6 +224,8 @@ pub enum Latch {
     Exact,
     /// The described address, any port.
     SameAddress,
+    /// The described address or this one, where its signaling comes from, any port; for peers behind NAT.
+    Either(IpAddr),
     /// Any source within a short window after the leg was configured; for peers behind NAT.
     Any,
 }

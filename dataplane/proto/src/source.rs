@@ -75,6 +75,8 @@ impl SourceGuard {
             _ if is_rtcp && self.rtp.is_some() => self.rtp.map(|rtp| rtp.ip()),
             Latch::Exact => None,
             Latch::SameAddress => Some(described.ip()),
+            Latch::Either(other) if other == source.ip() => Some(other),
+            Latch::Either(_) => Some(described.ip()),
             Latch::Any if !is_rtcp && now < self.window_until => Some(source.ip()),
             Latch::Any => Some(described.ip()),
         };
@@ -176,6 +178,8 @@ mod tests {
         for (latch, expected) in [
             (Latch::Exact, [true, false, false]),
             (Latch::SameAddress, [true, true, false]),
+            (Latch::Either(address(2, 0).ip()), [true, true, true]),
+            (Latch::Either(address(3, 0).ip()), [true, true, false]),
             (Latch::Any, [true, true, true]),
         ] {
             let guard = guard(now, latch);

@@ -167,12 +167,16 @@ impl Media {
     }
 
     /// attacks.md row 1: the described host, at any port, as a NAT may map it. Any source only where the described
-    /// address cannot be reached from here and the signaling's can, so that a NAT must be between.
+    /// address cannot be reached from here and the signaling's can, so that a NAT must be between. Between two private
+    /// networks a NAT is as likely as a media server beside the signaling: then it is one of these two hosts.
     fn latch(&self, side: Side) -> Latch {
         let described = self.leg(side).peer_address().map(|address| address.ip());
         let source = self.parties[index(side)].source;
         match (described, source) {
             (Some(described), Some(source)) if is_private(described) && !is_private(source) => Latch::Any,
+            (Some(described), Some(source)) if is_private(described) && described != source => {
+                Latch::Either(source)
+            }
             _ => Latch::SameAddress,
         }
     }
