@@ -158,14 +158,12 @@ impl Authenticator {
         let nonce = self.make_nonce(&realm.name, now);
         let mut response = reply(request, challenger.status(), default_reason(challenger.status()));
         for hash in &realm.hashes {
+            // auth-int is understood, but not offered: many telephones know a list of one only.
             let mut value = String::from("Digest realm=");
             // Writing to a String does not fail.
             let _ = write_quoted(&mut value, &realm.name);
             let algorithm = Algorithm { hash: *hash, session: false };
-            value.push_str(&format!(
-                ", nonce=\"{nonce}\", algorithm={}, qop=\"auth,auth-int\"",
-                algorithm.name()
-            ));
+            value.push_str(&format!(", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"", algorithm.name()));
             if stale {
                 value.push_str(", stale=true");
             }
