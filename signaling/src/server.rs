@@ -82,7 +82,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     sockets.serve(&acceptor, &admission, &events, &server);
     tokio::spawn(certificates.watch(signal(SignalKind::hangup())?));
 
-    let switch = Switch::new(Instant::now(), config.settings.clone(), Box::new(fill_random));
+    let switch = Switch::new(Instant::now(), config.settings.clone(), fill_random);
     let transports = Transports::new(udp, connector, events.clone());
     let event_loop = EventLoop { switch, transports, dns, dataplane, events, queue };
     let mut terminate = signal(SignalKind::terminate())?;

@@ -180,10 +180,11 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// A switch without calls.
-    pub fn new(now: Instant, settings: Settings, mut random: RandomSource) -> Switch {
-        let mut seed = [0; 8];
-        random(&mut seed);
+    /// A switch without calls. `random` fills buffers with random bytes: see [`RandomSource`].
+    pub fn new<R>(now: Instant, settings: Settings, mut random: R) -> Switch
+    where
+        R: FnMut(&mut [u8]) + Clone + Send + 'static,
+    {
         let mut secret = Zeroizing::new([0; 32]);
         random(secret.as_mut_slice());
         let (mut users, mut realms) = (HashMap::new(), HashMap::new());
@@ -201,8 +202,8 @@ impl Switch {
             contacts: settings.limits.contacts_per_user,
         };
         Switch {
-            random,
-            user_agent: UserAgent::new(UaSettings::from_settings(&settings), u64::from_ne_bytes(seed)),
+            user_agent: UserAgent::new(UaSettings::from_settings(&settings), Box::new(random.clone())),
+            random: Box::new(random),
             authenticator: Authenticator::new(&secret, NONCE_LIFETIME, now),
             realms,
             users,

@@ -29,7 +29,7 @@ pub use api::{
 
 use crate::party::{Cause, Signal};
 use crate::sip::{HeaderName, Headers, Host, Message, NameAddr, SipUri};
-use crate::switch::{Output, SendKey};
+use crate::switch::{Output, RandomSource, SendKey};
 use crate::table::shrink;
 use crate::transport::{ConnectionId, Destination, Flow, Target, Transport};
 use call::Call;
@@ -50,7 +50,10 @@ const SUPPORTED: &str = "100rel, timer";
 /// See the module.
 pub struct UserAgent {
     settings: UaSettings,
-    random: fastrand::Rng,
+    /// For what nobody may guess: tags, Call-IDs, branches, cnonces.
+    random: RandomSource,
+    /// For delays, and where sequence numbers begin.
+    dice: fastrand::Rng,
     last_id: u64,
     timers: TimerQueue,
     outputs: VecDeque<Output>,
@@ -71,13 +74,16 @@ pub struct UserAgent {
 }
 
 impl UserAgent {
-    /// A user agent with nothing in it. `seed` makes its tags, branches and random delays: from the operating system in
-    /// production, fixed in tests.
-    pub fn new(settings: UaSettings, seed: u64) -> UserAgent {
+    /// A user agent with nothing in it. `random` makes its tags, branches and delays: the operating system in production,
+    /// something fixed in tests.
+    pub fn new(settings: UaSettings, mut random: RandomSource) -> UserAgent {
+        let mut seed = [0; 8];
+        random(&mut seed);
         UserAgent {
             sources: SourceLimit::new(settings.requests_per_source),
             settings,
-            random: fastrand::Rng::with_seed(seed),
+            random,
+            dice: fastrand::Rng::with_seed(u64::from_ne_bytes(seed)),
             last_id: 0,
             timers: TimerQueue::default(),
             outputs: VecDeque::new(),
@@ -208,9 +214,12 @@ impl UserAgent {
         self.last_id
     }
 
-    /// A token of 96 random bits: tags, Call-IDs, branches. RFC 3261 section 19.3 asks for at least 32.
+    /// A token of 96 random bits: tags, Call-IDs, branches. RFC 3261 section 19.3 asks for at least 32, and that nobody can
+    /// guess them: who knows a dialog's tags can end it.
     fn token(&mut self) -> String {
-        format!("{:08x}{:016x}", self.random.u32(..), self.random.u64(..))
+        let mut bytes = [0; 12];
+        (self.random)(&mut bytes);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn signal_up(&mut self, call: CallHandle, signal: Signal) {

@@ -177,7 +177,7 @@ impl UserAgent {
             408 | 481 if stage == Stage::Established => return self.drop_call(now, call, cause),
             491 if local.retries < limits::GLARE_RETRIES => {
                 local.retries += 1;
-                local.retry_at = Some(now + glare_delay(&mut self.random, is_caller));
+                local.retry_at = Some(now + glare_delay(&mut self.dice, is_caller));
                 return;
             }
             405 | 501 if local.method == Method::Update && stage == Stage::Established => {
@@ -216,7 +216,7 @@ impl UserAgent {
 
     /// A re-INVITE or an UPDATE of the peer's.
     pub(super) fn receive_offer(&mut self, now: Instant, id: u64, call: CallHandle) {
-        let retry_after = self.random.u32(0..=10).to_string();
+        let retry_after = self.dice.u32(0..=10).to_string();
         let minimum = self.settings.min_session_expires.as_secs();
         let Some(request) = self.incoming.get(&id).map(|incoming| incoming.request.clone()) else { return };
         let Some(each) = self.calls.get_mut(&call) else { return };
@@ -330,7 +330,7 @@ impl UserAgent {
 }
 
 /// Section 14.1: 2.1 to 4 s for the owner of the Call-ID, 0 to 2 s for the other, in units of 10 ms.
-pub(super) fn glare_delay(random: &mut fastrand::Rng, is_caller: bool) -> Duration {
-    let units = if is_caller { random.u64(210..=400) } else { random.u64(0..=200) };
+pub(super) fn glare_delay(dice: &mut fastrand::Rng, is_caller: bool) -> Duration {
+    let units = if is_caller { dice.u64(210..=400) } else { dice.u64(0..=200) };
     Duration::from_millis(units * 10)
 }

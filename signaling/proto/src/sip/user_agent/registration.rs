@@ -157,7 +157,7 @@ impl UserAgent {
                 Outcome::Failed(_) => None,
             };
             let asked = Duration::from_secs(u64::from(asked.unwrap_or(0)));
-            let at = now + retry_delay(each.failures, self.random.f64()).max(asked);
+            let at = now + retry_delay(each.failures, self.dice.f64()).max(asked);
             each.at = Some(at);
             self.timers.set(TimerOwner::Registration(handle.0), Some(at));
         } else {

@@ -71,7 +71,7 @@ impl UserAgent {
     }
 
     fn send_next_reliable(&mut self, now: Instant, call: CallHandle) {
-        let first_rseq = self.random.u32(1..1 << 30);
+        let first_rseq = self.dice.u32(1..1 << 30);
         let timers = self.settings.timers;
         let Some(each) = self.calls.get_mut(&call).filter(|each| each.reliable.pending.is_none()) else {
             return;

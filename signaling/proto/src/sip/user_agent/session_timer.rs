@@ -164,7 +164,7 @@ impl UserAgent {
         let mut retry = RETRY;
         match cause.status {
             408 | 481 => return self.drop_call(now, call, cause),
-            491 => retry = glare_delay(&mut self.random, each.is_caller),
+            491 => retry = glare_delay(&mut self.dice, each.is_caller),
             // A re-INVITE takes over at once.
             405 | 501 if by_update => {
                 each.peer.allows_update = false;

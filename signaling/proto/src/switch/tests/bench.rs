@@ -79,7 +79,7 @@ impl Bench {
         let now = Instant::now();
         let mut random = fastrand::Rng::with_seed(7);
         Bench {
-            switch: Switch::new(now, settings(), Box::new(move |bytes| random.fill(bytes))),
+            switch: Switch::new(now, settings(), move |bytes: &mut [u8]| random.fill(bytes)),
             now,
             sip: Vec::new(),
             frames: Vec::new(),

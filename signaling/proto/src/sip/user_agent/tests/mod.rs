@@ -58,7 +58,12 @@ fn settings(address: SocketAddr) -> UaSettings {
 
 fn side(address: &str, seed: u64) -> Side {
     let address = address.parse().unwrap();
-    Side { agent: UserAgent::new(settings(address), seed), address, events: Vec::new() }
+    Side { agent: UserAgent::new(settings(address), seeded(seed)), address, events: Vec::new() }
+}
+
+fn seeded(seed: u64) -> RandomSource {
+    let mut random = fastrand::Rng::with_seed(seed);
+    Box::new(move |bytes| random.fill(bytes))
 }
 
 fn uri(text: &str) -> Uri {
@@ -233,7 +238,7 @@ impl Bench {
     fn with(settings: UaSettings) -> Bench {
         let (local, remote) = ("192.0.2.1:5060".parse().unwrap(), "192.0.2.9:5060".parse().unwrap());
         let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
-        Bench { now: Instant::now(), agent: UserAgent::new(settings, 3), flow }
+        Bench { now: Instant::now(), agent: UserAgent::new(settings, seeded(3)), flow }
     }
 
     fn receive(&mut self, text: &str) {
