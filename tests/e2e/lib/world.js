@@ -1,6 +1,6 @@
 // What a test file runs in: a network, a Tandem, a browser, telephones; all of it gone afterwards, and the logs too
 // unless something failed.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -40,15 +40,13 @@ export class World {
   }
 
   /** A test whose failure keeps the logs. What it opened is closed at its end. */
-  test(name, run, { timeout = TEST_TIMEOUT, todo } = {}) {
-    test(name, { skip: SKIP, timeout, todo }, async (context) => {
+  test(name, run, { timeout = TEST_TIMEOUT } = {}) {
+    test(name, { skip: SKIP, timeout }, async (context) => {
       const before = this.#open.length;
       try {
         await run(context);
       } catch (error) {
         this.#failed = true;
-        const metrics = await this.tandem.metrics().catch(() => new Map());
-        writeFileSync(join(this.directory, 'metrics.log'), [...metrics].map((sample) => sample.join(' ')).join('\n'));
         throw error;
       } finally {
         await this.#closeFrom(before);

@@ -105,7 +105,7 @@ pub enum UaEvent {
     Request {
         /// Answers it.
         handle: RequestHandle,
-        /// The path it came on.
+        /// The path back to who sent it.
         flow: Flow,
         /// The request, with `received` and `rport` in its topmost Via.
         request: Box<Request>,

@@ -3,7 +3,8 @@
 
 use super::timer_queue::TimerOwner;
 use super::{ALLOW, CallHandle, Drop, RequestHandle, SUPPORTED, UaEvent, UserAgent};
-use crate::sip::transaction::{InviteServer, RequestVerdict, Server, ServerTimeout};
+use crate::party::Cause;
+use crate::sip::transaction::{InviteServer, RequestVerdict, Server, ServerTimeout, earliest};
 use crate::sip::{HeaderName, Method, ParseError, Request, Response, Uri, Via, default_reason, reply};
 use crate::table::shrink;
 use crate::transport::{Destination, Flow, Transport};
@@ -33,6 +34,8 @@ pub(super) struct Incoming {
     key: String,
     merge_key: Option<String>,
     last_response: Option<Vec<u8>>,
+    /// Until when an INVITE must have its final response; `None`: it has.
+    answer_by: Option<Instant>,
 }
 
 /// How to find a transaction.
@@ -79,6 +82,10 @@ impl Incoming {
     pub(super) fn is_pending_invite(&self) -> bool {
         matches!(&self.machine, Machine::Invite(machine) if machine.is_pending())
     }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        earliest(self.machine.next_timeout(), self.answer_by)
+    }
 }
 
 /// Section 17.2.3; the method of the ACK and of the CANCEL is their INVITE's.
@@ -120,13 +127,14 @@ fn note_source(via: &mut Via, flow: &Flow) {
     }
 }
 
-/// RFC 3261 section 18.2.2. `maddr` is not followed: it would let anyone send our responses to a third party.
-fn response_destination(via: &Via, flow: &Flow) -> Destination {
+/// The path back to who sent a request (RFC 3261 section 18.2.2). A peer that does not ask for `rport` may listen at
+/// another port than it sends from. `maddr` is not followed: it would let anyone send our responses to a third party.
+pub(super) fn response_flow(via: &Via, flow: &Flow) -> Flow {
     if flow.transport != Transport::Udp || via.params.has("rport") {
-        return Destination::Flow(*flow);
+        return *flow;
     }
     let remote = SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060));
-    Destination::Flow(Flow { remote, ..*flow })
+    Flow { remote, ..*flow }
 }
 
 impl UserAgent {
@@ -176,7 +184,6 @@ impl UserAgent {
         if let Some(merge_key) = &merge_key {
             self.incoming_by_key.by_merge.insert(merge_key.clone(), id);
         }
-        self.timers.set(TimerOwner::Incoming(id), machine.next_timeout());
         let incoming = Incoming {
             machine,
             request: request.clone(),
@@ -186,7 +193,10 @@ impl UserAgent {
             key,
             merge_key,
             last_response: None,
+            // The switch gives up before, unless it forgot the request.
+            answer_by: is_invite.then(|| now + self.settings.ring + timers.transaction_timeout()),
         };
+        self.timers.set(TimerOwner::Incoming(id), incoming.next_timeout());
         self.incoming.insert(id, incoming);
         if let Some(refusal) = refusal {
             let headers = refusal.header.into_iter().collect();
@@ -197,6 +207,7 @@ impl UserAgent {
         }
         match request.method {
             Method::Register | Method::Options | Method::Message | Method::Invite => {
+                let flow = request.headers.via().map_or(flow, |via| response_flow(&via, &flow));
                 self.events.push_back(UaEvent::Request {
                     handle: RequestHandle(id),
                     flow,
@@ -271,7 +282,7 @@ impl UserAgent {
         let Some(incoming) = self.incoming.get_mut(&id) else { return };
         let Machine::Invite(machine) = &mut incoming.machine else { return };
         let verdict = machine.receive_ack(now);
-        self.timers.set(TimerOwner::Incoming(id), machine.next_timeout());
+        self.timers.set(TimerOwner::Incoming(id), incoming.next_timeout());
         if verdict == RequestVerdict::Pass {
             self.receive_dialog_ack(now, request);
         }
@@ -324,7 +335,8 @@ impl UserAgent {
             return false;
         }
         incoming.last_response = Some(response.to_bytes());
-        self.timers.set(TimerOwner::Incoming(id), incoming.machine.next_timeout());
+        incoming.answer_by.take_if(|_| response.status >= 200);
+        self.timers.set(TimerOwner::Incoming(id), incoming.next_timeout());
         self.send_last_response(id);
         true
     }
@@ -344,14 +356,14 @@ impl UserAgent {
         let (Some(bytes), Ok(via)) = (incoming.last_response.clone(), incoming.request.headers.via()) else {
             return;
         };
-        let destination = response_destination(&via, &incoming.flow);
-        self.send_bytes(destination, bytes);
+        let flow = response_flow(&via, &incoming.flow);
+        self.send_bytes(Destination::Flow(flow), bytes);
     }
 
     /// Sends a 2xx or a reliable provisional response again, which is no affair of the transaction.
     pub(super) fn send_outside_transaction(&mut self, request: &Request, flow: &Flow, bytes: Vec<u8>) {
         if let Ok(via) = request.headers.via() {
-            self.send_bytes(response_destination(&via, flow), bytes);
+            self.send_bytes(Destination::Flow(response_flow(&via, flow)), bytes);
         }
     }
 
@@ -365,7 +377,7 @@ impl UserAgent {
             response.headers.set(HeaderName::To, to);
         }
         if let Ok(via) = response.headers.via() {
-            self.send_bytes(response_destination(&via, flow), response.to_bytes());
+            self.send_bytes(Destination::Flow(response_flow(&via, flow)), response.to_bytes());
         }
     }
 
@@ -384,11 +396,14 @@ impl UserAgent {
 
     pub(super) fn incoming_timeout(&mut self, now: Instant, id: u64) {
         let Some(incoming) = self.incoming.get_mut(&id) else { return };
+        if incoming.answer_by.take_if(|at| now >= *at).is_some() {
+            return self.unanswered(now, id);
+        }
         let due = match &mut incoming.machine {
             Machine::Invite(machine) => machine.handle_timeout(now),
             Machine::NonInvite(machine) => machine.handle_timeout(now),
         };
-        self.timers.set(TimerOwner::Incoming(id), incoming.machine.next_timeout());
+        self.timers.set(TimerOwner::Incoming(id), incoming.next_timeout());
         match due {
             Some(ServerTimeout::Trying) => self.refuse(now, id, 100, Vec::new()),
             Some(ServerTimeout::Retransmit) => self.send_last_response(id),
@@ -397,9 +412,28 @@ impl UserAgent {
         }
     }
 
+    /// The switch never answered an INVITE: whoever waits for it, here and at the peer, is let go.
+    fn unanswered(&mut self, now: Instant, id: u64) {
+        let call = self.incoming.get(&id).and_then(|incoming| incoming.call);
+        self.refuse(now, id, 408, Vec::new());
+        match call.map(|call| (call, self.calls.get_mut(&call))) {
+            None => self.events.push_back(UaEvent::RequestGone { handle: RequestHandle(id) }),
+            Some((call, Some(each))) if each.invite == id => {
+                self.hung_up(call, Cause::new(408, default_reason(408)));
+            }
+            // A re-INVITE: the session goes on as it was.
+            Some((_, Some(each))) => each.offers.forget_remote(id),
+            Some((_, None)) => {}
+        }
+    }
+
     fn remove_incoming(&mut self, id: u64) {
         self.timers.set(TimerOwner::Incoming(id), None);
         if let Some(incoming) = self.incoming.remove(&id) {
+            // An UPDATE that was never answered must not keep later offers away.
+            if let Some(each) = incoming.call.and_then(|call| self.calls.get_mut(&call)) {
+                each.offers.forget_remote(id);
+            }
             self.incoming_by_key.by_key.remove(&incoming.key);
             if let Some(merge_key) = incoming.merge_key {
                 self.incoming_by_key.by_merge.remove(&merge_key);

@@ -1,6 +1,7 @@
 //! Calls that come to us (RFC 3261 section 13.3).
 
 use super::call::{Call, Fork, Stage, Unacknowledged, set_sdp};
+use super::incoming::response_flow;
 use super::{ALLOW, CallHandle, RequestHandle, SUPPORTED, UaError, UserAgent, reason};
 use crate::party::{Cause, Signal};
 use crate::sip::dialog::Dialog;
@@ -17,12 +18,13 @@ fn return_flow(request: &Request, flow: &Flow) -> Option<Flow> {
         Transport::Ws | Transport::Wss => Some(*flow),
         _ if routed => None,
         Transport::Tcp | Transport::Tls => Some(*flow),
-        // A telephone behind a NAT names an address in Via that is not where it sends from.
+        // A telephone behind a NAT names an address in Via that is not where it sends from. The port alone tells nothing
+        // where no rport was asked for: Cisco's gateways send from any port and listen at the one in Via.
         Transport::Udp => {
             let via = request.headers.via().ok()?;
-            let is_behind_nat =
-                via.host.ip() != Some(flow.remote.ip()) || via.port.unwrap_or(5060) != flow.remote.port();
-            is_behind_nat.then_some(*flow)
+            let back = response_flow(&via, flow);
+            let named = (via.host.ip(), via.port.unwrap_or(5060));
+            (named != (Some(back.remote.ip()), back.remote.port())).then_some(back)
         }
     }
 }

@@ -305,3 +305,65 @@ fn a_request_out_of_order_and_one_of_another_dialog_are_refused() {
     assert_eq!(bench.statuses(), [200, 487]);
     assert!(matches!(bench.signals().as_slice(), [Signal::Hangup(_)]));
 }
+
+#[test]
+fn an_invite_that_the_switch_never_answers_ends() {
+    for accepted in [false, true] {
+        let mut bench = Bench::new();
+        bench.receive(&request_text("INVITE", "1", INVITE, ""));
+        if accepted {
+            let Some(UaEvent::Request { handle, .. }) = bench.events().pop() else { panic!("no request") };
+            bench.agent.accept_invite(bench.now, handle, "alice").unwrap();
+        }
+        bench.pass(Duration::from_secs(230));
+        assert!(bench.statuses().iter().all(|status| *status == 100), "the switch had its time");
+        bench.pass(Duration::from_secs(100));
+        assert!(bench.statuses().contains(&408));
+        let gone = bench.events().into_iter().any(|event| match event {
+            UaEvent::RequestGone { .. } => !accepted,
+            UaEvent::Signal { signal: Signal::Hangup(cause), .. } => accepted && cause.status == 408,
+            _ => false,
+        });
+        assert!(gone);
+        assert_empty(&bench.agent);
+    }
+}
+
+#[test]
+fn an_offer_that_the_switch_never_answers_is_refused_and_the_next_one_is_taken() {
+    let mut bench = Bench::new();
+    bench.receive(&request_text("INVITE", "1", INVITE, ""));
+    let Some(UaEvent::Request { handle, .. }) = bench.events().pop() else { panic!("no request") };
+    let call = bench.agent.accept_invite(bench.now, handle, "alice").unwrap();
+    let answer = Signal::Answer { sdp: Some(b"offer".to_vec()) };
+    bench.agent.signal(bench.now, call, answer).unwrap();
+    let answered = bench.responses().into_iter().find(Response::is_success).unwrap();
+    let to = format!("To: {}\r\n", answered.headers.get(HeaderName::To).unwrap());
+    let sdp = "Content-Type: application/sdp\r\n";
+    bench.receive(&request_text("ACK", "2", &format!("{to}CSeq: 1 ACK\r\n{sdp}"), "answer"));
+    bench.signals();
+    for (method, number, expected) in
+        [("UPDATE", 2, None), ("INVITE", 3, Some(408)), ("INVITE", 4, Some(408))]
+    {
+        let more = format!("{to}CSeq: {number} {method}\r\n{sdp}");
+        bench.receive(&request_text(method, &format!("offer{number}"), &more, "offer"));
+        assert!(matches!(bench.signals().as_slice(), [Signal::Offer { .. }]), "{method} {number}");
+        bench.pass(Duration::from_secs(235));
+        assert_eq!(bench.statuses().into_iter().find(|status| *status >= 200), expected);
+    }
+}
+
+#[test]
+fn a_peer_that_asks_for_no_rport_is_answered_and_called_back_where_it_listens() {
+    let mut bench = Bench::new();
+    bench.flow.remote = "192.0.2.9:51234".parse().unwrap();
+    bench.receive(&request_text("INVITE", "1", INVITE, "").replace(";rport", ""));
+    let Some(UaEvent::Request { handle, flow, .. }) = bench.events().pop() else { panic!("no request") };
+    assert_eq!(flow.remote, "192.0.2.9:5060".parse().unwrap());
+    let call = bench.agent.accept_invite(bench.now, handle, "alice").unwrap();
+    assert_eq!(bench.agent.calls[&call].flow, None, "its Contact is where it can be reached");
+    while let Some(output) = bench.agent.poll_output() {
+        let Output::Sip { destination, .. } = output else { continue };
+        assert_eq!(outgoing::remote_of(&destination), flow.remote);
+    }
+}
