@@ -1,4 +1,5 @@
 //! DTLS-SRTP (RFC 5764) of one leg over dimpl: DTLS 1.2 and 1.3, both roles, certificates by fingerprint only.
+//! Ours is for ECDSA; a client's may be for RSA, a server's not: the engine has no such cipher suites.
 //!
 //! The caller feeds only datagrams from an ICE-validated address (attacks.md row 4). That is also why the server
 //! asks for no cookie (RFC 6347 section 4.2.1 leaves it open): the address was proven before. What an attacker
@@ -17,6 +18,8 @@ use std::time::Instant;
 use tandem_control::{DtlsRole, Fingerprint, FingerprintHash, SrtpKey, SrtpSuite};
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
+
+mod rsa;
 
 /// The largest datagram that is sent: it passes any path that carries media.
 pub const MTU: usize = 1200;
@@ -83,7 +86,8 @@ pub struct Identity {
 
 struct Shared {
     certificate: DtlsCertificate,
-    config: Arc<Config>,
+    client: Arc<Config>,
+    server: Arc<Config>,
 }
 
 impl Drop for Shared {
@@ -99,10 +103,12 @@ impl Identity {
     /// [`DtlsError::Setup`] if the system gives no randomness.
     pub fn generate() -> Result<Identity, DtlsError> {
         let certificate = dimpl::certificate::generate_self_signed_certificate();
-        let config = Config::builder().mtu(MTU).use_server_cookie(false).build();
+        let config = || Config::builder().mtu(MTU).use_server_cookie(false);
         let certificate = certificate.map_err(|_| DtlsError::Setup)?;
-        let config = Arc::new(config.map_err(|_| DtlsError::Setup)?);
-        Ok(Identity { shared: Arc::new(Shared { certificate, config }) })
+        let client = Arc::new(config().build().map_err(|_| DtlsError::Setup)?);
+        let server = config().with_crypto_provider(rsa::provider()).build();
+        let server = Arc::new(server.map_err(|_| DtlsError::Setup)?);
+        Ok(Identity { shared: Arc::new(Shared { certificate, client, server }) })
     }
 
     /// SHA-256 of the certificate, for `a=fingerprint`.
@@ -114,7 +120,11 @@ impl Identity {
     }
 
     fn engine(&self, now: Instant, role: DtlsRole) -> Dtls {
-        let mut engine = Dtls::new_auto(self.shared.config.clone(), self.shared.certificate.clone(), now);
+        let config = match role {
+            DtlsRole::Client => &self.shared.client,
+            DtlsRole::Server => &self.shared.server,
+        };
+        let mut engine = Dtls::new_auto(config.clone(), self.shared.certificate.clone(), now);
         engine.set_active(role == DtlsRole::Client);
         engine
     }
@@ -303,7 +313,10 @@ impl DtlsSession {
         loop {
             match engine.poll_output(&mut self.scratch) {
                 Output::Packet(packet) if self.outbox.len() < MAX_OUTBOX => {
-                    self.outbox.push_back(packet.to_vec())
+                    self.outbox.push_back(match self.role {
+                        DtlsRole::Client => packet.to_vec(),
+                        DtlsRole::Server => rsa::amend_datagram(packet),
+                    });
                 }
                 Output::BufferTooSmall { needed } if needed <= MAX_OUTPUT => self.scratch.resize(needed, 0),
                 Output::BufferTooSmall { .. } => return Err(DtlsError::HandshakeFailed),
