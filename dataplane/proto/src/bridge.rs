@@ -45,6 +45,8 @@ pub(crate) struct Bridge {
     /// Whether what came last was transcoded.
     pub(crate) transcodes: bool,
     collector: dtmf::Collector,
+    /// The clock of the speech that is received, in Hz.
+    audio_clock: u32,
     player: dtmf::Player,
     anchor: Option<Anchor>,
     /// The time stamp of the digit that is played.
@@ -92,6 +94,7 @@ impl Bridge {
             window: None,
             transcodes: false,
             collector: dtmf::Collector::default(),
+            audio_clock: 0,
             player: dtmf::Player::default(),
             anchor: None,
             played: 0,
@@ -154,7 +157,21 @@ impl Bridge {
     pub(crate) fn collect(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<Digit> {
         let entry = self.routes.find(header.payload_type).filter(|entry| entry.route == Route::Event)?;
         let event = dtmf::Event::parse(payload).ok()?;
-        self.collector.receive(now, header.ssrc, header.timestamp, event, entry.clock)
+        let clock = self.collector.clock(header.ssrc, header.timestamp);
+        let clock = clock.unwrap_or_else(|| dtmf::clock_of(event, entry.clock, self.audio_clock));
+        self.collector.receive(now, header.ssrc, header.timestamp, event, clock)
+    }
+
+    /// The event of a packet, its duration in `clock`.
+    fn event_in(
+        &self,
+        entry: &Entry,
+        input: &Header,
+        payload: &[u8],
+        clock: u32,
+    ) -> Result<dtmf::Event, DropReason> {
+        let counted_in = self.collector.clock(input.ssrc, input.timestamp).unwrap_or(entry.clock);
+        Ok(scaled(dtmf::Event::parse(payload)?, counted_in, clock))
     }
 
     /// Bridges one packet of the input.
@@ -167,6 +184,9 @@ impl Bridge {
         sink: &mut dyn Sink,
     ) -> Result<Bridged, DropReason> {
         let entry = self.routes.find(parsed.header.payload_type);
+        if let Some(speech) = entry.filter(|entry| is_speech(entry.codec)) {
+            self.audio_clock = speech.clock;
+        }
         if place.fresh {
             self.interrupt();
         }
@@ -263,7 +283,7 @@ impl Bridge {
         packet: &mut Packet<'_>,
     ) -> Result<Bridged, DropReason> {
         let input = &parsed.header;
-        let event = dtmf::Event::parse(parsed.payload(packet.bytes()))?;
+        let event = self.event_in(entry, input, parsed.payload(packet.bytes()), clock)?;
         let (index, epoch, begins) = self.index(now, place, input)?;
         let timestamp = match self.anchored(input) {
             Some(timestamp) => timestamp,
@@ -278,7 +298,7 @@ impl Bridge {
         let header = self.output.header(index, timestamp, number, input.marker || begins);
         rtp::rewrite(packet, parsed, &header);
         if let Some(payload) = packet.bytes_mut().get_mut(HEADER_LEN..HEADER_LEN + dtmf::PAYLOAD_LEN) {
-            payload.copy_from_slice(&scaled(event, entry.clock, clock).to_bytes());
+            payload.copy_from_slice(&event.to_bytes());
         }
         packet.set_len(HEADER_LEN + dtmf::PAYLOAD_LEN);
         self.output.sent(now, &header, index, packet.len());
@@ -347,12 +367,17 @@ impl Bridge {
         let input = &parsed.header;
         let entry = self.routes.find(input.payload_type).ok_or(DropReason::UnknownPayloadType)?;
         let anchored = self.anchored(input);
+        let event = match (entry.route, self.routes.event) {
+            (Route::Event, Some((_, clock))) => {
+                Some(self.event_in(&entry, input, parsed.payload(packet), clock)?)
+            }
+            _ => None,
+        };
         let transcoder = self.transcoder.as_mut().ok_or(DropReason::NotTaken)?;
         let mut to = Target { now, output: &mut self.output, sink };
-        match (entry.route, self.routes.event) {
+        match (entry.route, self.routes.event.zip(event)) {
             (Route::Transcode, _) => transcoder.speech(&entry, input, parsed.payload(packet), lost, &mut to),
-            (Route::Event, Some((number, clock))) => {
-                let event = dtmf::Event::parse(parsed.payload(packet))?;
+            (Route::Event, Some(((number, _), event))) => {
                 let timestamp = match anchored {
                     Some(timestamp) => timestamp,
                     None => {
@@ -360,14 +385,7 @@ impl Bridge {
                         self.anchor_at(input, timestamp)
                     }
                 };
-                self.send_event(
-                    now,
-                    timestamp,
-                    number,
-                    input.marker,
-                    scaled(event, entry.clock, clock),
-                    sink,
-                );
+                self.send_event(now, timestamp, number, input.marker, event, sink);
                 Ok(())
             }
             (Route::Event, None) => Ok(()),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::drops::DropReason;
-use crate::limits::{DIGIT_END_PACKETS, DIGIT_PAUSE, DIGIT_SILENCE, MAX_QUEUED_DIGITS};
+use crate::limits::{DIGIT_END_PACKETS, DIGIT_PAUSE, DIGIT_SILENCE, LONGEST_FIRST, MAX_QUEUED_DIGITS};
 
 /// Bytes of an event's payload.
 pub const PAYLOAD_LEN: usize = 4;
@@ -53,6 +53,14 @@ pub struct Digit {
     pub event: u8,
     /// Its length in milliseconds.
     pub duration_ms: u16,
+}
+
+/// The clock of an event's duration, read off the first packet of it that came. It should be that of the payload type
+/// (RFC 4733 section 2.3.5), but telephones that agree on events at 8000 Hz beside Opus may count in the 48,000 Hz of
+/// their audio (baresip does): then an event would be longer than [`LONGEST_FIRST`] when it is told for the first time.
+pub fn clock_of(first: Event, clock: u32, audio_clock: u32) -> u32 {
+    let longest = u64::from(clock) * LONGEST_FIRST.as_millis() as u64 / 1000;
+    if audio_clock > clock && u64::from(first.duration) > longest { audio_clock } else { clock }
 }
 
 /// Makes one digit out of the many packets of an event: its time stamp identifies it (RFC 4733 section 2.5.1.2).
@@ -112,6 +120,14 @@ impl Collector {
         let own = if event.end && before.is_none() { current.tell() } else { None };
         self.current = Some(current);
         before.or(own)
+    }
+
+    /// The clock in which the event with that time stamp counts its duration, if it is the one of now.
+    pub fn clock(&self, ssrc: u32, timestamp: u32) -> Option<u32> {
+        let current = self.current.as_ref();
+        current
+            .filter(|current| current.ssrc == ssrc && current.timestamp == timestamp)
+            .map(|current| current.clock)
     }
 
     /// The digit whose end was lost, once nothing more came of it.

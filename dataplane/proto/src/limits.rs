@@ -44,6 +44,8 @@ pub const DIGIT_PAUSE: Duration = Duration::from_millis(50);
 pub const DIGIT_END_PACKETS: u8 = 3;
 /// A telephone event without news for this long has ended although its end was lost.
 pub const DIGIT_SILENCE: Duration = Duration::from_millis(500);
+/// How long a telephone event may have lasted by its first packet that comes, some lost before it included.
+pub const LONGEST_FIRST: Duration = Duration::from_millis(100);
 /// The length of a digit that may be played, in milliseconds.
 pub const DIGIT_MS: std::ops::RangeInclusive<u16> = 40..=6000;
 /// The packet times that are encoded, in milliseconds.

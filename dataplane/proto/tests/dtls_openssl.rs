@@ -1,5 +1,7 @@
 //! DTLS-SRTP with OpenSSL for a peer, which shows an RSA certificate as many telephones do.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
+
 use aws_lc_rs::digest::{SHA256, digest};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};

@@ -364,6 +364,24 @@ fn events_are_forwarded_once_told_and_rescaled() {
 }
 
 #[test]
+fn events_at_8000_hz_that_count_in_the_clock_of_opus_keep_their_length() {
+    let mut fixture = Fixture::between(&leg(Side::A, &[OPUS, EVENT]), &leg(Side::B, &[OPUS, EVENT_48]));
+    fixture.forwarded(&speech(1, 0, 111, 7, b"x"));
+    let sent: Vec<_> = digit(2, 960, 101, 5, 960).iter().map(|packet| fixture.forwarded(packet).1).collect();
+    assert_eq!(
+        (&sent[0][..], &sent[6][..]),
+        (&dtmf_payload(5, false, 960)[..], &dtmf_payload(5, true, 4800)[..])
+    );
+    // The same telephone by the book.
+    let sent: Vec<_> = digit(9, 9600, 101, 6, 160).iter().map(|packet| fixture.forwarded(packet).1).collect();
+    assert_eq!(sent[6], dtmf_payload(6, true, 4800));
+    let digits: Vec<_> =
+        fixture.events().into_iter().filter(|e| matches!(e, EventKind::Digit { .. })).collect();
+    let told = |event| EventKind::Digit { side: Side::A, event, duration_ms: 100 };
+    assert_eq!(digits, [told(5), told(6)]);
+}
+
+#[test]
 fn events_go_through_beside_transcoded_audio() {
     let mut fixture = Fixture::between(&leg(Side::A, &[OPUS, EVENT_48]), &leg(Side::B, &[PCMU, EVENT]));
     let mut encoder = tandem_codec::opus::OpusEncoder::new(8000, Default::default()).unwrap();
