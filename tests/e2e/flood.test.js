@@ -8,7 +8,7 @@ import {
   connectivityCheck, generator, malformedDescription, malformedFrame, malformedMedia, malformedSip, malformedWebSocket,
 } from './lib/malformed.js';
 import { DOMAIN, PASSWORD } from './lib/tandem.js';
-import { pause } from './lib/wait.js';
+import { pause, until } from './lib/wait.js';
 import { World } from './lib/world.js';
 
 const SEED = Number(process.env.SEED ?? 20260722);
@@ -73,15 +73,15 @@ async function floodStreams(port, make, deadline) {
   open.forEach((socket) => socket.destroy());
 }
 
-/** WebSockets are opened in a page, which has a client for them. */
-async function floodWebSockets(page, random, deadline) {
+/** WebSockets are opened in a page, which has a client for them. @param {string[]} protocols sub-protocols */
+async function floodWebSockets(page, protocols, make, deadline) {
   while (Date.now() < deadline) {
-    const frames = Array.from({ length: BURST }, () => malformedFrame(random));
-    await page.evaluate((texts) => new Promise((resolve) => {
-      const socket = new WebSocket(`ws://${location.host}/`);
+    const frames = Array.from({ length: BURST }, make);
+    await page.evaluate(([names, texts]) => new Promise((resolve) => {
+      const socket = new WebSocket(`ws://${location.host}/`, names);
       socket.onopen = () => { texts.forEach((text) => socket.send(text)); socket.close(); };
       socket.onclose = resolve;
-    }), frames);
+    }), [protocols, frames]);
   }
 }
 
@@ -128,8 +128,8 @@ world.test('a flood of malformed input beside a call', async () => {
   const before = await world.tandem.metrics();
 
   const other = world.keep(await world.browser.newContext());
-  const [frames, calls] = [await other.newPage(), await other.newPage()];
-  for (const flooder of [frames, calls]) await flooder.goto(world.tandem.page);
+  const [frames, messages, calls] = [await other.newPage(), await other.newPage(), await other.newPage()];
+  for (const flooder of [frames, messages, calls]) await flooder.goto(world.tandem.page);
   const deadline = Date.now() + FLOOD_MILLISECONDS;
   await Promise.all([
     floodDatagrams(5060, () => malformedSip(address, random), deadline),
@@ -140,7 +140,8 @@ world.test('a flood of malformed input beside a call', async () => {
     floodStreams(5060, () => malformedSip(address, random), deadline),
     floodStreams(8080, () => malformedSip(address, random), deadline),
     floodStreams(8080, () => malformedWebSocket(address, random), deadline),
-    floodWebSockets(frames, random, deadline),
+    floodWebSockets(frames, [], () => malformedFrame(random), deadline),
+    floodWebSockets(messages, ['sip'], () => malformedSip(address, random).toString('latin1'), deadline),
     floodDescriptions(calls, offer, random, deadline),
     page.hears(PHONE_TONE),
   ]);
@@ -152,4 +153,8 @@ world.test('a flood of malformed input beside a call', async () => {
   assert.deepEqual(uncounted, [], 'drops are counted by reason');
   assert.doesNotMatch(world.tandem.process.output(), /panicked/);
   await page.hangup();
+  await until('no call is left', async () => {
+    const now = await world.tandem.metrics();
+    return now.get('tandem_switch_calls_active') === 0 && now.get('tandem_dataplane_sessions') === 0;
+  });
 });
