@@ -52,16 +52,24 @@ const DTMF_ROWS = [697, 770, 852, 941];
 const DTMF_COLUMNS = [1209, 1336, 1477];
 const DTMF_KEYS = ['123', '456', '789', '*0#'];
 const DTMF_WINDOW_SECONDS = 0.03;
+/**
+ * Half windows without a tone that make a pause. ITU-T Q.24 takes 40 ms for one; a shorter interruption, as a busy
+ * machine's sound has it, does not make two digits of one.
+ */
+const DTMF_PAUSE = 3;
 
 /** The digits in a recording, by ear. */
 export function digitsHeard({ samples, rate }) {
   const length = Math.round(rate * DTMF_WINDOW_SECONDS);
   let digits = '';
   let last = '';
+  let silent = 0;
   for (let start = 0; start + length <= samples.length; start += length / 2) {
     const digit = digitIn(samples.subarray(start, start + length), rate);
+    silent = digit ? 0 : silent + 1;
+    if (silent >= DTMF_PAUSE) last = '';
     if (digit && digit !== last) digits += digit;
-    last = digit;
+    last = digit || last;
   }
   return digits;
 }

@@ -79,6 +79,7 @@ export class Baresip {
     writeFileSync(join(home, 'accounts'), `<sip:${user}@${domain}>;${parameters.filter(Boolean).join(';')}\n`);
     writeFileSync(join(home, 'contacts'), '');
     phone.address = `${user}@${domain}`;
+    phone.host = host;
     phone.process = new Process(`baresip-${user}`, directory, host.inside('baresip', '-f', home, '-s'));
     await phone.#control(host.address);
     await until(`${user} is registered`, () => /200 OK .*\[\d+ binding/.test(phone.process.output()));

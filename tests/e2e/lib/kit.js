@@ -115,6 +115,7 @@ export function installKit({ tone, codecs }) {
       if (report.type === 'inbound-rtp' && report.kind === 'audio') {
         stats.received = {
           codec: reports.get(report.codecId)?.mimeType, packets: report.packetsReceived, lost: report.packetsLost,
+          ssrc: report.ssrc,
         };
       }
       if (report.type === 'remote-inbound-rtp') stats.reportedLost = report.packetsLost;
