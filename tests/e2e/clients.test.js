@@ -63,3 +63,24 @@ world.test('the unmodified @flashphoner/websdk calls a telephone, and is called'
   await websdk.state('ended');
   assert.ok(longestTone(telephone.heard(), 440) >= 1);
 });
+
+world.test('a telephone behind a NAT calls a page, and is called', async () => {
+  const host = world.network.hostBehindNat();
+  host.mapTo('40000-49999');
+  const telephone = await world.telephone({ user: 'carol', tone: 1000, host });
+  const page = await world.phone({ user: 'alice', tone: 440 });
+  await page.dial('carol');
+  await page.state('talking');
+  await page.hears(1000);
+  await page.hangup();
+  await telephone.event('CALL_CLOSED');
+  assert.ok(longestTone(telephone.heard(), 440) >= 1);
+
+  telephone.dial('alice');
+  await page.answer();
+  await page.state('talking');
+  await page.hears(1000);
+  await page.hangup();
+  await telephone.event('CALL_CLOSED');
+  assert.ok(longestTone(telephone.heard(), 440) >= 1);
+});

@@ -81,7 +81,7 @@ export class Baresip {
     phone.address = `${user}@${domain}`;
     phone.host = host;
     phone.process = new Process(`baresip-${user}`, directory, host.inside('baresip', '-f', home, '-s'));
-    await phone.#control(host.address);
+    await phone.#control(host.reachedAt);
     await until(`${user} is registered`, () => /200 OK .*\[\d+ binding/.test(phone.process.output()));
     return phone;
   }

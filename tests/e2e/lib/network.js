@@ -66,6 +66,7 @@ export class Network {
     ip('-n', namespace, 'route', 'add', 'default', 'via', '192.168.77.1');
     router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
     router.run('iptables', '-t', 'nat', '-A', 'POSTROUTING', '-p', 'tcp', '-o', 'eth0', '-j', 'MASQUERADE');
+    router.run('iptables', '-t', 'nat', '-A', 'PREROUTING', '-p', 'tcp', '-i', 'eth0', '-j', 'DNAT', '--to', '192.168.77.2');
     return new HostBehindNat(namespace, '192.168.77.2', router, this.address);
   }
 
@@ -86,6 +87,8 @@ export class Host {
   constructor(namespace, address) {
     this.namespace = namespace;
     this.address = address;
+    /** Where TCP from outside reaches it. */
+    this.reachedAt = address;
   }
 
   /** The command that runs `command` here. */
@@ -106,6 +109,7 @@ export class HostBehindNat extends Host {
 
   constructor(namespace, address, router, gateway) {
     super(namespace, address);
+    this.reachedAt = router.address;
     this.router = router;
     this.gateway = gateway;
   }
