@@ -129,12 +129,19 @@ fn note_source(via: &mut Via, flow: &Flow) {
 
 /// The path back to who sent a request (RFC 3261 section 18.2.2). A peer that does not ask for `rport` may listen at
 /// another port than it sends from. `maddr` is not followed: it would let anyone send our responses to a third party.
-pub(super) fn response_flow(via: &Via, flow: &Flow) -> Flow {
+fn response_flow(via: &Via, flow: &Flow) -> Flow {
     if flow.transport != Transport::Udp || via.params.has("rport") {
         return *flow;
     }
     let remote = SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060));
     Flow { remote, ..*flow }
+}
+
+/// The path on which requests of ours reach who sent a request: where its responses go, but through a NAT always where
+/// it sent from, with or without `rport`.
+pub(super) fn return_path(via: &Via, flow: &Flow) -> Flow {
+    let is_behind_nat = via.host.ip().is_some_and(|host| host != flow.remote.ip());
+    if is_behind_nat { *flow } else { response_flow(via, flow) }
 }
 
 impl UserAgent {
@@ -207,7 +214,7 @@ impl UserAgent {
         }
         match request.method {
             Method::Register | Method::Options | Method::Message | Method::Invite => {
-                let flow = request.headers.via().map_or(flow, |via| response_flow(&via, &flow));
+                let flow = request.headers.via().map_or(flow, |via| return_path(&via, &flow));
                 self.events.push_back(UaEvent::Request {
                     handle: RequestHandle(id),
                     flow,

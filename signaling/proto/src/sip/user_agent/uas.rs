@@ -1,7 +1,7 @@
 //! Calls that come to us (RFC 3261 section 13.3).
 
 use super::call::{Call, Fork, Stage, Unacknowledged, set_sdp};
-use super::incoming::response_flow;
+use super::incoming::return_path;
 use super::{ALLOW, CallHandle, RequestHandle, SUPPORTED, UaError, UserAgent, reason};
 use crate::party::{Cause, Signal};
 use crate::sip::dialog::Dialog;
@@ -22,7 +22,7 @@ fn return_flow(request: &Request, flow: &Flow) -> Option<Flow> {
         // where no rport was asked for: Cisco's gateways send from any port and listen at the one in Via.
         Transport::Udp => {
             let via = request.headers.via().ok()?;
-            let back = response_flow(&via, flow);
+            let back = return_path(&via, flow);
             let named = (via.host.ip(), via.port.unwrap_or(5060));
             (named != (Some(back.remote.ip()), back.remote.port())).then_some(back)
         }

@@ -367,3 +367,14 @@ fn a_peer_that_asks_for_no_rport_is_answered_and_called_back_where_it_listens() 
         assert_eq!(outgoing::remote_of(&destination), flow.remote);
     }
 }
+
+#[test]
+fn behind_a_nat_the_source_is_the_way_back_though_no_rport_was_asked_for() {
+    let mut bench = Bench::new();
+    bench.flow.remote = "198.51.100.7:51234".parse().unwrap();
+    bench.receive(&request_text("INVITE", "1", INVITE, "").replace(";rport", ""));
+    let Some(UaEvent::Request { handle, flow, .. }) = bench.events().pop() else { panic!("no request") };
+    assert_eq!(flow, bench.flow);
+    let call = bench.agent.accept_invite(bench.now, handle, "alice").unwrap();
+    assert_eq!(bench.agent.calls[&call].flow, Some(bench.flow));
+}
