@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { longestTone } from './lib/audio.js';
 import { launchBrowser } from './lib/browser.js';
+import { Capture } from './lib/capture.js';
 import { SipPage } from './lib/sip-page.js';
 import { DOMAIN, PASSWORD } from './lib/tandem.js';
 import { World } from './lib/world.js';
@@ -51,6 +52,7 @@ world.test('the address of the browser changes in mid-call', async () => {
   const host = world.network.hostBehindNat();
   host.mapTo('40000-44999');
   const browser = world.keep(await launchBrowser({ origin: world.tandem.page, directory: world.directory, host }));
+  const capture = world.keep(await Capture.start(world));
   const telephone = await world.telephone({ user: 'carol', tone: PHONE_TONE });
   const page = await world.phone({ user: 'alice', tone: PAGE_TONE, browser });
   await page.dial('carol');
@@ -62,6 +64,13 @@ world.test('the address of the browser changes in mid-call', async () => {
   await page.hears(PHONE_TONE);
   assert.ok((await page.stats()).sent.packets > sent.packets);
   await page.hangup();
+  const packets = await capture.rtp();
+  const outside = `${host.router.address}:`;
+  const ports = (end) => packets.filter((packet) => packet[end].startsWith(outside))
+    .map((packet) => Number(packet[end].slice(outside.length)));
+  const [before, after] = [(port) => port >= 40000 && port < 45000, (port) => port >= 50000 && port < 55000];
+  assert.ok(ports('from').some(before) && after(ports('from').at(-1)), 'the browser was at one port, then at another');
+  assert.ok(ports('to').some(before) && after(ports('to').at(-1)), 'and Tandem followed');
   assert.ok(await telephoneHeard(telephone) >= 2);
 });
 
