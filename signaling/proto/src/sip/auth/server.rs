@@ -196,7 +196,6 @@ impl Authenticator {
             Err(problem) => return Verdict::Malformed(problem),
         };
         if !agrees(answer.uri, &request.uri) {
-            // RFC 7616 section 3.4.6: the server must make sure that both name the same resource.
             return Verdict::Malformed("the uri of the credentials is not the Request-URI");
         }
         let wrong = Verdict::Wrong { username: answer.username.to_owned() };
@@ -312,10 +311,14 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Whether a digest's uri names the Request-URI's resource. Clients differ in which parameters they repeat.
+/// Whether a digest's uri may stand for the Request-URI.
+///
+/// RFC 3261 section 22.4, point 7: "it is not necessarily a failure if the two fields are not equivalent". Clients
+/// write their registrar's or proxy's address, or other parameters. A different user is refused all the same:
+/// overheard credentials of one call must not place another.
 fn agrees(digest_uri: &str, request_uri: &Uri) -> bool {
     match (digest_uri.parse(), request_uri) {
-        (Ok(Uri::Sip(one)), Uri::Sip(other)) => one.host == other.host && one.user == other.user,
+        (Ok(Uri::Sip(one)), Uri::Sip(other)) => one.user.is_none() || one.user == other.user,
         (Ok(one), other) => one == *other,
         (Err(_), _) => false,
     }

@@ -139,11 +139,28 @@ fn credentials_of_another_request_are_refused() {
     let realm = Realm::new("example.com", [&stored]);
     let (mut server, mut client) = (server(now), client("secret"));
     let mut request = register();
+    request.uri = "sip:bob@example.com".parse().unwrap();
     client.challenged(&server.challenge(Challenger::Server, &request, &realm, false, now)).unwrap();
     client.authorize(&mut request, "abc");
     request.uri = "sip:expensive@example.com".parse().unwrap();
     let verdict = server.verify(Challenger::Server, &request, &realm, now, |_| Some(&stored));
     assert!(matches!(verdict, Verdict::Malformed(_)), "{verdict:?}");
+}
+
+/// As SIPp does: the digest's uri is the server's address.
+#[test]
+fn the_uri_of_credentials_may_be_the_server_itself() {
+    let now = Instant::now();
+    let stored = ha1("alice", "example.com", "secret");
+    let realm = Realm::new("example.com", [&stored]);
+    let (mut server, mut client) = (server(now), client("secret"));
+    let mut request = register();
+    request.uri = "sip:192.0.2.1:5060".parse().unwrap();
+    client.challenged(&server.challenge(Challenger::Server, &request, &realm, false, now)).unwrap();
+    client.authorize(&mut request, "abc");
+    request.uri = "sip:bob@example.com".parse().unwrap();
+    let verdict = server.verify(Challenger::Server, &request, &realm, now, |_| Some(&stored));
+    assert_eq!(verdict, Verdict::Authenticated { username: "alice".to_owned() });
 }
 
 /// attacks.md row 11.
