@@ -35,7 +35,8 @@ fuzz:
 
 e2e: deps-test
 	cargo build --workspace --bins
-	cd tests/e2e && npm ci --no-audit --no-fund --silent && npm test
+	cd tests/e2e && npm ci --no-audit --no-fund --silent && \
+		$(SUDO) env "PATH=$$PATH" TANDEM_BIN="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug" npm test
 
 # Speed and memory, beside the peers. Not a part of `make test`: a busy machine must not fail it.
 bench: deps-build deps-bench

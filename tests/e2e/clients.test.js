@@ -61,6 +61,7 @@ world.test('the unmodified @flashphoner/websdk calls a telephone, and is called'
   await websdk.hears(1000);
   telephone.hangup();
   await websdk.state('ended');
+  await telephone.event('CALL_CLOSED');
   assert.ok(longestTone(telephone.heard(), 440) >= 1);
 });
 

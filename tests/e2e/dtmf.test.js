@@ -16,7 +16,7 @@ after(() => world.close());
 const digitsAt = (telephone) => telephone.events
   .filter(({ type }) => type === 'CALL_DTMF_START').map(({ param }) => param).join('');
 
-for (const [title, codecs] of [['Opus', 'opus/48000/2'], ['PCMU', 'PCMU/8000/1']]) {
+for (const [title, codecs] of [['Opus', 'opus/48000/1'], ['PCMU', 'PCMU/8000/1']]) {
   world.test(`from the page to a telephone, and back, in a call in ${title}`, async () => {
     // The telephone is silent, so that the digits can be heard at the page.
     const telephone = await world.telephone({ user: 'carol', tone: 0, codecs });
@@ -37,7 +37,8 @@ for (const [title, codecs] of [['Opus', 'opus/48000/2'], ['PCMU', 'PCMU/8000/1']
       await pause(GAP);
     }
     const heard = async () => digitsHeard(await page.recording(30));
-    await until('the page hears the digits', async () => (await heard()).length >= DIGITS.length);
+    await until('the page hears the digits', async () => (await heard()).length >= DIGITS.length)
+      .catch(async (error) => assert.equal(await heard(), DIGITS, error.message));
     assert.equal(await heard(), DIGITS);
 
     const { ssrc: source } = (await page.stats()).received;

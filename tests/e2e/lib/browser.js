@@ -25,7 +25,7 @@ export function launchBrowser({ origin, directory, host }) {
     executablePath,
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
+      '--disable-component-update', '--disable-sync', '--disable-features=LocalNetworkAccessChecks', '--autoplay-policy=no-user-gesture-required',
       '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
       `--unsafely-treat-insecure-origin-as-secure=${new URL(origin).origin}`,
     ],

@@ -71,6 +71,16 @@ export function installKit({ tone, codecs }) {
       .forEach((transceiver) => transceiver.setCodecPreferences(preferred));
   }
 
+  // Preferences rule what Chromium receives; what it sends it takes from the other side's description.
+  function withoutOtherCodecs(sdp) {
+    const wanted = [...codecs, 'telephone-event'];
+    const payloads = [...sdp.matchAll(/a=rtpmap:(\d+) ([^/\s]+)/g)]
+      .filter(([, , name]) => !wanted.includes(name.toLowerCase())).map(([, payload]) => payload);
+    const lines = sdp.split('\r\n').filter((line) => !payloads.includes(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/.exec(line)?.[1]));
+    return lines.map((line) => (line.startsWith('m=audio')
+      ? line.split(' ').filter((word, index) => index < 3 || !payloads.includes(word)).join(' ') : line)).join('\r\n');
+  }
+
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Native {
     constructor(...options) {
@@ -82,6 +92,11 @@ export function installKit({ tone, codecs }) {
     createOffer(...options) {
       holdToCodecs(this);
       return super.createOffer(...options);
+    }
+
+    setRemoteDescription(description) {
+      if (!codecs || description.type !== 'offer') return super.setRemoteDescription(description);
+      return super.setRemoteDescription({ type: 'offer', sdp: withoutOtherCodecs(description.sdp) });
     }
 
     createAnswer(...options) {

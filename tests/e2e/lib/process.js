@@ -8,6 +8,8 @@ import { until } from './wait.js';
 const TERM_TIMEOUT = 5000;
 
 const running = new Set();
+// Without a handler a signal ends Node before `exit` handlers run, and everything would stay behind.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 process.on('exit', () => running.forEach((child) => signalGroup(child, 'SIGKILL')));
 
 /** A program that was started for a test. */

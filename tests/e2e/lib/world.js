@@ -1,6 +1,6 @@
 // What a test file runs in: a network, a Tandem, a browser, telephones; all of it gone afterwards, and the logs too
 // unless something failed.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -47,6 +47,8 @@ export class World {
         await run(context);
       } catch (error) {
         this.#failed = true;
+        const metrics = await this.tandem.metrics().catch(() => new Map());
+        writeFileSync(join(this.directory, 'metrics.log'), [...metrics].map((sample) => sample.join(' ')).join('\n'));
         throw error;
       } finally {
         await this.#closeFrom(before);
