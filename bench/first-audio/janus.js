@@ -63,7 +63,10 @@ export async function installJanusPage({ url, user, password, domain, proxy, cal
   ids = { session_id: (await send({ janus: 'create' })).id };
   ids.handle_id = (await send({ janus: 'attach', plugin: 'janus.plugin.sip' })).id;
   const registered = once('registered');
-  sip({ request: 'register', username: `sip:${user}@${domain}`, authuser: user, secret: password, proxy: `sip:${proxy}` });
+  sip({
+    request: 'register', username: `sip:${user}@${domain}`, authuser: user, secret: password,
+    proxy: `sip:${proxy}`, outbound_proxy: `sip:${proxy}`,
+  });
   await registered;
 
   const button = document.body.appendChild(document.createElement('button'));
