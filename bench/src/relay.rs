@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &RelayArguments) -> io::Result<()> {
 }
 
 fn round(arguments: &RelayArguments, mode: Mode, mut relay: impl Relay) -> io::Result<Round> {
-    let mut load = Load::new(mode)?;
+    let mut load = Load::new(mode);
     let idle = relay.process().resident()?;
     for _ in 0..arguments.calls {
         let (a, b) = load.next_addresses()?;
