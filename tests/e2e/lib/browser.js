@@ -6,8 +6,6 @@ import { toneWindows } from './audio.js';
 import { installKit } from './kit.js';
 import { until } from './wait.js';
 
-/** After so long a page is asked for a second time, in milliseconds. */
-const FIRST_LOAD_TIMEOUT = 10_000;
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /**
@@ -91,8 +89,7 @@ export class PhonePage extends Listener {
   /** Opens the page and logs in. @param {{user: string, password: string, domain?: string, proxy?: string}} account */
   async login(url, { user, password, domain, proxy }) {
     const { page } = this;
-    // A browser in a namespace whose link has just come up may lose its first request.
-    await page.goto(url, { timeout: FIRST_LOAD_TIMEOUT }).catch(() => page.goto(url));
+    await page.goto(url);
     await page.getByLabel('User').fill(user);
     await page.getByLabel('Password').fill(password);
     if (domain) {

@@ -67,7 +67,7 @@ export class Network {
     router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
     router.run('iptables', '-t', 'nat', '-A', 'POSTROUTING', '-p', 'tcp', '-o', 'eth0', '-j', 'MASQUERADE');
     router.run('iptables', '-t', 'nat', '-A', 'PREROUTING', '-p', 'tcp', '-i', 'eth0', '-j', 'DNAT', '--to', '192.168.77.2');
-    return new HostBehindNat(namespace, '192.168.77.2', router, this.address);
+    return new HostBehindNat(namespace, '192.168.77.2', router);
   }
 
   remove() {
@@ -107,25 +107,24 @@ export class Host {
 export class HostBehindNat extends Host {
   #rule;
 
-  constructor(namespace, address, router, gateway) {
+  constructor(namespace, address, router) {
     super(namespace, address);
     this.reachedAt = router.address;
     this.router = router;
-    this.gateway = gateway;
   }
 
   /**
-   * Gives every UDP flow a new source port in the range, as a router does that lost its table.
-   * The kernel forgets masqueraded flows when their link goes down; TCP is picked up again in mid-stream.
+   * Gives every UDP flow a new source port in the range, as a router does that lost its table. TCP goes on.
    * @param {string} ports `first-last`
    */
   mapTo(ports) {
     const { router } = this;
-    if (this.#rule) router.run('iptables', '-t', 'nat', '-D', ...this.#rule);
+    const before = this.#rule;
     this.#rule = ['POSTROUTING', '-p', 'udp', '-o', 'eth0', '-j', 'MASQUERADE', '--to-ports', ports];
     router.run('iptables', '-t', 'nat', '-A', ...this.#rule);
-    router.run('ip', 'link', 'set', 'eth0', 'down');
-    router.run('ip', 'link', 'set', 'eth0', 'up');
-    router.run('ip', 'route', 'replace', 'default', 'via', this.gateway);
+    if (!before) return;
+    router.run('iptables', '-t', 'nat', '-D', ...before);
+    // It fails where no flow is there to be forgotten.
+    router.run('conntrack', '-D', '-p', 'udp');
   }
 }
