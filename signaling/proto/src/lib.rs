@@ -1,9 +1,10 @@
-//! The signaling protocols, sans-IO: SIP, SDP, the browser protocol (WCS) and the call logic over them.
+//! The signaling protocols, sans-IO: SIP, SDP, the browser protocol (WCS), the NG protocol, and the call logic over them.
 //!
 //! Time, randomness, messages and DNS answers are arguments; what is to be sent comes out of a queue.
 #![forbid(unsafe_code)]
 
 pub mod call;
+pub mod ng;
 pub mod party;
 pub mod registrar;
 pub mod sdp;
