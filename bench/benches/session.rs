@@ -55,7 +55,13 @@ fn leg(host: u8, (number, codec, clock): (u8, Codec, u32), suite: Option<SrtpSui
     LegConfig {
         security: suite.map_or(Security::None, sdes),
         remote: Some(Remote { rtp, rtcp: rtp }),
-        audio: Audio { receive: types.clone(), send: types, may_receive: true, may_send: true, ptime_ms: 20 },
+        audio: Audio {
+            receive: types.clone(),
+            send: types,
+            may_receive: true,
+            may_send: true,
+            ..Audio::idle()
+        },
         ..LegConfig::idle()
     }
 }
@@ -65,8 +71,7 @@ impl Call {
         let now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
         let mut session = Session::new(now, 1, Arc::new(Identity::generate().unwrap()), None);
         let here = leg(1, PCMU, None);
-        session.configure(now, Side::A, &here, &mut Nowhere).unwrap();
-        session.configure(now, Side::B, &leg(2, output, suite), &mut Nowhere).unwrap();
+        session.configure(now, [Some(&here), Some(&leg(2, output, suite))], &mut Nowhere).unwrap();
         let buffer = vec![0x55; LEN + TAILROOM];
         Call { session, now, source: here.remote.unwrap().rtp, sequence: 0, timestamp: 0, buffer }
     }

@@ -4,13 +4,13 @@ use crate::process::Measured;
 use crate::relay::{Call, Mode, Relay};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tandem_control::{
-    Audio, Codec, Family, Latch, LegConfig, MAX_RECORD, Message, PayloadType, PortKind, PortRequest, Remote,
-    Reply, Request, RequestFrame, Security, Side, SrtpKey, SrtpSuite, VERSION, decode, encode,
+    Audio, Codec, LegConfig, MAX_RECORD, Message, PayloadType, PortKind, PortRequest, Remote, Reply, Request,
+    RequestFrame, Security, SrtpKey, SrtpSuite, VERSION, decode, encode,
 };
 
 const START: Duration = Duration::from_secs(5);
@@ -69,18 +69,17 @@ impl Relay for Tandem {
     }
 
     fn open(&mut self, mode: Mode, a: SocketAddr, b: SocketAddr) -> io::Result<Call> {
-        let port = PortRequest { family: Family::V4, kind: PortKind::Own };
-        let create = Request::Create { ports: [port; 2], note: Vec::new(), media_timeout_seconds: 60 };
-        let Reply::Created { session, local } = self.ask(create)? else {
-            return Err(io::Error::other("unexpected reply to Create"));
-        };
+        let port = PortRequest { address: Ipv4Addr::LOCALHOST.into(), kind: PortKind::Own };
         let b_key = (mode == Mode::Srtp).then(key);
         let security = match &b_key {
             Some(receive) => Security::Sdes { send: key(), receive: Some(receive.clone()) },
             None => Security::None,
         };
-        self.ask(Request::Configure { session, side: Side::A, leg: Box::new(leg(a, Security::None)) })?;
-        self.ask(Request::Configure { session, side: Side::B, leg: Box::new(leg(b, security)) })?;
+        let legs = Box::new([leg(a, Security::None), leg(b, security)]);
+        let create = Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 60 };
+        let Reply::Created { local, .. } = self.ask(create)? else {
+            return Err(io::Error::other("unexpected reply to Create"));
+        };
         Ok(Call { a: local[0].rtp, b: local[1].rtp, b_key })
     }
 }
@@ -95,11 +94,15 @@ fn leg(remote: SocketAddr, security: Security) -> LegConfig {
     let pcmu = vec![PayloadType { number: 0, codec: Codec::Pcmu, clock: 8000 }];
     LegConfig {
         security,
-        ice: None,
-        rtcp_mux: false,
         remote: Some(Remote { rtp: remote, rtcp: remote }),
-        latch: Latch::Exact,
-        audio: Audio { receive: pcmu.clone(), send: pcmu, may_receive: true, may_send: true, ptime_ms: 20 },
+        audio: Audio {
+            receive: pcmu.clone(),
+            send: pcmu,
+            may_receive: true,
+            may_send: true,
+            ..Audio::idle()
+        },
+        ..LegConfig::idle()
     }
 }
 

@@ -84,7 +84,8 @@ impl Dataplane {
             }
         }
         let workers: Arc<[WorkerHandle]> = handles.into();
-        let router = Router::new(Arc::clone(&workers), settings.max_sessions, fingerprint);
+        let router =
+            Router::new(Arc::clone(&workers), settings.max_sessions, fingerprint, settings.addresses.clone());
         match ControlServer::start(&settings.control, router, from) {
             Ok(control) => Ok(Dataplane { workers, threads, control }),
             Err(error) => {
@@ -128,7 +129,7 @@ fn start_worker(
         index,
         addresses: settings.addresses.clone(),
         ports,
-        max_sessions: settings.max_sessions.div_ceil(settings.workers as u32) as usize,
+        max_sessions: settings.sessions_per_worker(),
         identity,
         seed: fastrand::u64(..),
     };

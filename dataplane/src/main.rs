@@ -24,7 +24,7 @@ struct Arguments {
     /// The path of the control socket (Unix, SEQPACKET)
     #[arg(long)]
     control: PathBuf,
-    /// A local address for media; once for IPv4, once for IPv6
+    /// A local address for media; may be given several times
     #[arg(long, required = true)]
     ip_local: Vec<IpAddr>,
     /// The UDP ports for media

@@ -7,7 +7,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
-use tandem_control::Family;
 use thiserror::Error;
 
 /// How long a pair of ports stays unused after a session gave it back: packets still on their way to the old
@@ -73,11 +72,6 @@ impl fmt::Display for PortRange {
     }
 }
 
-/// The family of an address.
-pub fn family(address: IpAddr) -> Family {
-    if address.is_ipv4() { Family::V4 } else { Family::V6 }
-}
-
 /// The ports of one worker on one local address: the first of its part is shared by all WebRTC legs, the others
 /// are lent in pairs.
 #[derive(Debug)]
@@ -108,9 +102,9 @@ impl Ports {
         Ports { address, shared: part.first, pairs: Rc::new(RefCell::new(pairs)) }
     }
 
-    /// Their family.
-    pub fn family(&self) -> Family {
-        family(self.address)
+    /// Their address.
+    pub fn address(&self) -> IpAddr {
+        self.address
     }
 
     /// The shared port.

@@ -1,18 +1,21 @@
 //! What the process is told, checked before anything starts.
 
-use crate::ports::{MIN_PORTS, PortRange, family};
-use crate::worker::MAX_WORKERS;
+use crate::ports::{MIN_PORTS, PortRange};
+use crate::worker::{MAX_WORKERS, max_sockets};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use thiserror::Error;
+
+/// The most local addresses: each takes a socket of each worker.
+pub const MAX_ADDRESSES: usize = 64;
 
 /// The settings of the dataplane.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The path of the control socket.
     pub control: PathBuf,
-    /// The local addresses for media: at most one of each family.
+    /// The local addresses for media, at most [`MAX_ADDRESSES`]. Each worker has its part of the ports on each.
     pub addresses: Vec<IpAddr>,
     /// The UDP ports for media, divided among the workers.
     pub media_ports: PortRange,
@@ -33,9 +36,12 @@ pub enum SettingsError {
     /// A wildcard address: a packet must leave from the address that it was sent to.
     #[error("--ip-local {0} is a wildcard: give the address itself")]
     Wildcard(IpAddr),
-    /// Two addresses of one family.
-    #[error("--ip-local {0} is the second address of its family: one of each is the most")]
-    SecondOfFamily(IpAddr),
+    /// An address twice.
+    #[error("--ip-local {0} is given twice")]
+    Twice(IpAddr),
+    /// Too many addresses.
+    #[error("{0} local addresses: {MAX_ADDRESSES} are the most")]
+    TooManyAddresses(usize),
     /// The address belongs to another host.
     #[error("--ip-local {address} is not an address of this host: {error}")]
     NotLocal {
@@ -60,7 +66,7 @@ pub enum SettingsError {
     NoSessions,
     /// Every socket counts against the limit on open files.
     #[error(
-        "each worker may open {sockets} sockets, but the limit on open files is {limit}: raise it (LimitNOFILE), or take fewer media ports"
+        "each worker may open {sockets} sockets, but the limit on open files is {limit}: raise it (LimitNOFILE), or lower --max-sessions"
     )]
     OpenFiles {
         /// What the settings ask for.
@@ -79,12 +85,15 @@ impl Settings {
         if self.addresses.is_empty() {
             return Err(SettingsError::NoAddress);
         }
+        if self.addresses.len() > MAX_ADDRESSES {
+            return Err(SettingsError::TooManyAddresses(self.addresses.len()));
+        }
         for (index, &address) in self.addresses.iter().enumerate() {
             if address.is_unspecified() {
                 return Err(SettingsError::Wildcard(address));
             }
-            if self.addresses[..index].iter().any(|&earlier| family(earlier) == family(address)) {
-                return Err(SettingsError::SecondOfFamily(address));
+            if self.addresses[..index].contains(&address) {
+                return Err(SettingsError::Twice(address));
             }
             UdpSocket::bind(SocketAddr::new(address, 0))
                 .map_err(|error| SettingsError::NotLocal { address, error })?;
@@ -97,11 +106,16 @@ impl Settings {
         if self.max_sessions == 0 {
             return Err(SettingsError::NoSessions);
         }
-        let sockets = u64::from(part.count()) * self.addresses.len() as u64;
+        let sockets = max_sockets(self.addresses.len(), part, self.sessions_per_worker()) as u64;
         if sockets > open_files {
             return Err(SettingsError::OpenFiles { sockets, limit: open_files });
         }
         Ok(())
+    }
+
+    /// How many sessions one worker holds at most.
+    pub fn sessions_per_worker(&self) -> usize {
+        self.max_sessions.div_ceil(u32::try_from(self.workers).unwrap_or(u32::MAX)) as usize
     }
 }
 
@@ -128,6 +142,17 @@ mod tests {
     }
 
     #[test]
+    fn open_files_are_for_the_sessions_not_for_every_port_of_every_address() {
+        let mut settings = settings();
+        settings.media_ports = PortRange::new(1024, 65_535).unwrap();
+        settings.addresses = (1..=8).map(|host| [127, 0, 0, host].into()).collect();
+        settings.max_sessions = 4000;
+        settings.check(FILES).unwrap();
+        settings.max_sessions = 5000;
+        assert!(matches!(settings.check(FILES), Err(SettingsError::OpenFiles { .. })));
+    }
+
+    #[test]
     fn each_thing_that_cannot_work_is_said() {
         let check = |change: fn(&mut Settings)| {
             let mut settings = settings();
@@ -136,10 +161,9 @@ mod tests {
         };
         assert!(matches!(check(|s| s.addresses.clear()), SettingsError::NoAddress));
         assert!(matches!(check(|s| s.addresses[0] = "0.0.0.0".parse().unwrap()), SettingsError::Wildcard(_)));
-        assert!(matches!(
-            check(|s| s.addresses.push("127.0.0.2".parse().unwrap())),
-            SettingsError::SecondOfFamily(_)
-        ));
+        assert!(matches!(check(|s| s.addresses.push("127.0.0.1".parse().unwrap())), SettingsError::Twice(_)));
+        let many = |s: &mut Settings| s.addresses = (1..=65).map(|host| [127, 0, 0, host].into()).collect();
+        assert!(matches!(check(many), SettingsError::TooManyAddresses(65)));
         // An address of TEST-NET-1 (RFC 5737) is nobody's.
         assert!(matches!(
             check(|s| s.addresses[0] = "192.0.2.1".parse().unwrap()),
@@ -148,6 +172,7 @@ mod tests {
         assert!(matches!(check(|s| s.workers = 0), SettingsError::Workers(0)));
         assert!(matches!(check(|s| s.workers = 26), SettingsError::TooFewPorts { .. }));
         assert!(matches!(check(|s| s.max_sessions = 0), SettingsError::NoSessions));
-        assert!(matches!(settings().check(10), Err(SettingsError::OpenFiles { sockets: 50, limit: 10 })));
+        // Five sessions of each worker have four sockets, if there are ports.
+        assert!(matches!(settings().check(10), Err(SettingsError::OpenFiles { sockets: 51, limit: 10 })));
     }
 }

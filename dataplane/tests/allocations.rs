@@ -6,7 +6,7 @@ mod common;
 use common::{free_ports, local_queues, plain_leg, rtp};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_control::*;
@@ -60,6 +60,7 @@ fn allocations(work: impl FnOnce()) -> u64 {
     COUNT.get()
 }
 
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
 const PACKETS: u16 = 10_000;
 /// Packets that set things up: the first of a stream, the first reports.
 const WARM_UP: u16 = 500;
@@ -75,14 +76,16 @@ fn settings(address: SocketAddr) -> WorkerSettings {
     }
 }
 
-fn set_up<D: Driver>(worker: &mut Worker<D>, now: Now, legs: [LegConfig; 2]) -> [LocalPorts; 2] {
-    let port = PortRequest { family: Family::V4, kind: PortKind::Own };
-    let create = Request::Create { ports: [port; 2], note: Vec::new(), media_timeout_seconds: 60 };
-    let Ok(Reply::Created { session, local }) = worker.request(now, create) else { panic!("not created") };
-    for (side, leg) in [Side::A, Side::B].into_iter().zip(legs) {
-        let configured = worker.request(now, Request::Configure { session, side, leg: Box::new(leg) });
-        assert_eq!(configured, Ok(Reply::Done));
-    }
+fn set_up<D: Driver>(
+    worker: &mut Worker<D>,
+    now: Now,
+    address: IpAddr,
+    legs: [LegConfig; 2],
+) -> [LocalPorts; 2] {
+    let port = PortRequest { address, kind: PortKind::Own };
+    let legs = Box::new(legs);
+    let create = Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 60 };
+    let Ok(Reply::Created { local, .. }) = worker.request(now, create) else { panic!("not created") };
     local
 }
 
@@ -96,8 +99,8 @@ fn carries_without_allocating(legs: [LegConfig; 2], mut packet: impl FnMut(usize
     let mut now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
     let (queues, _ends) = local_queues();
     let driver = SimDriver::new(64, now);
-    let mut worker = Worker::new(settings("192.0.2.9:31001".parse().unwrap()), driver, queues).unwrap();
-    let local = set_up(&mut worker, now, legs);
+    let mut worker = Worker::new(settings((ADDRESS, 31001).into()), driver, queues).unwrap();
+    let local = set_up(&mut worker, now, ADDRESS, legs);
     let mut carried = [0u32; 2];
     let mut allocated = 0;
     for sequence in 0..PACKETS {
@@ -193,7 +196,7 @@ fn a_plain_call_over_the_real_driver() {
     let (queues, _ends) = local_queues();
     let mut worker = Worker::new(settings, driver, queues).unwrap();
     let start = worker.driver_mut().now();
-    let local = set_up(&mut worker, start, addresses.map(plain_leg));
+    let local = set_up(&mut worker, start, Ipv4Addr::LOCALHOST.into(), addresses.map(plain_leg));
     let mut received = [0; 1500];
     let (mut carried, mut allocated) = (0u32, 0);
     for sequence in 0..2000 {

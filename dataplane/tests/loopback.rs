@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Client, SLOT, control_path, free_ports, plain_leg, rtp};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use common::{Client, SLOT, control_path, create, free_ports, plain_leg, rtp};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_control::*;
@@ -84,8 +84,8 @@ fn calls_are_carried_and_leave_nothing_behind() {
         let (session, local) = client.create(&[number]);
         let peers = [peer(), peer()];
         for (side, (_, address)) in [Side::A, Side::B].into_iter().zip(&peers) {
-            let leg = Box::new(plain_leg(*address));
-            assert_eq!(client.ask(Request::Configure { session, side, leg }), Ok(Reply::Done));
+            let configure = Request::configure(session, side, plain_leg(*address));
+            assert_eq!(client.ask(configure), Ok(Reply::Done));
         }
         calls.push((session, local, peers));
     }
@@ -123,9 +123,8 @@ fn sessions_survive_their_client_and_are_listed() {
     let (mut client, _) = Client::connect(&settings.control);
     let mut expected: Vec<(SessionId, Vec<u8>)> =
         (0..8u8).map(|number| (client.create(&[number]).0, vec![number])).collect();
-    let port = PortRequest { family: Family::V4, kind: PortKind::Own };
-    let one_more = Request::Create { ports: [port; 2], note: Vec::new(), media_timeout_seconds: 0 };
-    assert_eq!(client.ask(one_more), Err(Refusal::TooManySessions));
+    let port = PortRequest { address: LOCALHOST, kind: PortKind::Own };
+    assert_eq!(client.ask(create([port; 2], b"")), Err(Refusal::TooManySessions));
     drop(client);
 
     let (mut client, hello) = Client::connect(&settings.control);
@@ -151,18 +150,18 @@ fn impossible_requests_are_refused() {
     let settings = settings("refused");
     let dataplane = start(&settings);
     let (mut client, _) = Client::connect(&settings.control);
-    let own = PortRequest { family: Family::V4, kind: PortKind::Own };
-    let shared = PortRequest { family: Family::V4, kind: PortKind::Shared };
-    let v6 = PortRequest { family: Family::V6, kind: PortKind::Own };
-    let create = |ports| Request::Create { ports, note: Vec::new(), media_timeout_seconds: 0 };
-    assert_eq!(client.ask(create([own, v6])), Err(Refusal::NoAddress));
-    let Ok(Reply::Created { session, local }) = client.ask(create([shared, shared])) else { panic!() };
+    let own = PortRequest { address: LOCALHOST, kind: PortKind::Own };
+    let shared = PortRequest { kind: PortKind::Shared, ..own };
+    let elsewhere = PortRequest { address: Ipv6Addr::LOCALHOST.into(), ..own };
+    assert_eq!(client.ask(create([own, elsewhere], b"")), Err(Refusal::NoAddress));
+    let created = client.ask(create([shared, shared], b""));
+    let Ok(Reply::Created { session, local }) = created else { panic!() };
     assert_eq!(local[0].rtp, local[1].rtp);
-    let side = Side::A;
-    let without_ice = Box::new(plain_leg("127.0.0.1:9".parse().unwrap()));
-    let refused = client.ask(Request::Configure { session, side, leg: without_ice });
+    let without_ice = plain_leg("127.0.0.1:9".parse().unwrap());
+    let refused = client.ask(Request::configure(session, Side::A, without_ice));
     assert!(matches!(refused, Err(Refusal::Invalid(_))), "{refused:?}");
-    let long = Request::SetNote { session, note: vec![0; MAX_NOTE + 1] };
+    let long = Some(vec![0; MAX_NOTE + 1]);
+    let long = Request::Configure { session, legs: Box::new([None, None]), note: long };
     assert!(matches!(client.ask(long), Err(Refusal::Invalid(_))));
     let unknown = SessionId(session.0 ^ 1);
     assert_eq!(client.ask(Request::Query { session: unknown }), Err(Refusal::UnknownSession));

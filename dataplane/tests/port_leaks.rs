@@ -4,6 +4,7 @@
 mod common;
 
 use common::local_queues;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_control::*;
@@ -14,11 +15,13 @@ use tandem_dataplane::worker::{Worker, WorkerSettings};
 use tandem_media::Now;
 use tandem_media::dtls::Identity;
 
-const OWN: PortRequest = PortRequest { family: Family::V4, kind: PortKind::Own };
-const SHARED: PortRequest = PortRequest { family: Family::V4, kind: PortKind::Shared };
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+const OWN: PortRequest = PortRequest { address: ADDRESS, kind: PortKind::Own };
+const SHARED: PortRequest = PortRequest { address: ADDRESS, kind: PortKind::Shared };
 
 fn create(ports: [PortRequest; 2]) -> Request {
-    Request::Create { ports, note: Vec::new(), media_timeout_seconds: 0 }
+    let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
+    Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0 }
 }
 
 fn now() -> Now {
@@ -29,7 +32,7 @@ fn now() -> Now {
 fn worker(held: &[u16], now: Now) -> Worker<SimDriver> {
     let settings = WorkerSettings {
         index: 0,
-        addresses: vec!["198.51.100.1".parse().unwrap()],
+        addresses: vec![ADDRESS],
         ports: PortRange::new(31001, 31007).unwrap(),
         max_sessions: 4,
         identity: Arc::new(Identity::generate().unwrap()),

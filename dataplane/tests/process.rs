@@ -80,7 +80,7 @@ fn stops_cleanly_when_told() {
     let mut leg = plain_leg(peer.local_addr().unwrap());
     leg.remote = Some(Remote { rtp: peer.local_addr().unwrap(), rtcp: rtcp.local_addr().unwrap() });
     for side in [Side::A, Side::B] {
-        let configure = Request::Configure { session, side, leg: Box::new(leg.clone()) };
+        let configure = Request::configure(session, side, leg.clone());
         assert_eq!(client.ask(configure), Ok(Reply::Done));
     }
     // A packet goes through, so there is a stream to say goodbye for.

@@ -4,8 +4,8 @@
 mod common;
 
 use common::browser::{Browser, check, is_success};
-use common::{QueueEnds, local_queues, plain_leg, rtp};
-use std::net::SocketAddr;
+use common::{QueueEnds, create, local_queues, plain_leg, rtp};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_control::*;
@@ -17,6 +17,7 @@ use tandem_media::Now;
 use tandem_media::drops::DropReason;
 use tandem_media::dtls::Identity;
 
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 const BUFFERS: usize = 1024;
 
 struct Setup {
@@ -42,7 +43,7 @@ fn setup() -> Setup {
     let gateway = identity.fingerprint_sha256();
     let settings = WorkerSettings {
         index: 0,
-        addresses: vec!["198.51.100.1".parse().unwrap()],
+        addresses: vec![ADDRESS],
         ports: PortRange::new(31001, 31010).unwrap(),
         max_sessions: 2,
         identity,
@@ -50,9 +51,9 @@ fn setup() -> Setup {
     };
     let (queues, ends) = local_queues();
     let mut worker = Worker::new(settings, SimDriver::new(BUFFERS, now), queues).unwrap();
-    let ports = [PortKind::Shared, PortKind::Own].map(|kind| PortRequest { family: Family::V4, kind });
-    let create = Request::Create { ports, note: Vec::new(), media_timeout_seconds: 0 };
-    let Ok(Reply::Created { session, local }) = worker.request(now, create) else { panic!("not created") };
+    let ports = [PortKind::Shared, PortKind::Own].map(|kind| PortRequest { address: ADDRESS, kind });
+    let created = worker.request(now, create(ports, b""));
+    let Ok(Reply::Created { session, local }) = created else { panic!("not created") };
     let mut setup = Setup {
         worker,
         ends,
@@ -87,7 +88,7 @@ impl Setup {
 
     fn configure(&mut self, side: Side, leg: LegConfig) -> Result<Reply, Refusal> {
         let session = self.session;
-        self.worker.request(self.now, Request::Configure { session, side, leg: Box::new(leg) })
+        self.worker.request(self.now, Request::configure(session, side, leg))
     }
 
     /// Sends a datagram to the worker, lets it work, and returns what it sent.
@@ -209,9 +210,9 @@ fn a_restart_of_ice_takes_the_old_and_the_new_name() {
 #[test]
 fn a_name_in_use_is_refused_to_another_session() {
     let mut setup = setup();
-    let ports = [PortKind::Shared, PortKind::Shared].map(|kind| PortRequest { family: Family::V4, kind });
-    let create = Request::Create { ports, note: Vec::new(), media_timeout_seconds: 0 };
-    let Ok(Reply::Created { session, .. }) = setup.worker.request(setup.now, create) else { panic!() };
+    let ports = [PortKind::Shared, PortKind::Shared].map(|kind| PortRequest { address: ADDRESS, kind });
+    let created = setup.worker.request(setup.now, create(ports, b""));
+    let Ok(Reply::Created { session, .. }) = created else { panic!() };
     let first = std::mem::replace(&mut setup.session, session);
     let leg = setup.browser_leg();
     assert!(matches!(setup.configure(Side::B, leg.clone()), Err(Refusal::Invalid(_))));

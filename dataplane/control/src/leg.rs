@@ -10,20 +10,11 @@ pub const MAX_PAYLOAD_TYPES: usize = 16;
 /// The largest number of certificate fingerprints that a leg may name.
 pub const MAX_FINGERPRINTS: usize = 4;
 
-/// An IP family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
 /// The ports that a leg needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortRequest {
-    /// Its family.
-    pub family: Family,
+    /// On which of the dataplane's local addresses ([`crate::Hello::addresses`]).
+    pub address: IpAddr,
     /// What ports.
     pub kind: PortKind,
 }
@@ -59,6 +50,9 @@ pub struct LegConfig {
     pub remote: Option<Remote>,
     /// Which sources may become the peer's address on a leg without ICE.
     pub latch: Latch,
+    /// Media goes to [`LegConfig::remote`] whatever source was latched: the peer sends and receives at different
+    /// addresses. Without meaning on a leg with ICE.
+    pub asymmetric: bool,
     /// The audio stream.
     pub audio: Audio,
 }
@@ -72,13 +66,8 @@ impl LegConfig {
             rtcp_mux: false,
             remote: None,
             latch: Latch::Exact,
-            audio: Audio {
-                receive: Vec::new(),
-                send: Vec::new(),
-                may_receive: false,
-                may_send: false,
-                ptime_ms: 20,
-            },
+            asymmetric: false,
+            audio: Audio::idle(),
         }
     }
 }
@@ -216,8 +205,9 @@ pub struct Remote {
 
 /// Which source addresses may become the peer's on a leg without ICE (symmetric RTP, RFC 4961).
 ///
-/// After the first authentic packet from an allowed source the leg sends there and drops every other source
-/// for the rest of the call, until signaling configures another [`LegConfig::remote`] (attacks.md rows 1 and 2).
+/// After the first authentic packet from an allowed source the leg sends there (unless it is
+/// [asymmetric](LegConfig::asymmetric)) and drops every other source for the rest of the call, until signaling
+/// configures another [`LegConfig::remote`] (attacks.md rows 1 and 2). Only [`Latch::Handover`] moves without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Latch {
     /// Only the described address and port.
@@ -228,6 +218,22 @@ pub enum Latch {
     Either(IpAddr),
     /// Any source within a short window after the leg was configured; for peers behind NAT.
     Any,
+    /// As [`Latch::Any`]; and once the latched source has been silent for a while, another one takes its place. For
+    /// peers that change their address without telling: whoever finds the port while the peer is silent gets its
+    /// stream, unless SRTP tells them apart.
+    Handover,
+}
+
+/// What becomes of the speech that a peer sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Treatment {
+    /// It goes to the other side.
+    #[default]
+    Passed,
+    /// The other side hears silence in the same coding and rhythm; where nobody here can make that, nothing.
+    Silenced,
+    /// It is dropped, and counted.
+    Blocked,
 }
 
 /// The audio stream of a leg.
@@ -243,6 +249,29 @@ pub struct Audio {
     pub may_send: bool,
     /// The packet time in milliseconds that the peer wants, for what is encoded here.
     pub ptime_ms: u8,
+    /// What becomes of the speech that the peer sends.
+    pub speech: Treatment,
+    /// The telephone events (RFC 4733) that the peer sends are dropped, and counted.
+    pub events_blocked: bool,
+    /// What the peer sends is decoded and encoded anew, also where the other side takes the same coding, as far as
+    /// its codec is one that can be.
+    pub always_transcode: bool,
+}
+
+impl Audio {
+    /// Nothing, either way.
+    pub fn idle() -> Audio {
+        Audio {
+            receive: Vec::new(),
+            send: Vec::new(),
+            may_receive: false,
+            may_send: false,
+            ptime_ms: 20,
+            speech: Treatment::Passed,
+            events_blocked: false,
+            always_transcode: false,
+        }
+    }
 }
 
 /// One payload type.
@@ -274,11 +303,17 @@ pub enum Codec {
     ComfortNoise,
     /// Telephone events (RFC 4733).
     TelephoneEvent,
+    /// Any other coding, forwarded as it is. The number names it within the session: the same on both sides where
+    /// it is the same coding.
+    Other(u8),
 }
 
 impl Codec {
     /// Whether both are the same coding, whatever their parameters.
     pub fn same_coding(self, other: Codec) -> bool {
-        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+        match (self, other) {
+            (Codec::Other(one), Codec::Other(two)) => one == two,
+            _ => std::mem::discriminant(&self) == std::mem::discriminant(&other),
+        }
     }
 }

@@ -15,11 +15,11 @@ pub use leg::*;
 pub use stats::*;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use thiserror::Error;
 
 /// The version of the protocol; both sides must say the same in [`Request::Hello`].
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The largest record, in bytes. A longer one is refused by [`encode`] and never sent.
 pub const MAX_RECORD: usize = 64 * 1024;
 /// The largest opaque note of a session, in bytes.
@@ -67,31 +67,27 @@ pub enum Request {
         /// [`VERSION`] of the client.
         version: u16,
     },
-    /// Makes a session with two legs that have ports but no peers yet; answered by [`Reply::Created`].
+    /// Makes a session with two legs; answered by [`Reply::Created`].
     Create {
         /// What ports each side (A, then B) needs.
         ports: [PortRequest; 2],
+        /// Each leg as it shall be at first; [`LegConfig::idle`] while nothing is known of its peer.
+        legs: Box<[LegConfig; 2]>,
         /// An opaque note that signaling reads back with [`Request::List`].
         note: Vec<u8>,
         /// Seconds without any media from either side before [`EventKind::MediaTimeout`]; 0: never.
         media_timeout_seconds: u32,
     },
-    /// Sets one leg to the given configuration, whole: what is not in it is no longer so. What did not change
-    /// goes on undisturbed (SRTP contexts with equal keys, DTLS with equal fingerprints, latched addresses).
+    /// Sets legs to the given configurations, whole: what is not in them is no longer so. What did not change goes
+    /// on undisturbed (SRTP contexts with equal keys, DTLS with equal fingerprints, latched addresses). Where one
+    /// is refused, nothing changes. See [`Request::configure`] for one leg alone.
     Configure {
         /// The session.
         session: SessionId,
-        /// Which of its legs.
-        side: Side,
-        /// The leg as it shall be.
-        leg: Box<LegConfig>,
-    },
-    /// Replaces the session's note.
-    SetNote {
-        /// The session.
-        session: SessionId,
-        /// The new note, at most [`MAX_NOTE`] bytes.
-        note: Vec<u8>,
+        /// The sides A and B as they shall be; `None` leaves that one as it is.
+        legs: Box<[Option<LegConfig>; 2]>,
+        /// The session's new note, at most [`MAX_NOTE`] bytes; `None` leaves the note as it is.
+        note: Option<Vec<u8>>,
     },
     /// Sends one telephone-event (RFC 4733) towards the peer on `side`, in the place of its audio.
     PlayDigit {
@@ -121,6 +117,17 @@ pub enum Request {
     },
     /// Asks for the counters of the whole dataplane; answered by [`Reply::Counters`].
     Counters,
+}
+
+impl Request {
+    /// Sets one leg, leaving the other and the note as they are.
+    pub fn configure(session: SessionId, side: Side, leg: LegConfig) -> Request {
+        let legs = match side {
+            Side::A => [Some(leg), None],
+            Side::B => [None, Some(leg)],
+        };
+        Request::Configure { session, legs: Box::new(legs), note: None }
+    }
 }
 
 /// A request with the id that its reply will carry.
@@ -184,6 +191,8 @@ pub struct Hello {
     pub sessions: u32,
     /// SHA-256 of the certificate that its DTLS endpoints show.
     pub fingerprint: [u8; 32],
+    /// Its local addresses, in the order of its settings.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// One line of [`Reply::Sessions`].
@@ -217,8 +226,8 @@ pub enum Refusal {
     /// The media port range is used up.
     #[error("no free media port is left in the configured range")]
     OutOfPorts,
-    /// No address of the wanted family is configured.
-    #[error("no local address of that family")]
+    /// The wanted address is none of the local ones.
+    #[error("not one of the local addresses")]
     NoAddress,
     /// The request contradicts itself; the text says how.
     #[error("bad request: {0}")]

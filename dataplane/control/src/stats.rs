@@ -18,8 +18,12 @@ pub struct LegStats {
     pub received: StreamStats,
     /// To the peer.
     pub sent: StreamStats,
-    /// Packets that were dropped on arrival, for any reason.
+    /// RTP packets, and what is neither RTP nor RTCP, that were dropped on arrival, for any reason.
     pub dropped: u64,
+    /// RTCP packets that were dropped on arrival, for any reason.
+    pub rtcp_dropped: u64,
+    /// Milliseconds since the last RTP packet that was taken from the peer; `None` if there was none.
+    pub silent_ms: Option<u64>,
     /// Interarrival jitter of what the peer sends (RFC 3550 section 6.4.1), in microseconds.
     pub jitter_us: u32,
     /// Packets that the peer sent and that never came, by sequence numbers.
@@ -43,4 +47,8 @@ pub struct StreamStats {
     pub bytes: u64,
     /// RTCP packets.
     pub rtcp_packets: u64,
+    /// Their bytes, without what protects them.
+    pub rtcp_bytes: u64,
+    /// The SSRC of the newest RTP packet, if there was any.
+    pub ssrc: Option<u32>,
 }

@@ -172,7 +172,7 @@ impl Leg {
             self.rtp.forget_peer();
             self.rtcp.forget_peer();
         }
-        self.guard.configure(now, config.remote, config.latch);
+        self.guard.configure(now, config.remote, config.latch, config.asymmetric);
         self.config = config.clone();
         self.drive_dtls(now, io);
     }
@@ -288,7 +288,7 @@ impl Leg {
         }
         let arrival = if is_rtcp { Arrival::Rtcp } else { Arrival::Rtp(rtp::parse(packet.bytes())?) };
         if self.ice.is_none() {
-            self.settle(component, source, arrival, is_secure, io)?;
+            self.settle(now, component, source, arrival, is_secure, io)?;
         } else if is_secure && self.destination(Component::Rtp) == Some(source) {
             self.authentic_at = Some(now);
         }
@@ -315,6 +315,7 @@ impl Leg {
     /// Latches to the source of an authentic packet.
     fn settle(
         &mut self,
+        now: Instant,
         component: Component,
         source: SocketAddr,
         arrival: Arrival,
@@ -323,7 +324,7 @@ impl Leg {
     ) -> Result<(), DropReason> {
         match (component, arrival) {
             (Component::Rtp, Arrival::Rtp(parsed)) => {
-                if let Some(remote) = self.guard.settle(source, &parsed.header, is_secure)? {
+                if let Some(remote) = self.guard.settle(now, source, &parsed.header, is_secure)? {
                     io.events.push(EventKind::Moved { side: self.side, remote });
                 }
             }
@@ -443,7 +444,8 @@ impl Leg {
         if is_ready && !self.connected {
             self.connected = true;
             // The first packets of a peer behind NAT may come much later than its description.
-            self.guard.configure(now, self.config.remote, self.config.latch);
+            let LegConfig { remote, latch, asymmetric, .. } = self.config;
+            self.guard.configure(now, remote, latch, asymmetric);
             io.events.push(EventKind::Connected { side });
         }
     }

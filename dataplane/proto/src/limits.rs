@@ -13,6 +13,9 @@ pub const MAX_PACKETS_PER_SECOND: u32 = 300;
 pub const MAX_BYTES_PER_SECOND: u32 = 160_000;
 /// How long after its configuration a leg with [`tandem_control::Latch::Any`] takes an unknown source.
 pub const LATCH_WINDOW: Duration = Duration::from_secs(15);
+/// How long the latched source of a leg with [`tandem_control::Latch::Handover`] must have been silent before another
+/// one may take its place.
+pub const HANDOVER_SILENCE: Duration = Duration::from_millis(500);
 /// Consecutive packets that an unknown source must send in the clear before it is latched (RFC 3550 appendix A.1
 /// calls it MIN_SEQUENTIAL): spraying one packet at each port gains nothing.
 pub const LATCH_PROBATION: u8 = 2;

@@ -24,13 +24,23 @@ pub(crate) struct Reports {
     pub(crate) peer_fraction_lost: u8,
     pub(crate) received: u64,
     pub(crate) sent: u64,
+    /// Bytes of what was sent, without what protects them.
+    pub(crate) sent_bytes: u64,
 }
 
 impl Reports {
     pub(crate) fn new(now: Instant, random: &mut fastrand::Rng) -> Reports {
         // RFC 3550 section 6.2: half the interval before the first packet.
         let due = now + RTCP_INTERVAL.mul_f64((0.5 + random.f64()) / COMPENSATION / 2.0);
-        Reports { due, sender_report: None, round_trip: None, peer_fraction_lost: 0, received: 0, sent: 0 }
+        Reports {
+            due,
+            sender_report: None,
+            round_trip: None,
+            peer_fraction_lost: 0,
+            received: 0,
+            sent: 0,
+            sent_bytes: 0,
+        }
     }
 
     /// When the next packet is due.
@@ -115,6 +125,7 @@ impl Reports {
             writer.goodbye(output.ssrc())?;
         }
         self.sent += 1;
+        self.sent_bytes += writer.len() as u64;
         Some(writer.len())
     }
 }

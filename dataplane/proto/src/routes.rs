@@ -73,7 +73,7 @@ fn is_transcodable(payload_type: &PayloadType) -> bool {
     match payload_type.codec {
         Codec::Opus { .. } => payload_type.clock == 48_000,
         Codec::Pcmu | Codec::Pcma => payload_type.clock == 8000,
-        Codec::G722 | Codec::ComfortNoise | Codec::TelephoneEvent => false,
+        Codec::G722 | Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => false,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::limits::{DIGIT_MS, MAX_RTCP, TAILROOM};
 use crate::packet::Packet;
 use crate::reception::Reception;
 use crate::reports::Reports;
+use crate::rtcp;
 use crate::rtp::Parsed;
 use crate::transcode::Sink;
 
@@ -82,7 +83,10 @@ struct Half {
     bridge: Bridge,
     reports: Reports,
     received: StreamStats,
+    /// When the last packet of RTP was taken.
+    heard_at: Option<Instant>,
     dropped: u64,
+    rtcp_dropped: u64,
 }
 
 /// Sends what a bridge makes.
@@ -123,7 +127,9 @@ impl Session {
             bridge: Bridge::new(&mut random),
             reports: Reports::new(now.instant, &mut random),
             received: StreamStats::default(),
+            heard_at: None,
             dropped: 0,
+            rtcp_dropped: 0,
         };
         let sides = [half(Side::A), half(Side::B)];
         Session {
@@ -138,32 +144,36 @@ impl Session {
         }
     }
 
-    /// Sets one leg, whole. What did not change goes on undisturbed.
+    /// Sets the given legs (A, B), whole. What did not change goes on undisturbed.
     ///
     /// # Errors
     /// [`Refusal::Invalid`]; the session is then as it was.
     pub fn configure(
         &mut self,
         now: Now,
-        side: Side,
-        leg: &LegConfig,
+        legs: [Option<&LegConfig>; 2],
         out: &mut impl Outbox,
     ) -> Result<(), Refusal> {
-        let (here, there) = self.split(side);
         let codec = |error| Refusal::Invalid(format!("codec: {error}"));
-        let prepared = here.leg.prepare(leg)?;
-        let from = here.bridge.prepare(&leg.audio, &there.leg.config().audio).map_err(codec)?;
-        let to = there.bridge.prepare(&there.leg.config().audio, &leg.audio).map_err(codec)?;
-        if let Some(from) = from {
-            here.bridge.configure(from);
-        }
-        if let Some(to) = to {
-            there.bridge.configure(to);
+        let [a, b] = &mut self.sides;
+        let prepare = |half: &Half, leg: Option<&LegConfig>| leg.map(|leg| half.leg.prepare(leg)).transpose();
+        let prepared = [prepare(a, legs[0])?, prepare(b, legs[1])?];
+        let [audio_a, audio_b] =
+            [(&*a, legs[0]), (&*b, legs[1])].map(|(half, leg)| &leg.unwrap_or(half.leg.config()).audio);
+        let from_a = a.bridge.prepare(audio_a, audio_b).map_err(codec)?;
+        let from_b = b.bridge.prepare(audio_b, audio_a).map_err(codec)?;
+        for (half, bridge) in [(&mut *a, from_a), (&mut *b, from_b)] {
+            if let Some(bridge) = bridge {
+                half.bridge.configure(bridge);
+            }
         }
         self.media_at = now.instant;
-        let [a, b] = &mut self.sides;
-        let here = if side == Side::A { a } else { b };
-        here.leg.configure(now.instant, leg, prepared, &mut Io { out, events: &mut self.events });
+        for ((half, leg), prepared) in [a, b].into_iter().zip(legs).zip(prepared) {
+            if let (Some(leg), Some(prepared)) = (leg, prepared) {
+                let io = &mut Io { out: &mut *out, events: &mut self.events };
+                half.leg.configure(now.instant, leg, prepared, io);
+            }
+        }
         Ok(())
     }
 
@@ -191,7 +201,9 @@ impl Session {
             Err(reason) => Err(reason),
         };
         if result.is_err() {
-            self.split(side).0.dropped += 1;
+            let is_rtcp = component == Component::Rtcp || rtcp::is_rtcp(packet.bytes());
+            let here = self.split(side).0;
+            *(if is_rtcp { &mut here.rtcp_dropped } else { &mut here.dropped }) += 1;
         }
         result
     }
@@ -209,6 +221,8 @@ impl Session {
         let (here, there) = if side == Side::A { (a, b) } else { (b, a) };
         here.received.packets += 1;
         here.received.bytes += parsed.payload(packet.bytes()).len() as u64;
+        here.received.ssrc = Some(parsed.header.ssrc);
+        here.heard_at = Some(now.instant);
         if here.received.packets == 1 {
             self.events.push(EventKind::FirstMedia { side });
         }
@@ -253,6 +267,7 @@ impl Session {
     fn rtcp(&mut self, now: Now, side: Side, packet: &Packet<'_>) -> Result<Verdict, DropReason> {
         let (here, there) = self.split(side);
         here.received.rtcp_packets += 1;
+        here.received.rtcp_bytes += packet.len() as u64;
         let (ours, theirs) = (there.bridge.output.ssrc(), here.reception.ssrc());
         if here.reports.receive(now, packet.bytes(), ours, theirs)? {
             here.reception.forget();
@@ -328,7 +343,7 @@ impl Session {
     pub fn stats(&self, now: Now) -> SessionStats {
         let [a, b] = &self.sides;
         let age_ms = now.instant.saturating_duration_since(self.created).as_millis() as u64;
-        SessionStats { age_ms, legs: [leg_stats(a, b), leg_stats(b, a)] }
+        SessionStats { age_ms, legs: [leg_stats(now, a, b), leg_stats(now, b, a)] }
     }
 
     /// Whether ICE of that side has validated the address: packets from there belong to this session then.
@@ -373,14 +388,23 @@ fn digit_event(side: Side, digit: Digit) -> EventKind {
     EventKind::Digit { side, event: digit.event, duration_ms: digit.duration_ms }
 }
 
-fn leg_stats(here: &Half, there: &Half) -> LegStats {
+fn leg_stats(now: Now, here: &Half, there: &Half) -> LegStats {
     let output = &there.bridge.output;
-    let sent = StreamStats { packets: output.packets, bytes: output.bytes, rtcp_packets: here.reports.sent };
+    let sent = StreamStats {
+        packets: output.packets,
+        bytes: output.bytes,
+        rtcp_packets: here.reports.sent,
+        rtcp_bytes: here.reports.sent_bytes,
+        ssrc: (output.packets > 0).then(|| output.ssrc()),
+    };
+    let silent = here.heard_at.map(|at| now.instant.saturating_duration_since(at));
     let round_trip = here.reports.round_trip.map(|time| u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
     LegStats {
         received: here.received,
         sent,
         dropped: here.dropped,
+        rtcp_dropped: here.rtcp_dropped,
+        silent_ms: silent.map(|time| time.as_millis() as u64),
         jitter_us: here.reception.jitter_us(),
         lost: here.reception.lost(),
         round_trip_us: round_trip,

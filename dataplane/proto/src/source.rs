@@ -6,7 +6,7 @@ use std::time::Instant;
 use tandem_control::{Latch, Remote};
 
 use crate::drops::DropReason;
-use crate::limits::{LATCH_PROBATION, LATCH_WINDOW};
+use crate::limits::{HANDOVER_SILENCE, LATCH_PROBATION, LATCH_WINDOW};
 use crate::rtp::Header;
 use crate::session::Component;
 
@@ -15,6 +15,10 @@ use crate::session::Component;
 pub(crate) struct SourceGuard {
     remote: Option<Remote>,
     latch: Latch,
+    /// Whether media goes to the described address, whatever the source.
+    asymmetric: bool,
+    /// When the latched source was last heard.
+    heard_at: Instant,
     /// Until when [`Latch::Any`] takes an unknown source.
     window_until: Instant,
     rtp: Option<SocketAddr>,
@@ -36,6 +40,8 @@ impl SourceGuard {
         SourceGuard {
             remote: None,
             latch: Latch::Exact,
+            asymmetric: false,
+            heard_at: now,
             window_until: now,
             rtp: None,
             rtcp: None,
@@ -44,7 +50,7 @@ impl SourceGuard {
     }
 
     /// Another remote opens the latch again; the same one leaves it as it is.
-    pub(crate) fn configure(&mut self, now: Instant, remote: Option<Remote>, latch: Latch) {
+    pub(crate) fn configure(&mut self, now: Instant, remote: Option<Remote>, latch: Latch, asymmetric: bool) {
         if remote != self.remote {
             self.rtp = None;
             self.rtcp = None;
@@ -55,6 +61,7 @@ impl SourceGuard {
         }
         self.remote = remote;
         self.latch = latch;
+        self.asymmetric = asymmetric;
     }
 
     /// Whether a packet from that source may be looked at; says nothing of its authenticity.
@@ -66,7 +73,8 @@ impl SourceGuard {
         source: SocketAddr,
     ) -> Result<(), DropReason> {
         if let Some(latched) = self.latched(component) {
-            return if latched == source { Ok(()) } else { Err(DropReason::StrangerSource) };
+            let takes_over = !is_rtcp && self.may_hand_over(now);
+            return if latched == source || takes_over { Ok(()) } else { Err(DropReason::StrangerSource) };
         }
         let remote = self.remote.ok_or(DropReason::NotReady)?;
         let described = described(remote, component);
@@ -78,31 +86,42 @@ impl SourceGuard {
             Latch::Either(other) if other == source.ip() => Some(other),
             Latch::Either(_) => Some(described.ip()),
             Latch::Any if !is_rtcp && now < self.window_until => Some(source.ip()),
-            Latch::Any => Some(described.ip()),
+            Latch::Handover if !is_rtcp => Some(source.ip()),
+            Latch::Any | Latch::Handover => Some(described.ip()),
         };
         let near = self.latch != Latch::Exact && address == Some(source.ip());
         if source == described || near { Ok(()) } else { Err(DropReason::StrangerSource) }
     }
 
-    /// Latches to the source of an admitted packet of RTP; returns the address if it is not the described one and
-    /// was not latched before. What is not authenticated and not from the described host has to prove itself first.
+    /// Whether another source may take the place of the latched one.
+    fn may_hand_over(&self, now: Instant) -> bool {
+        self.latch == Latch::Handover && now.saturating_duration_since(self.heard_at) >= HANDOVER_SILENCE
+    }
+
+    /// Latches to the source of an admitted packet of RTP; returns the address if it is new: not the one before, or
+    /// else not the described one. What is not authenticated and not from the described host has to prove itself
+    /// first, and so has every source that takes the place of another.
     pub(crate) fn settle(
         &mut self,
+        now: Instant,
         source: SocketAddr,
         header: &Header,
         is_authentic: bool,
     ) -> Result<Option<SocketAddr>, DropReason> {
-        if self.rtp.is_some() {
+        if self.rtp == Some(source) {
+            self.heard_at = now;
             return Ok(None);
         }
-        let is_described = self.remote.is_some_and(|remote| remote.rtp == source);
         let is_described_host = self.remote.is_some_and(|remote| remote.rtp.ip() == source.ip());
-        if !is_authentic && !is_described_host {
+        if !is_authentic && (self.rtp.is_some() || !is_described_host) {
             self.prove(source, header)?;
         }
-        self.rtp = Some(source);
+        let before = self.rtp.replace(source).or(self.remote.map(|remote| remote.rtp));
+        // RTCP comes from the new host then.
+        self.rtcp.take_if(|rtcp| rtcp.ip() != source.ip());
+        self.heard_at = now;
         self.probation = None;
-        Ok((!is_described).then_some(source))
+        Ok((before != Some(source)).then_some(source))
     }
 
     /// Latches to the source of an admitted packet that came to the RTCP port.
@@ -112,8 +131,8 @@ impl SourceGuard {
 
     /// Where to send.
     pub(crate) fn destination(&self, component: Component) -> Option<SocketAddr> {
-        let address =
-            self.latched(component).or_else(|| self.remote.map(|remote| described(remote, component)))?;
+        let latched = self.latched(component).filter(|_| !self.asymmetric);
+        let address = latched.or_else(|| self.remote.map(|remote| described(remote, component)))?;
         // An unspecified address is how old peers say "hold" (RFC 2543 appendix B.5).
         let is_usable = !address.ip().is_unspecified() && !address.ip().is_multicast() && address.port() != 0;
         is_usable.then_some(address)
@@ -163,7 +182,7 @@ mod tests {
 
     fn guard(now: Instant, latch: Latch) -> SourceGuard {
         let mut guard = SourceGuard::new(now);
-        guard.configure(now, Some(Remote { rtp: address(1, 4000), rtcp: address(1, 4001) }), latch);
+        guard.configure(now, Some(Remote { rtp: address(1, 4000), rtcp: address(1, 4001) }), latch, false);
         guard
     }
 
@@ -181,6 +200,7 @@ mod tests {
             (Latch::Either(address(2, 0).ip()), [true, true, true]),
             (Latch::Either(address(3, 0).ip()), [true, true, false]),
             (Latch::Any, [true, true, true]),
+            (Latch::Handover, [true, true, true]),
         ] {
             let guard = guard(now, latch);
             assert_eq!(
@@ -198,19 +218,21 @@ mod tests {
     fn once_latched_every_other_source_is_a_stranger_until_signaling_says_otherwise() {
         let now = Instant::now();
         let mut guard = guard(now, Latch::SameAddress);
-        assert_eq!(guard.settle(address(1, 5000), &header(1, 1), true), Ok(Some(address(1, 5000))));
+        assert_eq!(guard.settle(now, address(1, 5000), &header(1, 1), true), Ok(Some(address(1, 5000))));
         assert_eq!(guard.destination(Component::Rtp), Some(address(1, 5000)));
         assert!(!admits(&guard, now, address(1, 4000)));
         guard.configure(
             now,
             Some(Remote { rtp: address(1, 4000), rtcp: address(1, 4001) }),
             Latch::SameAddress,
+            false,
         );
         assert!(!admits(&guard, now, address(1, 4000)), "the same remote changes nothing");
         guard.configure(
             now,
             Some(Remote { rtp: address(3, 4000), rtcp: address(3, 4001) }),
             Latch::SameAddress,
+            false,
         );
         assert!(admits(&guard, now, address(3, 4000)));
         assert_eq!(guard.destination(Component::Rtp), Some(address(3, 4000)));
@@ -221,11 +243,51 @@ mod tests {
         let now = Instant::now();
         let mut guard = guard(now, Latch::Any);
         let (attacker, peer) = (address(9, 9), address(2, 2));
-        assert_eq!(guard.settle(attacker, &header(7, 1), false), Err(DropReason::Probation));
-        assert_eq!(guard.settle(attacker, &header(7, 3), false), Err(DropReason::Probation));
-        assert_eq!(guard.settle(peer, &header(8, 100), false), Err(DropReason::Probation));
-        assert_eq!(guard.settle(peer, &header(8, 101), false), Ok(Some(peer)));
+        assert_eq!(guard.settle(now, attacker, &header(7, 1), false), Err(DropReason::Probation));
+        assert_eq!(guard.settle(now, attacker, &header(7, 3), false), Err(DropReason::Probation));
+        assert_eq!(guard.settle(now, peer, &header(8, 100), false), Err(DropReason::Probation));
+        assert_eq!(guard.settle(now, peer, &header(8, 101), false), Ok(Some(peer)));
         assert!(!admits(&guard, now + Duration::from_millis(1), attacker));
+    }
+
+    #[test]
+    fn a_source_takes_over_only_where_that_is_wanted_and_the_other_is_silent() {
+        let start = Instant::now();
+        let (first, second) = (address(2, 2), address(3, 3));
+        for latch in [Latch::Any, Latch::Handover] {
+            let mut guard = guard(start, latch);
+            guard.settle(start, first, &header(1, 1), true).unwrap();
+            let soon = start + HANDOVER_SILENCE / 2;
+            guard.settle(soon, first, &header(1, 2), true).unwrap();
+            guard.settle_rtcp(address(2, 3));
+            assert!(!admits(&guard, start + HANDOVER_SILENCE, second), "the first was heard since");
+            let late = soon + HANDOVER_SILENCE;
+            assert_eq!(admits(&guard, late, second), latch == Latch::Handover, "{latch:?}");
+        }
+        let mut guard = guard(start, Latch::Handover);
+        guard.settle(start, first, &header(1, 1), true).unwrap();
+        guard.settle_rtcp(address(2, 3));
+        let late = start + HANDOVER_SILENCE;
+        assert_eq!(guard.settle(late, second, &header(9, 7), false), Err(DropReason::Probation));
+        assert_eq!(guard.destination(Component::Rtp), Some(first));
+        assert_eq!(guard.settle(late, second, &header(9, 8), false), Ok(Some(second)));
+        assert_eq!(guard.destination(Component::Rtp), Some(second));
+        assert_eq!(guard.destination(Component::Rtcp), Some(address(1, 4001)), "the old one's is forgotten");
+        assert!(!admits(&guard, late, first), "it comes back only when the new one is silent");
+        assert!(admits(&guard, late + HANDOVER_SILENCE, first));
+    }
+
+    #[test]
+    fn an_asymmetric_peer_is_sent_to_where_it_said_and_no_second_source_is_taken() {
+        let now = Instant::now();
+        let mut guard = SourceGuard::new(now);
+        let remote = Remote { rtp: address(1, 4000), rtcp: address(1, 4001) };
+        guard.configure(now, Some(remote), Latch::Any, true);
+        guard.settle(now, address(2, 2), &header(1, 1), true).unwrap();
+        guard.settle_rtcp(address(2, 3));
+        assert_eq!(guard.destination(Component::Rtp), Some(remote.rtp));
+        assert_eq!(guard.destination(Component::Rtcp), Some(remote.rtcp));
+        assert!(!admits(&guard, now, address(3, 3)));
     }
 
     #[test]
@@ -234,7 +296,7 @@ mod tests {
         let mut guard = guard(now, Latch::Any);
         let rtcp = |guard: &SourceGuard, source| guard.admits(now, Component::Rtcp, true, source).is_ok();
         assert!(!rtcp(&guard, address(2, 7)));
-        guard.settle(address(2, 6), &header(1, 1), true).unwrap();
+        guard.settle(now, address(2, 6), &header(1, 1), true).unwrap();
         assert!(rtcp(&guard, address(2, 7)));
         guard.settle_rtcp(address(2, 7));
         assert!(!rtcp(&guard, address(1, 4001)));
@@ -246,7 +308,7 @@ mod tests {
         let now = Instant::now();
         let mut guard = SourceGuard::new(now);
         let held = SocketAddr::from(([0, 0, 0, 0], 4000));
-        guard.configure(now, Some(Remote { rtp: held, rtcp: held }), Latch::Exact);
+        guard.configure(now, Some(Remote { rtp: held, rtcp: held }), Latch::Exact, false);
         assert_eq!(guard.destination(Component::Rtp), None);
     }
 }

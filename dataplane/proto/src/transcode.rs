@@ -242,7 +242,9 @@ fn decoder(codec: Codec) -> Result<Box<dyn Decoder>, CodecError> {
         Codec::Opus { .. } => Ok(Box::new(OpusDecoder::new(RATE)?)),
         Codec::Pcmu => Ok(Box::new(G711Decoder::new(Law::Mu))),
         Codec::Pcma => Ok(Box::new(G711Decoder::new(Law::A))),
-        Codec::G722 | Codec::ComfortNoise | Codec::TelephoneEvent => Err(CodecError::Malformed),
+        Codec::G722 | Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => {
+            Err(CodecError::Malformed)
+        }
     }
 }
 
@@ -251,6 +253,8 @@ fn encoder(codec: Codec) -> Result<Box<dyn Encoder>, CodecError> {
         Codec::Opus { .. } => Ok(Box::new(OpusEncoder::new(RATE, OpusSettings::default())?)),
         Codec::Pcmu => Ok(Box::new(G711Encoder::new(Law::Mu))),
         Codec::Pcma => Ok(Box::new(G711Encoder::new(Law::A))),
-        Codec::G722 | Codec::ComfortNoise | Codec::TelephoneEvent => Err(CodecError::Malformed),
+        Codec::G722 | Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => {
+            Err(CodecError::Malformed)
+        }
     }
 }

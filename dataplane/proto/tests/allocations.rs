@@ -79,7 +79,13 @@ fn leg(host: u8, types: &[(u8, Codec, u32)], suite: Option<SrtpSuite>) -> LegCon
         security,
         remote: Some(Remote { rtp: address(host, 4000), rtcp: address(host, 4001) }),
         latch: Latch::Exact,
-        audio: Audio { receive: types.clone(), send: types, may_receive: true, may_send: true, ptime_ms: 20 },
+        audio: Audio {
+            receive: types.clone(),
+            send: types,
+            may_receive: true,
+            may_send: true,
+            ..Audio::idle()
+        },
         ..LegConfig::idle()
     }
 }
@@ -95,8 +101,8 @@ fn call(input: (u8, Codec, u32), output: (u8, Codec, u32), suite: Option<SrtpSui
     let identity = Arc::new(Identity::generate().unwrap());
     let mut session = Session::new(now, 1, identity, Some(Duration::from_secs(60)));
     let mut sent = Sent::default();
-    session.configure(now, Side::A, &leg(1, &[input, EVENT], suite), &mut sent).unwrap();
-    session.configure(now, Side::B, &leg(2, &[output, EVENT], suite), &mut sent).unwrap();
+    let legs = [leg(1, &[input, EVENT], suite), leg(2, &[output, EVENT], suite)];
+    session.configure(now, legs.each_ref().map(Some), &mut sent).unwrap();
     let mut peer = suite.map(|suite| Outbound::new(&key(suite)).unwrap());
     let mut buffer = vec![0; 400 + TAILROOM];
     // Silence in Opus (a frame of one byte), or in G.711.

@@ -4,6 +4,7 @@ use crate::counters;
 use crate::driver::Waker;
 use crate::worker::Command;
 use crossbeam::channel::{Receiver, Sender, bounded};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -46,12 +47,18 @@ pub struct Router {
     workers: Arc<[WorkerHandle]>,
     max_sessions: u32,
     fingerprint: [u8; 32],
+    addresses: Vec<IpAddr>,
 }
 
 impl Router {
     /// Over these workers, in the order of their numbers.
-    pub fn new(workers: Arc<[WorkerHandle]>, max_sessions: u32, fingerprint: [u8; 32]) -> Router {
-        Router { workers, max_sessions, fingerprint }
+    pub fn new(
+        workers: Arc<[WorkerHandle]>,
+        max_sessions: u32,
+        fingerprint: [u8; 32],
+        addresses: Vec<IpAddr>,
+    ) -> Router {
+        Router { workers, max_sessions, fingerprint, addresses }
     }
 
     pub(super) fn hello(&self, version: u16) -> Result<Reply, Refusal> {
@@ -63,6 +70,7 @@ impl Router {
             workers: self.workers.len() as u16,
             sessions: self.sessions(),
             fingerprint: self.fingerprint,
+            addresses: self.addresses.clone(),
         }))
     }
 
@@ -73,7 +81,6 @@ impl Router {
             Request::List { after } => Routed::Answered(self.list(after)),
             Request::Counters => Routed::Answered(self.counters(events_dropped)),
             Request::Configure { session, .. }
-            | Request::SetNote { session, .. }
             | Request::PlayDigit { session, .. }
             | Request::Query { session }
             | Request::Delete { session } => match self.workers.get(session.worker()) {

@@ -5,7 +5,7 @@ use crate::worker::Command;
 use socket2::{Domain, SockAddr, Type};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::AtomicU32;
-use tandem_control::{EventKind, Reply, SessionId, Side, VERSION};
+use tandem_control::{EventKind, LegConfig, Reply, SessionId, Side, VERSION};
 
 struct Setup {
     server: ControlServer,
@@ -35,7 +35,7 @@ fn setup(name: &str, workers: usize) -> Setup {
         commands.push(commands_out);
         loads.push(load);
     }
-    let router = Router::new(handles.into(), 6, [7; 32]);
+    let router = Router::new(handles.into(), 6, [7; 32], vec!["127.0.0.1".parse().unwrap()]);
     let server = ControlServer::start(&path, router, from).unwrap();
     Setup { server, ends, commands, loads, path }
 }
@@ -125,10 +125,11 @@ fn sessions_go_to_the_least_loaded_worker_up_to_the_limit() {
     setup.loads[0].store(2, Ordering::Relaxed);
     let create = || {
         let port = tandem_control::PortRequest {
-            family: tandem_control::Family::V4,
+            address: "127.0.0.1".parse().unwrap(),
             kind: tandem_control::PortKind::Own,
         };
-        Request::Create { ports: [port; 2], note: Vec::new(), media_timeout_seconds: 0 }
+        let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
+        Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 0 }
     };
     (1..=5).for_each(|id| send(&client, id, create()));
     // Two and four make the limit of six: the fifth is refused, without a worker.

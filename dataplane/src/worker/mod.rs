@@ -20,7 +20,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
-use tandem_control::{Event, Family, ListedSession, Refusal, Reply, RequestFrame, SessionId};
+use tandem_control::{Event, ListedSession, Refusal, Reply, RequestFrame, SessionId};
 use tandem_media::Now;
 use tandem_media::dtls::Identity;
 use thiserror::Error;
@@ -31,6 +31,10 @@ pub const COMMAND_BUDGET: usize = 16;
 pub const PACKET_BUDGET: usize = 256;
 /// Timers handled in one turn.
 pub const TIMER_BUDGET: usize = 128;
+/// The sockets of a session with two legs on ports of their own.
+const SOCKETS_PER_SESSION: usize = 4;
+/// Sockets of ended sessions that may still be closing beside those of living ones.
+const CLOSING_SOCKETS: usize = 256;
 /// The most workers: a [`SessionId`] has 8 bits for its own.
 pub const MAX_WORKERS: usize = 256;
 
@@ -39,7 +43,7 @@ pub const MAX_WORKERS: usize = 256;
 pub struct WorkerSettings {
     /// Its number, from 0.
     pub index: usize,
-    /// The local addresses, one of a family at most.
+    /// The local addresses.
     pub addresses: Vec<IpAddr>,
     /// Its part of the media ports.
     pub ports: PortRange,
@@ -54,8 +58,15 @@ pub struct WorkerSettings {
 impl WorkerSettings {
     /// How many sockets the worker opens at most.
     pub fn max_sockets(&self) -> usize {
-        self.addresses.len() * self.ports.count() as usize
+        max_sockets(self.addresses.len(), self.ports, self.max_sessions)
     }
+}
+
+/// How many sockets a worker opens at most: a shared one on each address, and those that its sessions have of their
+/// own, as far as there are ports. Those of ended sessions take a moment to close.
+pub fn max_sockets(addresses: usize, ports: PortRange, sessions: usize) -> usize {
+    let ports = addresses * ports.count() as usize;
+    addresses + ports.min(SOCKETS_PER_SESSION * sessions + CLOSING_SOCKETS)
 }
 
 /// What the control server asks of a worker.
@@ -227,8 +238,8 @@ impl<D: Driver> Worker<D> {
         }
     }
 
-    fn local_address(&self, family: Family) -> Option<&LocalAddress> {
-        self.local.iter().find(|local| local.ports.family() == family)
+    fn local_address(&self, address: IpAddr) -> Option<&LocalAddress> {
+        self.local.iter().find(|local| local.ports.address() == address)
     }
 
     /// Says whether commands may be left.

@@ -5,7 +5,6 @@ use super::packets::WorkerOutbox;
 use super::sessions::{Entry, LegPorts, index};
 use crate::demux::{Leg, SharedEntries, Ufrag};
 use crate::driver::Driver;
-use crate::ports;
 use std::time::Duration;
 use tandem_control::{
     LegConfig, ListedSession, LocalPorts, MAX_LISTED, MAX_NOTE, PortKind, PortRequest, Refusal, Reply,
@@ -30,19 +29,14 @@ impl<D: Driver> Worker<D> {
     /// As the request says; then nothing has changed.
     pub fn request(&mut self, now: Now, request: Request) -> Result<Reply, Refusal> {
         match request {
-            Request::Create { ports, note, media_timeout_seconds } => {
-                let created = self.create(now, ports, note, media_timeout_seconds);
+            Request::Create { ports, legs, note, media_timeout_seconds } => {
+                let created = self.create(now, ports, &legs, note, media_timeout_seconds);
                 if created.is_err() {
                     self.unload();
                 }
                 created
             }
-            Request::Configure { session, side, leg } => self.configure(now, session, side, &leg),
-            Request::SetNote { session, note } => {
-                check_note(&note)?;
-                self.entry(session)?.1.note = note;
-                Ok(Reply::Done)
-            }
+            Request::Configure { session, legs, note } => self.configure(now, session, &legs, note),
             Request::PlayDigit { session, side, event, duration_ms } => {
                 let (index, entry) = self.entry(session)?;
                 entry.session.play_digit(now, side, event, duration_ms)?;
@@ -75,6 +69,7 @@ impl<D: Driver> Worker<D> {
         &mut self,
         now: Now,
         ports: [PortRequest; 2],
+        legs: &[LegConfig; 2],
         note: Vec<u8>,
         media_timeout_seconds: u32,
     ) -> Result<Reply, Refusal> {
@@ -94,6 +89,12 @@ impl<D: Driver> Worker<D> {
         let id = self.new_id();
         let local = [a.local, b.local];
         self.sessions.insert(Entry { id, session, note, created: now.instant, legs: [a, b] });
+        // An idle leg is as it is; on the shared port it could not even be asked for.
+        let first = legs.each_ref().map(|leg| Some(leg).filter(|leg| **leg != LegConfig::idle()));
+        if let Err(refusal) = self.configure_legs(now, index, first) {
+            self.discard(id);
+            return Err(refusal);
+        }
         self.counters.sessions_created += 1;
         self.settle_session(index);
         Ok(Reply::Created { session: id, local })
@@ -109,7 +110,7 @@ impl<D: Driver> Worker<D> {
     }
 
     fn open_leg(&mut self, request: PortRequest, leg: Leg) -> Result<LegPorts, Refusal> {
-        let local = self.local_address(request.family).ok_or(Refusal::NoAddress)?;
+        let local = self.local_address(request.address).ok_or(Refusal::NoAddress)?;
         if request.kind == PortKind::Shared {
             let (address, socket) = (local.ports.shared(), local.shared);
             return Ok(LegPorts {
@@ -121,7 +122,7 @@ impl<D: Driver> Worker<D> {
             });
         }
         for _ in 0..PORT_TRIES {
-            let local = self.local.iter().find(|local| local.ports.family() == request.family);
+            let local = self.local.iter().find(|local| local.ports.address() == request.address);
             let pair =
                 local.and_then(|local| local.ports.lend(&mut self.random)).ok_or(Refusal::OutOfPorts)?;
             // A port that another program holds: its pair rests and the next one is tried.
@@ -157,41 +158,71 @@ impl<D: Driver> Worker<D> {
         &mut self,
         now: Now,
         id: SessionId,
-        side: Side,
-        config: &LegConfig,
+        legs: &[Option<LegConfig>; 2],
+        note: Option<Vec<u8>>,
     ) -> Result<Reply, Refusal> {
-        let session_index = self.sessions.find(id).ok_or(Refusal::UnknownSession)?;
-        let entry = self.sessions.get_mut(session_index).ok_or(Refusal::UnknownSession)?;
-        let ports = &entry.legs[index(side)];
-        check_address_family(config, ports)?;
-        let shared = ports.pair.is_none();
-        let leg = Leg { session: session_index, side };
-        let ufrag = check_ice(config, shared)?;
-        if ufrag.is_some_and(|ufrag| self.demux.is_taken(ufrag, leg)) {
-            return Err(invalid("the ICE user fragment is in use"));
+        note.as_deref().map_or(Ok(()), check_note)?;
+        let index = self.sessions.find(id).ok_or(Refusal::UnknownSession)?;
+        self.configure_legs(now, index, legs.each_ref().map(Option::as_ref))?;
+        if let (Some(entry), Some(note)) = (self.sessions.get_mut(index), note) {
+            entry.note = note;
         }
-        let Entry { session, legs, .. } = entry;
-        let mut outbox = WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs };
-        session.configure(now, side, config, &mut outbox)?;
-        if let Some(ufrag) = ufrag {
-            self.demux.register(ufrag, leg, &mut legs[index(side)].shared);
-        }
-        self.settle_session(session_index);
+        self.settle_session(index);
         Ok(Reply::Done)
     }
 
-    pub(super) fn delete(&mut self, now: Now, id: SessionId) -> Result<Reply, Refusal> {
-        let (session_index, mut entry) = self.sessions.remove(id).ok_or(Refusal::UnknownSession)?;
-        let mut outbox =
-            WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs: &entry.legs };
-        entry.session.end(now, &mut outbox);
-        let stats = entry.session.stats(now);
-        self.timers.cancel(session_index);
-        for (side, ports) in SIDES.into_iter().zip(entry.legs) {
-            self.close_leg(ports, Leg { session: session_index, side });
+    /// Configures the given legs, or none.
+    fn configure_legs(
+        &mut self,
+        now: Now,
+        session_index: usize,
+        configs: [Option<&LegConfig>; 2],
+    ) -> Result<(), Refusal> {
+        let entry = self.sessions.get_mut(session_index).ok_or(Refusal::UnknownSession)?;
+        let mut ufrags = [None, None];
+        for (side, ufrag) in SIDES.into_iter().zip(&mut ufrags) {
+            let Some(config) = configs[index(side)] else { continue };
+            let ports = &entry.legs[index(side)];
+            check_address_family(config, ports)?;
+            *ufrag = check_ice(config, ports.pair.is_none())?;
+            let leg = Leg { session: session_index, side };
+            if ufrag.is_some_and(|ufrag| self.demux.is_taken(ufrag, leg)) {
+                return Err(invalid("the ICE user fragment is in use"));
+            }
         }
+        if ufrags[0].is_some() && ufrags[0] == ufrags[1] {
+            return Err(invalid("the ICE user fragments of both legs are the same"));
+        }
+        let Entry { session, legs, .. } = entry;
+        let mut outbox = WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs };
+        session.configure(now, configs, &mut outbox)?;
+        for (side, ufrag) in SIDES.into_iter().zip(ufrags) {
+            if let Some(ufrag) = ufrag {
+                let leg = Leg { session: session_index, side };
+                self.demux.register(ufrag, leg, &mut legs[index(side)].shared);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete(&mut self, now: Now, id: SessionId) -> Result<Reply, Refusal> {
+        let index = self.sessions.find(id).ok_or(Refusal::UnknownSession)?;
+        let Entry { session, legs, .. } = self.sessions.get_mut(index).ok_or(Refusal::UnknownSession)?;
+        let mut outbox = WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs };
+        session.end(now, &mut outbox);
+        let stats = session.stats(now);
+        self.discard(id);
         self.unload();
         Ok(Reply::Stats(Box::new(stats)))
+    }
+
+    /// Forgets a session and everything that it has.
+    fn discard(&mut self, id: SessionId) {
+        let Some((session, entry)) = self.sessions.remove(id) else { return };
+        self.timers.cancel(session);
+        for (side, ports) in SIDES.into_iter().zip(entry.legs) {
+            self.close_leg(ports, Leg { session, side });
+        }
     }
 
     fn entry(&mut self, id: SessionId) -> Result<(usize, &mut Entry), Refusal> {
@@ -211,10 +242,9 @@ fn check_note(note: &[u8]) -> Result<(), Refusal> {
 
 /// What is sent must leave from a socket of the same family.
 fn check_address_family(config: &LegConfig, ports: &LegPorts) -> Result<(), Refusal> {
-    let family = ports::family(ports.local.rtp.ip());
-    let fits = config.remote.is_none_or(|remote| {
-        ports::family(remote.rtp.ip()) == family && ports::family(remote.rtcp.ip()) == family
-    });
+    let is_v4 = ports.local.rtp.is_ipv4();
+    let fits =
+        config.remote.is_none_or(|remote| remote.rtp.is_ipv4() == is_v4 && remote.rtcp.is_ipv4() == is_v4);
     if fits { Ok(()) } else { Err(invalid("the remote address is of another family than the local one")) }
 }
 

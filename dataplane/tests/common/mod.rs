@@ -88,8 +88,8 @@ impl Client {
 
     /// Creates a session with two legs on own ports.
     pub(crate) fn create(&mut self, note: &[u8]) -> (SessionId, [LocalPorts; 2]) {
-        let port = PortRequest { family: Family::V4, kind: PortKind::Own };
-        let create = Request::Create { ports: [port; 2], note: note.to_vec(), media_timeout_seconds: 0 };
+        let port = PortRequest { address: Ipv4Addr::LOCALHOST.into(), kind: PortKind::Own };
+        let create = create([port; 2], note);
         match self.ask(create) {
             Ok(Reply::Created { session, local }) => (session, local),
             other => panic!("not created: {other:?}"),
@@ -103,12 +103,24 @@ impl Client {
     }
 }
 
+/// Asks for a session with two idle legs.
+pub(crate) fn create(ports: [PortRequest; 2], note: &[u8]) -> Request {
+    let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
+    Request::Create { ports, legs, note: note.to_vec(), media_timeout_seconds: 0 }
+}
+
 /// A leg without protection whose peer receives at `remote`.
 pub(crate) fn plain_leg(remote: SocketAddr) -> LegConfig {
     let audio = vec![PayloadType { number: 0, codec: Codec::Pcmu, clock: 8000 }];
     LegConfig {
         remote: Some(Remote { rtp: remote, rtcp: SocketAddr::new(remote.ip(), remote.port() + 1) }),
-        audio: Audio { receive: audio.clone(), send: audio, may_receive: true, may_send: true, ptime_ms: 20 },
+        audio: Audio {
+            receive: audio.clone(),
+            send: audio,
+            may_receive: true,
+            may_send: true,
+            ..Audio::idle()
+        },
         ..LegConfig::idle()
     }
 }

@@ -29,7 +29,9 @@ fn serve(listener: &Socket, count: usize) {
         let frame: RequestFrame = decode(&buffer[..length]).unwrap();
         let result = match frame.request {
             Request::Hello { version: VERSION } => {
-                Ok(Reply::Hello(Hello { version: VERSION, workers: 2, sessions: 0, fingerprint: [7; 32] }))
+                let (workers, sessions, fingerprint) = (2, 0, [7; 32]);
+                let addresses = vec!["127.0.0.1".parse().unwrap()];
+                Ok(Reply::Hello(Hello { version: VERSION, workers, sessions, fingerprint, addresses }))
             }
             Request::Counters => Ok(Reply::Counters(vec![("drops.replay".to_owned(), 3)])),
             Request::List { .. } => Ok(Reply::Sessions { sessions: Vec::new(), more: false }),

@@ -1,12 +1,12 @@
 //! One call: its kind, its peers, its life.
 
-use crate::SIDES;
 use crate::peer::Peer;
+use crate::{LOCAL, SIDES};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tandem_control::{
-    Audio, Codec, Family, Latch, LegConfig, LocalPorts, PayloadType, PortKind, PortRequest, Refusal, Remote,
-    Reply, Request, Security, SessionId, SrtpKey, SrtpSuite,
+    Audio, Codec, Latch, LegConfig, LocalPorts, PayloadType, PortKind, PortRequest, Refusal, Remote, Reply,
+    Request, Security, SessionId, SrtpKey, SrtpSuite,
 };
 
 /// What is done with the packets of a call.
@@ -71,15 +71,12 @@ impl Call {
 
     /// Asks for the session and configures its legs.
     pub(crate) fn set_up(&mut self, mut request: impl FnMut(Request) -> Result<Reply, Refusal>) {
-        let port = PortRequest { family: Family::V4, kind: PortKind::Own };
-        let create = Request::Create { ports: [port; 2], note: Vec::new(), media_timeout_seconds: 1 };
+        let port = PortRequest { address: LOCAL, kind: PortKind::Own };
+        let legs = Box::new(self.legs.clone());
+        let create = Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 1 };
         let Ok(Reply::Created { session, local }) = request(create) else { panic!("no session") };
         self.session = Some(session);
         self.local = local;
-        for (side, leg) in SIDES.into_iter().zip(&self.legs) {
-            let configure = Request::Configure { session, side, leg: Box::new(leg.clone()) };
-            assert_eq!(request(configure), Ok(Reply::Done));
-        }
     }
 
     /// Now and then one side goes on hold for a moment, or its peer moves to another port, as signaling tells.
@@ -102,7 +99,7 @@ impl Call {
             }
             _ => return,
         }
-        let configure = Request::Configure { session, side: SIDES[side], leg: Box::new(leg.clone()) };
+        let configure = Request::configure(session, SIDES[side], leg.clone());
         assert_eq!(request(configure), Ok(Reply::Done));
     }
 
@@ -131,10 +128,15 @@ fn leg(peer: SocketAddr, codec: Codec, security: Security, latch: Latch) -> LegC
     ];
     LegConfig {
         security,
-        ice: None,
-        rtcp_mux: false,
         remote: Some(remote(peer)),
         latch,
-        audio: Audio { receive: types.clone(), send: types, may_receive: true, may_send: true, ptime_ms: 20 },
+        audio: Audio {
+            receive: types.clone(),
+            send: types,
+            may_receive: true,
+            may_send: true,
+            ..Audio::idle()
+        },
+        ..LegConfig::idle()
     }
 }

@@ -15,7 +15,7 @@ mod peer;
 use call::{Call, Kind};
 use crossbeam::channel::{Receiver, bounded};
 use output::Outputs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_control::{Event, Request, Side};
@@ -26,6 +26,7 @@ use tandem_dataplane::worker::{Answer, Queues, Worker, WorkerSettings};
 use tandem_media::Now;
 use tandem_media::dtls::Identity;
 
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 const BUFFERS: usize = 512;
 const SIDES: [Side; 2] = [Side::A, Side::B];
 /// How long the network goes on after the last call: late packets must find nobody.
@@ -79,7 +80,7 @@ impl World {
         let queues = Queues { commands: commands_out, answers, events, load: Arc::default() };
         let settings = WorkerSettings {
             index: 0,
-            addresses: vec!["198.51.100.1".parse().unwrap()],
+            addresses: vec![LOCAL],
             ports: PortRange::new(20_000, 20_000 + 5 * scenario.calls as u16 + 8).unwrap(),
             max_sessions: scenario.calls,
             identity: Arc::new(Identity::generate().unwrap()),

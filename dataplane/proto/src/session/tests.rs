@@ -34,7 +34,7 @@ impl Outbox for Sent {
 
 impl Sent {
     fn rtp(&self) -> Vec<(Header, Vec<u8>)> {
-        let rtp = self.packets.iter().filter(|(.., bytes)| !crate::rtcp::is_rtcp(bytes));
+        let rtp = self.packets.iter().filter(|(.., bytes)| !rtcp::is_rtcp(bytes));
         rtp.map(|(.., bytes)| {
             let parsed = rtp::parse(bytes).unwrap();
             (parsed.header, parsed.payload(bytes).to_vec())
@@ -65,9 +65,20 @@ fn leg(side: Side, types: &[(u8, Codec, u32)]) -> LegConfig {
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port() + 1);
     LegConfig {
         remote: Some(Remote { rtp, rtcp }),
-        audio: Audio { receive: types.clone(), send: types, may_receive: true, may_send: true, ptime_ms: 20 },
+        audio: Audio {
+            receive: types.clone(),
+            send: types,
+            may_receive: true,
+            may_send: true,
+            ..Audio::idle()
+        },
         ..LegConfig::idle()
     }
+}
+
+/// One leg of the two.
+fn of_side(side: Side, leg: &LegConfig) -> [Option<&LegConfig>; 2] {
+    if side == Side::A { [Some(leg), None] } else { [None, Some(leg)] }
 }
 
 fn key(suite: SrtpSuite, fill: u8) -> SrtpKey {
@@ -101,7 +112,7 @@ impl Fixture {
     }
 
     fn configure(&mut self, side: Side, leg: &LegConfig) {
-        self.session.configure(self.now, side, leg, &mut self.sent).unwrap();
+        self.session.configure(self.now, of_side(side, leg), &mut self.sent).unwrap();
     }
 
     fn pass(&mut self, ms: u64) {
@@ -256,7 +267,7 @@ fn a_secure_leg_takes_nothing_before_its_tag_was_checked() {
         let result = fixture.receive_at(Side::A, Component::Rtp, nat, &protected[..len]);
         assert_eq!(result, Err(DropReason::SrtpReplay));
         let mut plain_rtcp = [0; 32];
-        let mut writer = crate::rtcp::Writer::new(&mut plain_rtcp);
+        let mut writer = rtcp::Writer::new(&mut plain_rtcp);
         writer.report(7, None, None).unwrap();
         let rtcp_source = SocketAddr::new(nat.ip(), 1000);
         assert!(fixture.receive_at(Side::A, Component::Rtcp, rtcp_source, &plain_rtcp).is_err());
@@ -448,19 +459,19 @@ fn reports_are_ours_and_goodbye_is_said() {
     };
     let (to_a, to_b) = (rtcp(&fixture, Side::A), rtcp(&fixture, Side::B));
     assert!((3..=10).contains(&to_a.len()), "{}", to_a.len());
-    let first = crate::rtcp::Compound::parse(&to_a[0]).unwrap().next();
-    let Some(crate::rtcp::Item::ReceiverReport { mut blocks, .. }) = first else { panic!("{first:?}") };
+    let first = rtcp::Compound::parse(&to_a[0]).unwrap().next();
+    let Some(rtcp::Item::ReceiverReport { mut blocks, .. }) = first else { panic!("{first:?}") };
     let block = blocks.next().unwrap();
     assert_eq!((block.ssrc, block.lost, block.fraction_lost), (7, 1, 85));
-    let first = crate::rtcp::Compound::parse(&to_b[0]).unwrap().next();
-    let Some(crate::rtcp::Item::SenderReport { info, .. }) = first else { panic!("{first:?}") };
+    let first = rtcp::Compound::parse(&to_b[0]).unwrap().next();
+    let Some(rtcp::Item::SenderReport { info, .. }) = first else { panic!("{first:?}") };
     assert_eq!((info.packets, info.octets), (2, 2));
     fixture.sent.packets.clear();
     fixture.session.end(fixture.now, &mut fixture.sent);
     assert_eq!(fixture.sent.packets.len(), 2);
     for (.., bytes) in &fixture.sent.packets {
-        let last = crate::rtcp::Compound::parse(bytes).unwrap().last();
-        assert!(matches!(last, Some(crate::rtcp::Item::Goodbye(_))));
+        let last = rtcp::Compound::parse(bytes).unwrap().last();
+        assert!(matches!(last, Some(rtcp::Item::Goodbye(_))));
     }
 }
 
@@ -469,7 +480,7 @@ fn a_source_that_said_goodbye_may_come_back_as_another() {
     let mut fixture = Fixture::between(&leg(Side::A, &[PCMU]), &leg(Side::B, &[PCMU]));
     let (before, _) = fixture.forwarded(&speech(1, 0, 0, 7, b"x"));
     let mut buffer = [0; 64];
-    let mut writer = crate::rtcp::Writer::new(&mut buffer);
+    let mut writer = rtcp::Writer::new(&mut buffer);
     writer.report(7, None, None).unwrap();
     writer.goodbye(7).unwrap();
     let len = writer.len();
@@ -514,7 +525,7 @@ fn configuring_the_same_again_disturbs_nothing() {
     let short = SrtpKey { suite, key_and_salt: vec![0; 3] };
     bad.security = Security::Sdes { send: short, receive: None };
     assert!(matches!(
-        fixture.session.configure(fixture.now, Side::B, &bad, &mut fixture.sent),
+        fixture.session.configure(fixture.now, [None, Some(&bad)], &mut fixture.sent),
         Err(Refusal::Invalid(_))
     ));
     assert!(fixture.receive(Side::A, &speech(5, 800, 0, 7, b"x")).unwrap().is_some());

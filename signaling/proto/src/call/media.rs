@@ -3,8 +3,8 @@
 use crate::party::Cause;
 use crate::sdp::{self, Description, Direction, Kind, Leg, LegAddresses, Random, SdpError};
 use crate::settings::CodecName;
-use std::net::{IpAddr, SocketAddr};
-use tandem_control::{Family, Latch, LegConfig, LocalPorts, PortRequest, SessionId, Side};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use tandem_control::{Latch, LegConfig, LocalPorts, PortRequest, SessionId, Side};
 
 /// What is known of a party's media before it described any.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct PartyMedia {
 pub struct MediaRules {
     /// Our addresses, as advertised; never empty.
     pub advertised: Vec<IpAddr>,
+    /// The dataplane's addresses; those of the same family as an advertised one stand behind it.
+    pub local: Vec<IpAddr>,
     /// Media may go to loopback and link-local addresses (attacks.md row 7).
     pub allow_local: bool,
     /// SHA-256 of the dataplane's certificate.
@@ -39,8 +41,10 @@ impl MediaRules {
 
     /// The ports that a leg toward a peer needs.
     pub fn ports(&self, kind: Kind, peer: Option<IpAddr>) -> PortRequest {
-        let is_v6 = self.address_toward(peer).is_some_and(|address| address.is_ipv6());
-        PortRequest { family: if is_v6 { Family::V6 } else { Family::V4 }, kind: kind.ports() }
+        let advertised = self.address_toward(peer).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let behind = self.local.iter().find(|local| local.is_ipv4() == advertised.is_ipv4());
+        // Without one the dataplane refuses, and says why.
+        PortRequest { address: behind.copied().unwrap_or(advertised), kind: kind.ports() }
     }
 
     /// Refuses media toward this host and its link, unless that is where the party itself is or what is configured.

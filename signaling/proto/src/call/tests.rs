@@ -1,7 +1,8 @@
 use super::*;
 use crate::sdp::samples;
 use crate::settings::CodecName;
-use tandem_control::{Family, Latch, PortKind, Security};
+use std::net::{IpAddr, Ipv4Addr};
+use tandem_control::{Latch, PortKind, Security};
 
 fn random() -> impl FnMut(&mut [u8]) {
     let mut next = 0u8;
@@ -23,6 +24,8 @@ fn local(port: u16) -> LocalPorts {
     LocalPorts { rtp: at(port), rtcp: at(port + 1) }
 }
 
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+
 struct Bench {
     call: Call,
     now: Instant,
@@ -36,6 +39,7 @@ impl Bench {
         let setup = Setup {
             rules: MediaRules {
                 advertised: vec!["198.51.100.1".parse().unwrap()],
+                local: vec![LOCAL],
                 allow_local: false,
                 fingerprint: [7; 32],
             },
@@ -107,8 +111,8 @@ fn browser_answer() -> String {
 fn each_side_gets_the_ports_that_its_kind_needs() {
     let mut bench = Bench::new(Some(samples::CHROMIUM), &[Kind::Rtp]);
     let ports = [
-        PortRequest { family: Family::V4, kind: PortKind::Shared },
-        PortRequest { family: Family::V4, kind: PortKind::Own },
+        PortRequest { address: LOCAL, kind: PortKind::Shared },
+        PortRequest { address: LOCAL, kind: PortKind::Own },
     ];
     assert_eq!(bench.actions(), [Action::Create { branch: 0, ports }]);
 }

@@ -42,7 +42,7 @@ pub(super) fn name_of(codec: Codec) -> Option<CodecName> {
         Codec::G722 => Some(CodecName::G722),
         Codec::Pcmu => Some(CodecName::Pcmu),
         Codec::Pcma => Some(CodecName::Pcma),
-        Codec::ComfortNoise | Codec::TelephoneEvent => None,
+        Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => None,
     }
 }
 
@@ -67,6 +67,8 @@ pub(super) fn usual_number(codec: Codec, clock: u32) -> u8 {
         (Codec::Opus { .. }, _) => 111,
         (Codec::TelephoneEvent, 48_000) => 110,
         (Codec::TelephoneEvent, _) => 101,
+        // The switch describes no coding that it cannot name.
+        (Codec::Other(_), _) => 96,
     }
 }
 
@@ -80,6 +82,8 @@ pub(super) fn rtpmap(payload: &PayloadType) -> String {
         Codec::Pcma => "PCMA/8000".to_owned(),
         Codec::ComfortNoise => "CN/8000".to_owned(),
         Codec::TelephoneEvent => format!("telephone-event/{}", payload.clock),
+        // RFC 4855 section 3 leaves "x-" names to private agreement; the switch describes none.
+        Codec::Other(number) => format!("x-other-{number}/{}", payload.clock),
     }
 }
 

@@ -414,7 +414,9 @@ impl Leg {
                     .or(remote.maxptime.map(|longest| longest.min(USUAL_PTIME_MS)))
                     .unwrap_or(USUAL_PTIME_MS)
                     .clamp(*PTIME_MS.start(), *PTIME_MS.end()),
+                ..Audio::idle()
             },
+            asymmetric: false,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::table::shrink;
 use crate::transport::Flow;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
-use tandem_control::{EventKind, LocalPorts, MAX_NOTE, Refusal, Request, SessionId};
+use tandem_control::{EventKind, LegConfig, LocalPorts, MAX_NOTE, Refusal, Request, SessionId};
 
 /// Names a call. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -151,6 +151,7 @@ impl Switch {
         };
         let rules = MediaRules {
             advertised: self.settings.advertised.clone(),
+            local: hello.addresses.clone(),
             allow_local: self.settings.providers.allow_private,
             fingerprint: hello.fingerprint,
         };
@@ -274,11 +275,12 @@ impl Switch {
                 let note = self.note(id);
                 let timeout = self.settings.timers.media.as_secs();
                 let media_timeout_seconds = u32::try_from(timeout).unwrap_or(u32::MAX);
-                let request = Request::Create { ports, note, media_timeout_seconds };
+                let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
+                let request = Request::Create { ports, legs, note, media_timeout_seconds };
                 self.ask(now, request, Purpose::Create(id, branch));
             }
             Action::Configure { session, side, leg } => {
-                self.ask(now, Request::Configure { session, side, leg }, Purpose::Configure(session));
+                self.ask(now, Request::configure(session, side, *leg), Purpose::Configure(session));
             }
             Action::PlayDigit { session, side, event, duration_ms } => {
                 let request = Request::PlayDigit { session, side, event, duration_ms };

@@ -93,7 +93,8 @@ impl Bench {
 
     pub(super) fn dataplane_up(&mut self) {
         let sessions = u32::try_from(self.sessions.len()).unwrap();
-        let hello = Hello { version: VERSION, workers: 1, sessions, fingerprint: [0xCD; 32] };
+        let addresses = vec!["10.0.0.1".parse().unwrap()];
+        let hello = Hello { version: VERSION, workers: 1, sessions, fingerprint: [0xCD; 32], addresses };
         self.input(Input::DataplaneUp(hello));
     }
 
@@ -132,9 +133,11 @@ impl Bench {
                 });
                 Ok(Reply::Created { session, local })
             }
-            R::Configure { session, side, leg } => {
-                let slot = usize::from(side == Side::B);
-                self.sessions.get_mut(&session).expect("configured while it lives")[slot] = *leg;
+            R::Configure { session, legs, .. } => {
+                let slots = self.sessions.get_mut(&session).expect("configured while it lives");
+                for (slot, leg) in slots.iter_mut().zip(*legs) {
+                    *slot = leg.unwrap_or_else(|| slot.clone());
+                }
                 Ok(Reply::Done)
             }
             R::Delete { session } => match self.sessions.remove(&session) {
