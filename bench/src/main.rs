@@ -1,8 +1,8 @@
 //! Measures Tandem's dataplane beside rtpengine: the same calls, the same generator, in one run, interleaved.
 
 mod load;
+mod measure;
 mod ng;
-mod process;
 mod relay;
 mod rtpengine;
 mod tandem;
@@ -48,8 +48,11 @@ struct RelayArguments {
 }
 
 fn main() -> ExitCode {
-    let Command::Relay(arguments) = Arguments::parse().command;
-    match relay::run(&arguments) {
+    measure::stop::on_signals();
+    let result = match Arguments::parse().command {
+        Command::Relay(arguments) => relay::run(&arguments),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");

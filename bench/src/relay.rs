@@ -2,7 +2,7 @@
 
 use crate::RelayArguments;
 use crate::load::{self, Load};
-use crate::process::{self, Measured};
+use crate::measure::process::{self, Measured};
 use crate::{rtpengine::Rtpengine, tandem::Tandem};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -71,16 +71,16 @@ pub(crate) fn run(arguments: &RelayArguments) -> io::Result<()> {
 
 fn round(arguments: &RelayArguments, mode: Mode, mut relay: impl Relay) -> io::Result<Round> {
     let mut load = Load::new(mode);
-    let idle = relay.process().resident()?;
+    let idle = relay.process().usage()?.resident;
     for _ in 0..arguments.calls {
         let (a, b) = load.next_addresses()?;
         load.add(relay.open(mode, a, b)?)?;
     }
     load.run(load::WARM_UP)?;
-    let before = relay.process().cpu()?;
+    let before = relay.process().usage()?.cpu;
     let counts = load.run(std::time::Duration::from_secs(arguments.seconds))?;
-    let cpu = relay.process().cpu()?.saturating_sub(before);
-    let memory = relay.process().resident()?.saturating_sub(idle);
+    let cpu = relay.process().usage()?.cpu.saturating_sub(before);
+    let memory = relay.process().usage()?.resident.saturating_sub(idle);
     let lost = 1.0 - counts.received as f64 / counts.sent.max(1) as f64;
     if lost > 0.01 {
         return Err(io::Error::other(format!(

@@ -1,7 +1,7 @@
 //! rtpengine in userspace with one worker thread, driven over its NG protocol.
 
+use crate::measure::process::Measured;
 use crate::ng::{Value, dictionary, find};
-use crate::process::Measured;
 use crate::relay::{Call, Mode, Relay};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -37,7 +37,7 @@ impl Rtpengine {
         ]);
         command.args(["--port-min=40000", "--port-max=48000"]).arg(format!("--listen-ng={listen}"));
         command.arg("--config-file=none");
-        let process = Measured::start(command)?;
+        let process = Measured::start(command, None)?;
         let control = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         control.connect(listen)?;
         control.set_read_timeout(Some(ANSWER))?;

@@ -1,6 +1,6 @@
 //! Tandem's dataplane, driven over its control socket.
 
-use crate::process::Measured;
+use crate::measure::process::Measured;
 use crate::relay::{Call, Mode, Relay};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read};
@@ -32,7 +32,7 @@ impl Tandem {
         let mut command = Command::new(program);
         command.arg("--control").arg(&path).args(["--ip-local", "127.0.0.1", "--media-ports", "31001-39000"]);
         command.args(["--workers", "1", "--log", "error"]);
-        let process = Measured::start(command)?;
+        let process = Measured::start(command, None)?;
         let control = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
         let patience = Instant::now() + START;
         while let Err(error) = control.connect(&SockAddr::unix(&path)?) {
