@@ -278,7 +278,8 @@ pub enum EventKind {
     },
     /// No media from either side for the session's media time-out. The session stays until it is deleted.
     MediaTimeout,
-    /// A whole digit (RFC 4733) came in from this leg; it has also been forwarded.
+    /// A whole digit (RFC 4733) came in from this leg; it has also been forwarded, unless it shall not be
+    /// ([`Audio::events_blocked`]).
     Digit {
         /// The leg that pressed it.
         side: Side,

@@ -8,17 +8,18 @@
 use std::time::{Duration, Instant};
 
 use tandem_codec::CodecError;
-use tandem_control::{Audio, PayloadType};
+use tandem_control::{Audio, Codec};
 
 use crate::drops::DropReason;
 use crate::dtmf::{self, Digit};
-use crate::limits::{DIGIT_MS, PTIME_MS, TAILROOM};
+use crate::limits::{DIGIT_MS, PTIME_MS, SILENCE_ROOM, TAILROOM};
 use crate::output::Output;
 use crate::packet::Packet;
 use crate::reception::Place;
 use crate::reorder::{Reorder, Turn};
 use crate::routes::{Entry, Route, Routes, is_speech};
 use crate::rtp::{self, HEADER_LEN, Header, Parsed};
+use crate::silence;
 use crate::transcode::{Sink, Target, Transcoder};
 
 /// What became of a packet.
@@ -33,15 +34,13 @@ pub(crate) enum Bridged {
 /// One direction.
 #[derive(Debug)]
 pub(crate) struct Bridge {
-    receive: Vec<PayloadType>,
-    send: Vec<PayloadType>,
     ptime_ms: u8,
     routes: Routes,
     pub(crate) output: Output,
     epoch: Option<Epoch>,
     transcoder: Option<Box<Transcoder>>,
     /// The order of what is transcoded.
-    window: Option<Reorder>,
+    window: Option<Box<Reorder>>,
     /// Whether what came last was transcoded.
     pub(crate) transcodes: bool,
     collector: dtmf::Collector,
@@ -74,18 +73,22 @@ struct Anchor {
 
 /// What a configuration needs, made before anything is changed.
 pub(crate) struct Prepared {
-    receive: Vec<PayloadType>,
-    send: Vec<PayloadType>,
     ptime_ms: u8,
     routes: Routes,
+    /// `None` keeps the transcoder and the epoch as they are.
+    anew: Option<Anew>,
+}
+
+/// What begins anew when the codings change.
+struct Anew {
     transcoder: Option<Transcoder>,
+    /// The clock of the speech that is sent.
+    clock: Option<u32>,
 }
 
 impl Bridge {
     pub(crate) fn new(random: &mut fastrand::Rng) -> Bridge {
         Bridge {
-            receive: Vec::new(),
-            send: Vec::new(),
             ptime_ms: 20,
             routes: Routes::default(),
             output: Output::new(random),
@@ -101,36 +104,51 @@ impl Bridge {
         }
     }
 
-    /// Prepares for what one leg receives and what the other is sent; `None` if that is as it was.
+    /// Prepares for what one leg receives and the other is sent, which were otherwise before; `None` if they were
+    /// not.
     ///
     /// # Errors
     /// What the codecs say.
-    pub(crate) fn prepare(&self, receive: &Audio, send: &Audio) -> Result<Option<Prepared>, CodecError> {
-        let (receive, ptime_ms, send) = (&receive.receive, send.ptime_ms, &send.send);
-        if self.receive == *receive && self.send == *send && self.ptime_ms == ptime_ms {
+    pub(crate) fn prepare(
+        &self,
+        [from_before, to_before]: [&Audio; 2],
+        [from, to]: [&Audio; 2],
+    ) -> Result<Option<Prepared>, CodecError> {
+        let treatment = |audio: &Audio| (audio.speech, audio.events_blocked, audio.always_transcode);
+        let same_codings = from_before.receive == from.receive
+            && to_before.send == to.send
+            && to_before.ptime_ms == to.ptime_ms;
+        if same_codings && treatment(from_before) == treatment(from) {
             return Ok(None);
         }
-        let routes = Routes::new(receive, send);
-        let transcoder = Transcoder::new(&routes, ptime_ms)?;
-        Ok(Some(Prepared { receive: receive.clone(), send: send.clone(), ptime_ms, routes, transcoder }))
+        let routes = Routes::new(from, to);
+        let anew = if same_codings && routes.transcodes_as(&self.routes) {
+            None
+        } else {
+            let clock = to.send.iter().find(|to| is_speech(to.codec)).map(|to| to.clock);
+            Some(Anew { transcoder: Transcoder::new(&routes, to.ptime_ms)?, clock })
+        };
+        Ok(Some(Prepared { ptime_ms: to.ptime_ms, routes, anew }))
     }
 
     /// Goes on as prepared.
     pub(crate) fn configure(&mut self, prepared: Prepared) {
-        let Prepared { receive, send, ptime_ms, routes, transcoder } = prepared;
-        self.window = transcoder.as_ref().map(|_| Reorder::default());
-        self.transcoder = transcoder.map(Box::new);
+        let Prepared { ptime_ms, routes, anew } = prepared;
         if routes.event.is_none() {
             self.player.stop();
         }
-        if let Some(speech) = send.iter().find(|to| is_speech(to.codec)).filter(|_| self.output.packets == 0)
-        {
-            self.output.set_clock(speech.clock);
+        if let Some(transcoder) = &mut self.transcoder {
+            transcoder.silenced = routes.silenced;
         }
         self.routes = routes;
-        self.receive = receive;
-        self.send = send;
         self.ptime_ms = ptime_ms;
+        let Some(Anew { transcoder, clock }) = anew else { return };
+        self.window = transcoder.as_ref().map(|_| Box::default());
+        self.transcodes &= transcoder.is_some();
+        self.transcoder = transcoder.map(Box::new);
+        if let Some(clock) = clock.filter(|_| self.output.packets == 0) {
+            self.output.set_clock(clock);
+        }
         self.interrupt();
     }
 
@@ -155,7 +173,8 @@ impl Bridge {
 
     /// The digit that a packet completes, if it is one of a telephone event.
     pub(crate) fn collect(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<Digit> {
-        let entry = self.routes.find(header.payload_type).filter(|entry| entry.route == Route::Event)?;
+        let is_event = |entry: &Entry| entry.codec == Codec::TelephoneEvent;
+        let entry = self.routes.find(header.payload_type).filter(is_event)?;
         let event = dtmf::Event::parse(payload).ok()?;
         let clock = self.collector.clock(header.ssrc, header.timestamp);
         let clock = clock.unwrap_or_else(|| dtmf::clock_of(event, entry.clock, self.audio_clock));
@@ -195,7 +214,9 @@ impl Bridge {
             return Err(DropReason::ReplacedByDigit);
         }
         let transcodes = match entry {
-            Some(Entry { route: Route::Forward(_), codec, .. }) if is_speech(codec) => false,
+            Some(Entry { route: Route::Forward(_) | Route::Silence(_), codec, .. }) if is_speech(codec) => {
+                false
+            }
             Some(Entry { route: Route::Transcode, .. }) => true,
             _ => self.transcodes,
         };
@@ -215,6 +236,7 @@ impl Bridge {
         };
         match entry.route {
             Route::Forward(number) => self.forward(now, place, parsed, number, packet),
+            Route::Silence(number) => self.forward_silence(now, place, parsed, (&entry, number), packet),
             Route::Event => match self.routes.event {
                 Some((number, clock)) => {
                     self.forward_event(now, place, parsed, (&entry, number, clock), packet)
@@ -227,6 +249,10 @@ impl Bridge {
             Route::Transcode | Route::NotTaken => {
                 self.skip(place);
                 Err(DropReason::NotTaken)
+            }
+            Route::Blocked => {
+                self.skip(place);
+                Err(DropReason::Blocked)
             }
         }
     }
@@ -272,6 +298,25 @@ impl Bridge {
         rtp::rewrite(packet, parsed, &header);
         self.output.sent(now, &header, index, packet.len());
         Ok(Bridged::Forward)
+    }
+
+    /// Forwards a packet with silence in it.
+    fn forward_silence(
+        &mut self,
+        now: Instant,
+        place: Place,
+        parsed: &Parsed,
+        (entry, number): (&Entry, u8),
+        packet: &mut Packet<'_>,
+    ) -> Result<Bridged, DropReason> {
+        let (start, len) = (parsed.payload_start, parsed.payload(packet.bytes()).len());
+        let room = packet.with_tailroom().get_mut(start..start + len + SILENCE_ROOM);
+        let Some(written) = room.and_then(|room| silence::write(entry.codec, room, len)) else {
+            self.skip(place);
+            return Err(DropReason::Blocked);
+        };
+        let silent = Parsed { payload_end: start + written, ..*parsed };
+        self.forward(now, place, &silent, number, packet)
     }
 
     fn forward_event(
@@ -390,7 +435,8 @@ impl Bridge {
             }
             (Route::Event, None) => Ok(()),
             // RFC 3389: comfort noise tells of silence, and silence is what the encoder's side leaves out.
-            (Route::Forward(_) | Route::NotTaken, _) => Err(DropReason::NotTaken),
+            (Route::Forward(_) | Route::Silence(_) | Route::NotTaken, _) => Err(DropReason::NotTaken),
+            (Route::Blocked, _) => Err(DropReason::Blocked),
         }
     }
 
@@ -447,7 +493,7 @@ impl Bridge {
 
     /// When [`Bridge::handle_timeout`] has something to do.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let held = self.window.as_ref().and_then(Reorder::next_timeout);
+        let held = self.window.as_deref().and_then(Reorder::next_timeout);
         [self.player.next_timeout(), held, self.collector.next_timeout()].into_iter().flatten().min()
     }
 }

@@ -79,6 +79,8 @@ drop_reasons! {
     NotWanted => "not_wanted",
     /// The other leg has no address or no keys yet.
     NoDestination => "no_destination",
+    /// Signaling wants the other side not to hear it.
+    Blocked => "blocked",
     /// Audio in the place of which a digit is being played.
     ReplacedByDigit => "replaced_by_digit",
     /// A payload that its codec cannot decode.

@@ -23,6 +23,7 @@ mod routes;
 pub mod rtcp;
 pub mod rtp;
 pub mod session;
+mod silence;
 mod source;
 pub mod srtp;
 pub mod stun;

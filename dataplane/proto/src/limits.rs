@@ -6,11 +6,14 @@ use std::time::Duration;
 pub const MAX_DATAGRAM: usize = 1500;
 /// Bytes that must be free behind a datagram in its buffer, for the SRTP trailer.
 pub const TAILROOM: usize = 64;
+/// Bytes by which silence may be longer than the speech that it replaces.
+pub const SILENCE_ROOM: usize = 32;
 /// RTP and RTCP packets a second that one leg may receive, and how many may come at once. Audio in packets of
 /// 10 ms takes 100.
 pub const MAX_PACKETS_PER_SECOND: u32 = 300;
-/// Bytes a second that one leg may receive, and how many may come at once. Opus takes 64,000 at the very most.
-pub const MAX_BYTES_PER_SECOND: u32 = 160_000;
+/// Bytes a second that one leg may receive, and how many may come at once. Opus takes 64,000 at the very most, linear
+/// stereo at 48 kHz, which may be forwarded, 192,000 and its headers.
+pub const MAX_BYTES_PER_SECOND: u32 = 240_000;
 /// How long after its configuration a leg with [`tandem_control::Latch::Any`] takes an unknown source.
 pub const LATCH_WINDOW: Duration = Duration::from_secs(15);
 /// How long the latched source of a leg with [`tandem_control::Latch::Handover`] must have been silent before another
@@ -57,6 +60,6 @@ pub const PTIME_MS: std::ops::RangeInclusive<u8> = 10..=60;
 pub const MAX_DECODED: usize = 1600;
 
 const _: () = assert!(MAX_MISORDER < 128, "the bit map of received packets must cover every late one");
-const _: () = assert!(TAILROOM >= crate::srtp::MAX_TRAILER);
+const _: () = assert!(TAILROOM >= SILENCE_ROOM + crate::srtp::MAX_TRAILER);
 const _: () = assert!(MAX_RTCP + TAILROOM <= MAX_DATAGRAM);
 const _: () = assert!(MAX_BYTES_PER_SECOND as usize > MAX_DATAGRAM);

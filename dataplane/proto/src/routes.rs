@@ -1,18 +1,24 @@
 //! Which way each payload type goes from one leg to the other.
 
-use tandem_control::{Codec, PayloadType};
+use tandem_control::{Audio, Codec, PayloadType, Treatment};
+
+use crate::silence;
 
 /// What becomes of a payload type that a leg receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// The other leg takes the same coding, under this payload type.
     Forward(u8),
+    /// As [`Route::Forward`], with silence in the place of what it carries.
+    Silence(u8),
     /// It is decoded and encoded anew.
     Transcode,
     /// A telephone event.
     Event,
     /// The other leg does not take it.
     NotTaken,
+    /// The other leg shall not hear it.
+    Blocked,
 }
 
 /// One payload type that a leg receives.
@@ -33,25 +39,48 @@ pub(crate) struct Routes {
     pub(crate) target: Option<PayloadType>,
     /// The telephone event of the other leg: the one in the clock of its audio, if it has that.
     pub(crate) event: Option<(u8, u32)>,
+    /// What is transcoded becomes silence.
+    pub(crate) silenced: bool,
 }
 
 impl Routes {
-    pub(crate) fn new(receive: &[PayloadType], send: &[PayloadType]) -> Routes {
+    /// From what one leg receives to what the other is sent.
+    pub(crate) fn new(from: &Audio, to: &Audio) -> Routes {
+        let (receive, send) = (&from.receive, &to.send);
         let audio_clock = send.iter().find(|to| is_speech(to.codec)).map(|to| to.clock);
         let events = || send.iter().filter(|to| to.codec == Codec::TelephoneEvent);
         let event = events().find(|to| Some(to.clock) == audio_clock).or_else(|| events().next());
         let target = send.iter().find(|to| is_transcodable(to)).cloned();
-        let entries = receive.iter().map(|from| {
-            let same = send.iter().find(|to| to.codec.same_coding(from.codec) && to.clock == from.clock);
+        let entries = receive.iter().map(|payload| {
+            let is_same =
+                |to: &&PayloadType| to.codec.same_coding(payload.codec) && to.clock == payload.clock;
+            let same = send.iter().find(is_same);
+            let can_transcode = is_transcodable(payload) && target.is_some();
             let route = match same {
-                _ if from.codec == Codec::TelephoneEvent => Route::Event,
-                Some(to) => Route::Forward(to.number),
-                None if is_transcodable(from) && target.is_some() => Route::Transcode,
+                _ if payload.codec == Codec::TelephoneEvent => {
+                    if from.events_blocked {
+                        Route::Blocked
+                    } else {
+                        Route::Event
+                    }
+                }
+                _ if from.speech == Treatment::Blocked => Route::Blocked,
+                Some(_) if from.always_transcode && can_transcode => Route::Transcode,
+                Some(to) if from.speech == Treatment::Passed => Route::Forward(to.number),
+                Some(to) if silence::is_known(payload.codec) => Route::Silence(to.number),
+                Some(_) => Route::Blocked,
+                None if can_transcode => Route::Transcode,
                 None => Route::NotTaken,
             };
-            Entry { number: from.number, codec: from.codec, clock: from.clock, route }
+            Entry { number: payload.number, codec: payload.codec, clock: payload.clock, route }
         });
-        Routes { entries: entries.collect(), event: event.map(|to| (to.number, to.clock)), target }
+        let event = event.map(|to| (to.number, to.clock));
+        Routes { entries: entries.collect(), event, target, silenced: from.speech == Treatment::Silenced }
+    }
+
+    /// Whether both transcode the same into the same.
+    pub(crate) fn transcodes_as(&self, other: &Routes) -> bool {
+        self.target == other.target && self.decoded().eq(other.decoded())
     }
 
     pub(crate) fn find(&self, payload_type: u8) -> Option<Entry> {
@@ -83,8 +112,15 @@ mod tests {
 
     const OPUS: Codec = Codec::Opus { inband_fec: true };
 
-    fn list(types: &[(u8, Codec, u32)]) -> Vec<PayloadType> {
-        types.iter().map(|&(number, codec, clock)| PayloadType { number, codec, clock }).collect()
+    fn list(types: &[(u8, Codec, u32)]) -> Audio {
+        let types = types.iter().map(|&(number, codec, clock)| PayloadType { number, codec, clock });
+        let types: Vec<PayloadType> = types.collect();
+        Audio { receive: types.clone(), send: types, ..Audio::idle() }
+    }
+
+    fn routes_of(from: &Audio, to: &Audio) -> Vec<Route> {
+        let routes = Routes::new(from, to);
+        from.receive.iter().map(|payload| routes.find(payload.number).unwrap().route).collect()
     }
 
     #[test]
@@ -113,5 +149,38 @@ mod tests {
         assert_eq!(back.event, Some((110, 48_000)), "in the clock of the audio");
         assert_eq!(back.find(8).unwrap().route, Route::Transcode);
         assert_eq!(back.target.unwrap().number, 111);
+    }
+
+    #[test]
+    fn other_codings_are_the_same_by_their_number_and_clock_only() {
+        let here =
+            list(&[(18, Codec::Other(1), 8000), (96, Codec::Other(2), 16_000), (0, Codec::Pcmu, 8000)]);
+        let there = list(&[(97, Codec::Other(2), 16_000), (98, Codec::Other(1), 16_000)]);
+        assert_eq!(routes_of(&here, &there), [Route::NotTaken, Route::Forward(97), Route::NotTaken]);
+    }
+
+    #[test]
+    fn what_shall_not_be_heard_is_blocked_or_silenced() {
+        let types = [
+            (0, Codec::Pcmu, 8000),
+            (9, Codec::G722, 8000),
+            (13, Codec::ComfortNoise, 8000),
+            (101, Codec::TelephoneEvent, 8000),
+        ];
+        let there = list(&types);
+        let treated =
+            |speech, events_blocked| routes_of(&Audio { speech, events_blocked, ..list(&types) }, &there);
+        use Route::{Blocked, Event, Forward, Silence};
+        assert_eq!(treated(Treatment::Passed, true), [Forward(0), Forward(9), Forward(13), Blocked]);
+        assert_eq!(treated(Treatment::Silenced, false), [Silence(0), Blocked, Blocked, Event]);
+        assert_eq!(treated(Treatment::Blocked, false), [Blocked, Blocked, Blocked, Event]);
+    }
+
+    #[test]
+    fn the_same_coding_is_transcoded_where_that_is_wanted_and_possible() {
+        let types = [(0, Codec::Pcmu, 8000), (9, Codec::G722, 8000)];
+        let here = Audio { always_transcode: true, ..list(&types) };
+        assert_eq!(routes_of(&here, &list(&types)), [Route::Transcode, Route::Forward(9)]);
+        assert_eq!(routes_of(&list(&types), &here), [Route::Forward(0), Route::Forward(9)]);
     }
 }

@@ -158,10 +158,10 @@ impl Session {
         let [a, b] = &mut self.sides;
         let prepare = |half: &Half, leg: Option<&LegConfig>| leg.map(|leg| half.leg.prepare(leg)).transpose();
         let prepared = [prepare(a, legs[0])?, prepare(b, legs[1])?];
-        let [audio_a, audio_b] =
-            [(&*a, legs[0]), (&*b, legs[1])].map(|(half, leg)| &leg.unwrap_or(half.leg.config()).audio);
-        let from_a = a.bridge.prepare(audio_a, audio_b).map_err(codec)?;
-        let from_b = b.bridge.prepare(audio_b, audio_a).map_err(codec)?;
+        let before = [&a.leg.config().audio, &b.leg.config().audio];
+        let [audio_a, audio_b] = [0, 1].map(|side| legs[side].map_or(before[side], |leg| &leg.audio));
+        let from_a = a.bridge.prepare(before, [audio_a, audio_b]).map_err(codec)?;
+        let from_b = b.bridge.prepare([before[1], before[0]], [audio_b, audio_a]).map_err(codec)?;
         for (half, bridge) in [(&mut *a, from_a), (&mut *b, from_b)] {
             if let Some(bridge) = bridge {
                 half.bridge.configure(bridge);

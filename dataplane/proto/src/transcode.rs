@@ -59,6 +59,8 @@ pub(crate) struct Transcoder {
     /// The output's time stamp of the first sample in `pcm`.
     timeline: u32,
     marker: bool,
+    /// Whether what is decoded becomes silence.
+    pub(crate) silenced: bool,
     buffer: Box<[u8]>,
     pub(crate) concealed: u64,
 }
@@ -91,6 +93,7 @@ impl Transcoder {
             packet_samples: 0,
             timeline: 0,
             marker: true,
+            silenced: routes.silenced,
             buffer: vec![0; MAX_DATAGRAM + TAILROOM].into(),
             concealed: 0,
         }))
@@ -129,6 +132,9 @@ impl Transcoder {
             .and_then(|(_, decoder)| decoder.decode(payload, room.get_mut(..room_len)?).ok())
             .filter(|&samples| samples > 0 && samples <= room_len)
             .ok_or(DropReason::Undecodable)?;
+        if self.silenced {
+            room.get_mut(..decoded).unwrap_or_default().fill(0);
+        }
         self.filled += decoded;
         self.packet_samples = decoded;
         self.expected = Some(header.timestamp.wrapping_add(decoded as u32 * unit));
@@ -171,6 +177,9 @@ impl Transcoder {
             let room = self.pcm.get_mut(self.filled..self.filled + missing);
             if let (Some((_, decoder)), Some(room)) = (decoder, room) {
                 decoder.conceal(room);
+                if self.silenced {
+                    room.fill(0);
+                }
                 self.filled += missing;
                 self.concealed += u64::from(lost);
             }

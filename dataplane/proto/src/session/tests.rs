@@ -1,6 +1,7 @@
 //! A session between peers that are played here.
 
 mod dtls_and_ice;
+mod relaying;
 mod scenario;
 
 use super::*;

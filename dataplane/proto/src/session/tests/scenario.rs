@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::HashMap;
-use tandem_control::{DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials};
+use tandem_control::{DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Treatment};
 
 const SPEECH_PACKETS: u16 = 400;
 
@@ -202,7 +202,10 @@ fn every_kind() -> Vec<LegConfig> {
     let client = LegConfig { security: dtls(DtlsRole::Client), ..muxed.clone() };
     let local = IceCredentials { ufrag: "tandem00".into(), password: "p".repeat(24) };
     let webrtc = LegConfig { ice: Some(Ice { local, remote: None }), ..server.clone() };
-    vec![LegConfig::idle(), plain, muxed, sdes, sdes_gcm, server, client, webrtc]
+    let mut relayed = LegConfig { latch: Latch::Handover, asymmetric: true, ..plain.clone() };
+    relayed.audio.speech = Treatment::Silenced;
+    relayed.audio.receive.push(PayloadType { number: 18, codec: Codec::Other(1), clock: 8000 });
+    vec![LegConfig::idle(), relayed, plain, muxed, sdes, sdes_gcm, server, client, webrtc]
 }
 
 proptest! {
