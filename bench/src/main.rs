@@ -5,6 +5,7 @@ mod measure;
 mod ng;
 mod relay;
 mod rtpengine;
+mod sip;
 mod tandem;
 
 use clap::{Parser, Subcommand};
