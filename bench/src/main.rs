@@ -6,6 +6,7 @@ mod ng;
 mod relay;
 mod rtpengine;
 mod sip;
+mod stamp;
 mod tandem;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +24,8 @@ struct Arguments {
 enum Command {
     /// CPU per relayed packet and memory per call, beside rtpengine in userspace.
     Relay(RelayArguments),
+    /// A SIP load: registrations, calls with media, re-INVITE, hold, transfer, CANCEL, MESSAGE.
+    Sip(Box<sip::options::Options>),
 }
 
 /// What `relay` measures.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
     measure::stop::on_signals();
     let result = match Arguments::parse().command {
         Command::Relay(arguments) => relay::run(&arguments),
+        Command::Sip(options) => sip::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

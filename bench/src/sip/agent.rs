@@ -124,8 +124,13 @@ impl Agent {
         Ok(number)
     }
 
+    /// The number that the next call will have.
+    pub(crate) fn upcoming_call(&self) -> u32 {
+        self.next_call.wrapping_add(1)
+    }
+
     fn add(&mut self, call: Call) -> u32 {
-        self.next_call = self.next_call.wrapping_add(1);
+        self.next_call = self.upcoming_call();
         self.by_dialog.insert(call.key(), self.next_call);
         self.calls.insert(self.next_call, call);
         self.next_call

@@ -9,8 +9,6 @@ pub(crate) enum Cause {
     RemoteBye,
     /// We cancelled, and the callee was told.
     Cancelled,
-    /// Our CANCEL came too late: the call had been answered.
-    CancelLost,
     /// The peer refused with this status.
     Status(u16),
     /// Nothing answered within 64*T1.
@@ -32,7 +30,7 @@ pub(crate) enum Cause {
 impl Cause {
     /// Whether a run may count the call as well done.
     pub(crate) fn is_success(self) -> bool {
-        matches!(self, Cause::LocalBye | Cause::RemoteBye | Cause::Cancelled | Cause::CancelLost)
+        matches!(self, Cause::LocalBye | Cause::RemoteBye | Cause::Cancelled)
     }
 }
 

@@ -87,6 +87,8 @@ struct Leg {
     remote: Option<SocketAddr>,
     payload_type: u8,
     sending: bool,
+    /// Nothing is sent: the call is not answered yet.
+    muted: bool,
     sequence: u16,
     timestamp: u32,
     ssrc: u32,
@@ -142,6 +144,7 @@ impl Media {
             remote: None,
             payload_type: self.codec.payload_type(),
             sending: false,
+            muted: false,
             sequence: fastrand::u16(..),
             timestamp: fastrand::u32(..),
             ssrc: fastrand::u32(..),
@@ -160,6 +163,13 @@ impl Media {
             leg.remote = Some(remote);
             leg.payload_type = payload_type;
             leg.sending = sending && self.sound == Sound::Generate;
+        }
+    }
+
+    /// Keeps a call silent, or lets it speak.
+    pub(crate) fn mute(&mut self, key: u64, muted: bool) {
+        if let Some(leg) = self.legs.get_mut(&key) {
+            leg.muted = muted;
         }
     }
 
@@ -238,7 +248,7 @@ impl Media {
 
 impl Leg {
     fn send(&mut self, packet: &mut [u8]) {
-        let Some(remote) = self.remote.filter(|_| self.sending) else { return };
+        let Some(remote) = self.remote.filter(|_| self.sending && !self.muted) else { return };
         // The marker opens the first talkspurt (RFC 3551 section 4.1).
         let marker = if self.sent == 0 { 0x80 } else { 0 };
         packet[..2].copy_from_slice(&[0x80, marker | self.payload_type]);
