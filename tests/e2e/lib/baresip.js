@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { readWav, writeToneWav } from './audio.js';
+import { longestTone, readWav, writeToneWav } from './audio.js';
 import { Process } from './process.js';
 import { until } from './wait.js';
 
@@ -131,6 +131,23 @@ export class Baresip {
 
   hangup() {
     this.command('hangup');
+  }
+
+  /** Waits until a second of this tone was heard, counted from now. */
+  async hears(frequency, options) {
+    const recorded = () => (readdirSync(this.recordings).some((name) => name.endsWith('-dec.wav')) ? this.heard() : null);
+    const before = recorded()?.samples.length ?? 0;
+    await until(`${this.process.name} hears ${frequency} Hz`, () => {
+      const now = recorded();
+      // Another call's recording starts anew.
+      const from = now && now.samples.length >= before ? before : 0;
+      return now && longestTone({ rate: now.rate, samples: now.samples.subarray(from) }, frequency) >= 1;
+    }, { interval: 200, ...options });
+  }
+
+  /** How many of its own INVITEs were answered and acknowledged. */
+  acknowledged() {
+    return [...this.process.output().matchAll(new RegExp(`UDP ${this.host.address}:5060 -> \\S+\\nACK `, 'g'))].length;
   }
 
   /** What was heard in the last call. Complete when the call is over. */

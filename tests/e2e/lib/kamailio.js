@@ -1,4 +1,4 @@
-// Kamailio as a VoIP provider: a registrar and proxy that challenges, for any user with the password `secret`.
+// Kamailio as a VoIP provider or proxy: a registrar that challenges, for any user with the password `secret`.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createSocket } from 'node:dgram';
 import { join } from 'node:path';
@@ -8,13 +8,20 @@ import { until } from './wait.js';
 export const PROVIDER_DOMAIN = 'test.lan';
 export const PROVIDER_PASSWORD = 'secret';
 
-/** @param {{directory: string, host: import('./network.js').Host}} options */
-export async function startKamailio({ directory, host }) {
+/**
+ * @param {object} options
+ * @param {string} options.directory
+ * @param {import('./network.js').Host} options.host
+ * @param {string} [options.peer] its configuration, in peers/
+ * @param {Record<string, string>} [options.values] words in the configuration, and what is put in their place
+ */
+export async function startKamailio({ directory, host, peer = 'kamailio', values = {} }) {
   const run = join(directory, 'kamailio');
   mkdirSync(run, { recursive: true });
-  const template = readFileSync(new URL('../peers/kamailio.cfg', import.meta.url), 'utf8');
+  const template = readFileSync(new URL(`../peers/${peer}.cfg`, import.meta.url), 'utf8');
   const config = join(run, 'kamailio.cfg');
-  writeFileSync(config, template.replaceAll('LISTEN_IP', host.address).replaceAll('RUN_DIR', run));
+  const words = Object.entries({ LISTEN_IP: host.address, RUN_DIR: run, ...values });
+  writeFileSync(config, words.reduce((text, [word, value]) => text.replaceAll(word, value), template));
   const kamailio = new Process('kamailio', directory,
     host.inside('kamailio', '-f', config, '-DD', '-E', '-m', '32', '-M', '4', '-w', run, '-Y', run));
   await until('Kamailio answers OPTIONS', () => answersOptions(host.address), { timeout: 15_000, interval: 200 });

@@ -22,10 +22,10 @@ export class SipPage extends Listener {
   static async open(world, library, options) {
     const sipPage = await super.open(world.browser, options);
     const { page } = sipPage;
-    // A page that Tandem really serves, for its origin: Chromium keeps a page made up by the test from private addresses.
-    await page.goto(`${world.tandem.page}health`);
+    // A page that the server really serves, for its origin: Chromium keeps a page made up by the test from private addresses.
+    await page.goto(world.page);
     await page.addScriptTag({ content: await bundle(library) });
-    sipPage.server = world.tandem.page.replace('http', 'ws');
+    sipPage.server = new URL('/', world.page).href.replace('http', 'ws');
     return sipPage;
   }
 
@@ -53,6 +53,15 @@ export class SipPage extends Listener {
 
   talking() {
     return this.state('talking');
+  }
+
+  /** Waits until the other side has agreed. */
+  hold() {
+    return this.page.evaluate(() => window.client.hold());
+  }
+
+  resume() {
+    return this.page.evaluate(() => window.client.resume());
   }
 
   async hangup() {

@@ -43,6 +43,13 @@ ${users.join('\n')}
 `;
 }
 
+/** The launcher. */
+export function program() {
+  const path = join(binaries, 'tandem');
+  if (!existsSync(path)) throw new Error(`${path} is not there: build it, or set TANDEM_BIN`);
+  return path;
+}
+
 /** A running Tandem. */
 export class Tandem {
   /**
@@ -50,8 +57,6 @@ export class Tandem {
    *   `ring`: seconds a callee may ring; `extra`: more of the configuration
    */
   static async start({ address, directory, ring = 60, extra = '' }) {
-    const program = join(binaries, 'tandem');
-    if (!existsSync(program)) throw new Error(`${program} is not there: build it, or set TANDEM_BIN`);
     const state = join(directory, 'state');
     mkdirSync(state, { recursive: true });
     const config = join(directory, 'tandem.toml');
@@ -60,7 +65,7 @@ export class Tandem {
     tandem.address = address;
     tandem.page = `http://${address}:8080/`;
     tandem.process = new Process('tandem', directory,
-      [program, '--config', config, '--state', state, '--log', process.env.TANDEM_LOG ?? 'info']);
+      [program(), '--config', config, '--state', state, '--log', process.env.TANDEM_LOG ?? 'info']);
     await until('Tandem serves its page and has its dataplane', async () => {
       if (!tandem.process.alive) throw new Error(`Tandem did not start:\n${tandem.process.output()}`);
       return fetch(`${tandem.page}health`).then((response) => response.ok, () => false);

@@ -19,18 +19,27 @@ export class World {
 
   /**
    * @param {string} name of the test file
-   * @param {{ring?: number, extra?: string, browser?: boolean}} [options] see {@link Tandem.start}
+   * @param {object} [options]
+   * @param {number} [options.ring] see {@link Tandem.start}
+   * @param {string} [options.extra] see {@link Tandem.start}
+   * @param {boolean} [options.browser] whether there is one
+   * @param {(world: World) => Promise<string>} [options.start] starts something else than Tandem; gives a page's address
    */
-  static async create(name, { ring, extra, browser = true } = {}) {
+  static async create(name, { ring, extra, browser = true, start } = {}) {
     const world = new World();
     if (SKIP) return world;
     world.directory = mkdtempSync(join(tmpdir(), `tandem-e2e-${name}-`));
     try {
       world.network = new Network();
       const { address } = world.network;
-      world.tandem = await Tandem.start({ address, directory: world.directory, ring, extra });
-      world.#open.push(world.tandem);
-      if (browser) world.browser = await launchBrowser({ origin: world.tandem.page, directory: world.directory });
+      if (start) {
+        world.page = await start(world);
+      } else {
+        world.tandem = await Tandem.start({ address, directory: world.directory, ring, extra });
+        world.#open.push(world.tandem);
+        world.page = `${world.tandem.page}health`;
+      }
+      if (browser) world.browser = await launchBrowser({ origin: world.page, directory: world.directory });
     } catch (error) {
       world.#failed = true;
       await world.close();
@@ -47,7 +56,7 @@ export class World {
         await run(context);
       } catch (error) {
         this.#failed = true;
-        const metrics = await this.tandem.metrics().catch(() => new Map());
+        const metrics = (await this.tandem?.metrics().catch(() => null)) ?? new Map();
         writeFileSync(join(this.directory, 'metrics.log'), [...metrics].map((sample) => sample.join(' ')).join('\n'));
         throw error;
       } finally {
@@ -74,7 +83,7 @@ export class World {
   async telephone(options) {
     const host = options.host ?? this.network.host();
     return this.keep(await Baresip.start({
-      directory: mkdtempSync(join(this.directory, 'phone-')), host, domain: DOMAIN, password: PASSWORD, server: this.tandem.address, ...options,
+      directory: mkdtempSync(join(this.directory, 'phone-')), host, domain: DOMAIN, password: PASSWORD, server: this.tandem?.address, ...options,
     }));
   }
 

@@ -30,3 +30,8 @@ client.restartIce = () => new Promise((resolve, reject) => {
   const begun = session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, resolve);
   if (!begun) reject(new Error('not now'));
 });
+const renegotiate = (method) => () => new Promise((resolve, reject) => {
+  if (!session[method]({}, resolve)) reject(new Error('not now'));
+});
+client.hold = renegotiate('hold');
+client.resume = renegotiate('unhold');
