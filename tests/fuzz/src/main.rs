@@ -12,11 +12,13 @@ use std::sync::LazyLock;
 /// A parser under test.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 12] = [
+const TARGETS: [(&str, Target); 14] = [
     ("control", media::control),
     ("dtls-client", media::dtls_client),
     ("dtls-server", media::dtls_server),
     ("ice", media::ice),
+    ("ng", signaling::ng),
+    ("ng-stream", signaling::ng_stream),
     ("rtcp", media::rtcp),
     ("rtp", media::rtp),
     ("sdp", signaling::sdp),

@@ -1,5 +1,6 @@
 //! The parsers of signaling.
 
+use tandem_sip::ng::{self, Dictionary, Encoding};
 use tandem_sip::sdp::Description;
 use tandem_sip::sip::{Frame, Message, StreamBuffer};
 use tandem_sip::wcs::Connection;
@@ -49,4 +50,40 @@ pub(crate) fn wcs(data: &[u8]) {
     for frame in text.lines() {
         let _ = connection.receive(frame);
     }
+}
+
+/// What parses is written as what parses to the same, and every request is read or refused.
+pub(crate) fn ng(data: &[u8]) {
+    let Ok(frame) = ng::Frame::parse(data) else { return };
+    let parsed = Dictionary::parse(frame.body);
+    if let Ok(dictionary) = &parsed {
+        let encoding = Encoding::of(frame.body);
+        assert_eq!(Dictionary::parse(&dictionary.encode(encoding)).as_ref(), Ok(dictionary));
+    }
+    if ng::request::parse(frame.body).is_ok() {
+        assert!(parsed.is_ok());
+    }
+}
+
+/// A stream gives the same messages however it was cut into reads; the first byte says how.
+pub(crate) fn ng_stream(data: &[u8]) {
+    let Some((cut, stream)) = data.split_first() else { return };
+    let cut = usize::from(*cut) + 1;
+    assert_eq!(ng_messages(stream.chunks(cut)), ng_messages(stream.chunks(stream.len().max(1))));
+}
+
+fn ng_messages<'a>(reads: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+    let mut buffer = ng::StreamBuffer::new();
+    let mut messages = Vec::new();
+    for read in reads {
+        buffer.push(read);
+        loop {
+            match buffer.next_message() {
+                Ok(Some(message)) => messages.push(message.to_vec()),
+                Ok(None) => break,
+                Err(_) => return messages,
+            }
+        }
+    }
+    messages
 }

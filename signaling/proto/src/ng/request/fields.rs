@@ -1,20 +1,18 @@
 //! All keys of a request, before it is known which of them its command needs.
 
-use super::codecs::{CodecSpec, MAX_CODECS};
-use super::options::{
-    AddressFamily, Dtls, DtmfSecurity, IceMode, Options, SdesOptions, SdesParameter, SipMessageType,
-    TransportProtocol,
+use super::options::{DtmfSecurity, Options, TransportProtocol};
+use super::read::{
+    address, bytes, direction, dtls, dtmf_security, each, family, is_no, is_yes, name, number, received_from,
+    set, sip_message_type, string,
 };
-use super::tokens::{after, normal, same, shortened};
-use super::{Action, Control, Delete, Exchange, Flag, Names, Party, flags, raw_flags};
-use crate::ng::{Dictionary, Fault, MAX_NAME, Value};
+use super::tokens::{normal, shortened};
+use super::{Action, Control, Delete, Exchange, Flag, Names, Party, raw_flags};
+use crate::ng::{Dictionary, Fault, Value};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// Unknown words of one request that are told to the caller.
 const MAX_UNKNOWN: usize = 32;
-/// Suites that one option may list.
-const MAX_SUITES: usize = 16;
 /// The longest time that a deleted call may be kept.
 const MAX_DELETE_DELAY: Duration = Duration::from_secs(3_600);
 /// The most calls that `list` names, whatever it asks for.
@@ -47,14 +45,14 @@ impl Fields {
         Ok(fields)
     }
 
-    fn note_unknown(&mut self, word: &str) {
+    pub(super) fn note_unknown(&mut self, word: &str) {
         if self.unknown.len() < MAX_UNKNOWN {
             self.unknown.push(shortened(word));
         }
     }
 
     /// One key with its value.
-    fn entry(&mut self, key: &str, value: &Value<'_>) -> Result<(), Fault> {
+    pub(super) fn entry(&mut self, key: &str, value: &Value<'_>) -> Result<(), Fault> {
         match normal(key).as_str() {
             "command" => {}
             "sdp" => self.sdp = Some(bytes("sdp", value)?.to_vec()),
@@ -89,7 +87,7 @@ impl Fields {
             "received-from" => options.received_from = Some(received_from(value)?),
             "media-address" => options.media_address = Some(address("media-address", value)?),
             "direction" => options.direction = Some(direction(value)?),
-            "ptime" => options.ptime = Some(number("ptime", "milliseconds", value)?),
+            "ptime" | "repacketize" => options.ptime = Some(number("ptime", "milliseconds", value)?),
             "ptime-reverse" => options.ptime_reverse = Some(number("ptime-reverse", "milliseconds", value)?),
             "sip-code" => options.sip_code = Some(number("sip-code", "a status", value)?),
             // Outside of a byte it means the default (too large) or what it was (negative).
@@ -152,145 +150,6 @@ impl Fields {
         Ok(())
     }
 
-    /// One word of `flags`: a flag, or another key's value with that key before it, as OpenSIPS sends what it does not
-    /// know itself.
-    fn token(&mut self, token: &str) -> Result<(), Fault> {
-        if let Some((key, value)) = token.split_once('=').filter(|(key, _)| !key.contains('/')) {
-            return self.entry(key, &Value::text(value));
-        }
-        if let Some(flag) = flags::find(token) {
-            self.options.flags.insert(flag);
-            return Ok(());
-        }
-        if same(token, "webrtc") {
-            return self.webrtc();
-        }
-        if same(token, "pad-crypto") {
-            self.options.sdes.pad = true;
-            return Ok(());
-        }
-        if let Some(rest) = after(token, "sdes-") {
-            return self.sdes(rest);
-        }
-        if let Some(rest) = after(token, "rtcp-mux-") {
-            return self.rtcp_mux(rest);
-        }
-        if let Some(rest) = after(token, "ice-") {
-            return self.ice(rest);
-        }
-        if let Some(rest) = after(token, "replace-") {
-            return self.replace(rest);
-        }
-        let codec = after(token, "codec-").or_else(|| after(token, "transcode-").map(|_| token));
-        match codec.and_then(|rest| rest.split_once('-')) {
-            Some((list, codec)) => self.codec(list, codec),
-            None => {
-                self.note_unknown(token);
-                Ok(())
-            }
-        }
-    }
-
-    /// What one flag stands for that talks to browsers.
-    fn webrtc(&mut self) -> Result<(), Fault> {
-        self.options.transport_protocol = Some(TransportProtocol::TlsSavpf);
-        self.options.ice = Some(IceMode::Force);
-        self.options.rtcp_mux.offer = true;
-        self.options.rtcp_mux.require = true;
-        self.options.sdes.off = true;
-        for flag in [Flag::TrickleIce, Flag::NoRtcpAttribute, Flag::GenerateMid] {
-            self.options.flags.insert(flag);
-        }
-        Ok(())
-    }
-
-    fn replace(&mut self, word: &str) -> Result<(), Fault> {
-        let replace = &mut self.options.replace;
-        match normal(word).as_str() {
-            "origin" => replace.origin = true,
-            "origin-full" => replace.origin_full = true,
-            "session-connection" => replace.session_connection = true,
-            "session-name" => replace.session_name = true,
-            "sdp-version" => replace.sdp_version = true,
-            "force-increment-sdp-ver" => replace.force_sdp_version = true,
-            "username" => replace.username = true,
-            "zero-address" => replace.zero_address = true,
-            _ => self.note_unknown(&format!("replace={word}")),
-        }
-        Ok(())
-    }
-
-    fn supports(&mut self, word: &str) -> Result<(), Fault> {
-        if same(word, "load-limit") {
-            self.options.supports_load_limit = true;
-        } else {
-            self.note_unknown(&format!("supports={word}"));
-        }
-        Ok(())
-    }
-
-    fn ice(&mut self, word: &str) -> Result<(), Fault> {
-        let mode = match normal(word).as_str() {
-            "remove" => IceMode::Remove,
-            "force" => IceMode::Force,
-            "default" => IceMode::Default,
-            "force-relay" => IceMode::ForceRelay,
-            "optional" => IceMode::Optional,
-            "trickle" => {
-                self.options.flags.insert(Flag::TrickleIce);
-                return Ok(());
-            }
-            _ => {
-                self.note_unknown(&format!("ICE={word}"));
-                return Ok(());
-            }
-        };
-        self.options.ice = Some(mode);
-        Ok(())
-    }
-
-    fn rtcp_mux(&mut self, word: &str) -> Result<(), Fault> {
-        let mux = &mut self.options.rtcp_mux;
-        match normal(word).as_str() {
-            "offer" => mux.offer = true,
-            "require" => mux.require = true,
-            "demux" => mux.demux = true,
-            "accept" => mux.accept = true,
-            "reject" => mux.reject = true,
-            _ => self.note_unknown(&format!("rtcp-mux={word}")),
-        }
-        Ok(())
-    }
-
-    fn sdes(&mut self, word: &str) -> Result<(), Fault> {
-        if !sdes(&mut self.options.sdes, word) {
-            self.note_unknown(&format!("SDES={word}"));
-        }
-        Ok(())
-    }
-
-    /// `codec`: a dictionary of lists.
-    fn codecs(&mut self, value: &Value<'_>) -> Result<(), Fault> {
-        let Value::Dictionary(lists) = value else {
-            return Err(Fault::WrongType { key: "codec", wanted: "a dictionary of lists" });
-        };
-        for (list, codecs) in lists.iter() {
-            let list = String::from_utf8_lossy(list);
-            each("codec", codecs, |codec| self.codec(&list, codec))?;
-        }
-        Ok(())
-    }
-
-    fn codec(&mut self, list: &str, codec: &str) -> Result<(), Fault> {
-        let spec = CodecSpec::parse(codec);
-        match (self.options.codecs.list(&normal(list)), spec) {
-            (Some(codecs), Some(spec)) if codecs.len() < MAX_CODECS => codecs.push(spec),
-            (Some(_), Some(_)) => return Err(Fault::WrongType { key: "codec", wanted: "at most 64 codecs" }),
-            _ => self.note_unknown(&format!("codec-{list}-{codec}")),
-        }
-        Ok(())
-    }
-
     fn interface(&mut self, side: usize, interface: String) {
         let direction = self.options.direction.get_or_insert_default();
         if let Some(place) = direction.get_mut(side) {
@@ -343,170 +202,4 @@ impl Fields {
         };
         Ok(Control { action, names, party, for_all: flags.has(Flag::All) })
     }
-}
-
-/// Sets what is known, and says whether it was.
-fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
-    let known = value.is_some();
-    if known {
-        *place = value;
-    }
-    known
-}
-
-fn bytes<'v>(key: &'static str, value: &'v Value<'_>) -> Result<&'v [u8], Fault> {
-    match value {
-        Value::Bytes(bytes) => Ok(bytes),
-        _ => Err(Fault::WrongType { key, wanted: "a string" }),
-    }
-}
-
-fn string<'v>(key: &'static str, value: &'v Value<'_>) -> Result<&'v str, Fault> {
-    value.as_str().ok_or(Fault::WrongType { key, wanted: "a string of UTF-8" })
-}
-
-fn name(key: &'static str, value: &Value<'_>) -> Result<String, Fault> {
-    let name = string(key, value)?;
-    if name.len() > MAX_NAME {
-        return Err(Fault::WrongType { key, wanted: "at most 512 bytes long" });
-    }
-    Ok(name.to_owned())
-}
-
-fn number<T: TryFrom<i64>>(key: &'static str, wanted: &'static str, value: &Value<'_>) -> Result<T, Fault> {
-    let number = value.as_integer().and_then(|number| T::try_from(number).ok());
-    number.ok_or(Fault::WrongType { key, wanted })
-}
-
-fn address(key: &'static str, value: &Value<'_>) -> Result<IpAddr, Fault> {
-    let text = string(key, value)?.trim_start_matches('[').trim_end_matches(']');
-    text.parse().map_err(|_| Fault::WrongType { key, wanted: "an IP address" })
-}
-
-/// Calls `f` with each string of a list, or with the one that stands in its place.
-fn each(
-    key: &'static str,
-    value: &Value<'_>,
-    mut f: impl FnMut(&str) -> Result<(), Fault>,
-) -> Result<(), Fault> {
-    const WANTED: &str = "a list of strings";
-    match value {
-        Value::List(list) => list
-            .iter()
-            .try_for_each(|item| f(item.as_str().ok_or(Fault::WrongType { key, wanted: WANTED })?)),
-        _ => f(value.as_str().ok_or(Fault::WrongType { key, wanted: WANTED })?),
-    }
-}
-
-/// `[IP4, 192.0.2.1]`.
-fn received_from(value: &Value<'_>) -> Result<IpAddr, Fault> {
-    let wrong = Fault::WrongType { key: "received-from", wanted: "a list of a family and an address" };
-    match value {
-        Value::List(list) => match list.as_slice() {
-            [_, item] => address("received-from", item),
-            _ => Err(wrong),
-        },
-        _ => Err(wrong),
-    }
-}
-
-fn direction(value: &Value<'_>) -> Result<[String; 2], Fault> {
-    if let Value::List(list) = value
-        && let [from, to] = list.as_slice()
-    {
-        return Ok([name("direction", from)?, name("direction", to)?]);
-    }
-    Err(Fault::WrongType { key: "direction", wanted: "a list of two interfaces" })
-}
-
-fn is_yes(value: &Value<'_>) -> bool {
-    value == &Value::Integer(1)
-        || value.as_str().is_some_and(|word| same(word, "yes") || same(word, "on") || same(word, "1"))
-}
-
-fn is_no(value: &Value<'_>) -> bool {
-    value == &Value::Integer(0)
-        || value.as_str().is_some_and(|word| same(word, "none") || same(word, "no") || same(word, "off"))
-}
-
-fn family(word: &str) -> Option<AddressFamily> {
-    match normal(word).as_str() {
-        "ip4" | "inet" => Some(AddressFamily::Ip4),
-        "ip6" | "inet6" => Some(AddressFamily::Ip6),
-        _ => None,
-    }
-}
-
-fn dtls(word: &str) -> Option<Dtls> {
-    match normal(word).as_str() {
-        "off" | "no" | "disable" => Some(Dtls::Off),
-        "passive" => Some(Dtls::Passive),
-        "active" => Some(Dtls::Active),
-        _ => None,
-    }
-}
-
-fn dtmf_security(word: &str) -> Option<DtmfSecurity> {
-    match normal(word).as_str() {
-        "drop" => Some(DtmfSecurity::Drop),
-        "off" => Some(DtmfSecurity::Off),
-        "silence" => Some(DtmfSecurity::Silence),
-        "tone" => Some(DtmfSecurity::Tone),
-        "random" => Some(DtmfSecurity::Random),
-        "zero" | "dtmf" => Some(DtmfSecurity::Zero),
-        _ => None,
-    }
-}
-
-fn sip_message_type(word: &str) -> Option<SipMessageType> {
-    match normal(word).as_str() {
-        "request" | "sip-request" => Some(SipMessageType::Request),
-        "reply" | "response" | "sip-response" | "sip-reply" => Some(SipMessageType::Response),
-        _ => None,
-    }
-}
-
-/// One word of `SDES`; whether it is known.
-fn sdes(options: &mut SdesOptions, word: &str) -> bool {
-    let parameter = |name: &str| match name {
-        "unencrypted-srtp" | "encrypted-srtp" => SdesParameter::UnencryptedSrtp,
-        "unencrypted-srtcp" | "encrypted-srtcp" => SdesParameter::UnencryptedSrtcp,
-        _ => SdesParameter::UnauthenticatedSrtp,
-    };
-    match normal(word).as_str() {
-        "off" | "no" | "disable" => options.off = true,
-        "nonew" => options.no_new = true,
-        "pad" => options.pad = true,
-        "lifetime" => options.lifetime = true,
-        "static" => options.is_static = true,
-        "prefer" => options.prefer = true,
-        name @ ("unencrypted-srtp" | "unencrypted-srtcp" | "unauthenticated-srtp") => {
-            options.parameters.push((parameter(name), true));
-        }
-        name @ ("encrypted-srtp" | "encrypted-srtcp" | "authenticated-srtp") => {
-            options.parameters.push((parameter(name), false));
-        }
-        _ => return sdes_suites(options, word),
-    }
-    options.parameters.truncate(MAX_SUITES);
-    true
-}
-
-/// `no-SUITE`, `only-SUITE`, `order:SUITE;SUITE`, `offerer_pref:SUITE;SUITE`.
-fn sdes_suites(options: &mut SdesOptions, word: &str) -> bool {
-    let (list, suites) = if let Some(suite) = after(word, "no-") {
-        (&mut options.no, suite)
-    } else if let Some(suite) = after(word, "only-") {
-        (&mut options.only, suite)
-    } else if let Some(suites) = after(word, "order:") {
-        (&mut options.order, suites)
-    } else if let Some(suites) = after(word, "offerer-pref:") {
-        (&mut options.offerer_preference, suites)
-    } else {
-        return false;
-    };
-    let suites = suites.split(';').filter(|suite| !suite.is_empty() && suite.len() <= MAX_NAME);
-    list.extend(suites.map(str::to_ascii_uppercase));
-    list.truncate(MAX_SUITES);
-    true
 }

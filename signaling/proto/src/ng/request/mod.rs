@@ -5,9 +5,11 @@ mod fields;
 mod flags;
 mod options;
 mod raw_flags;
+mod read;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod words;
 
 pub use codecs::{CodecOptions, CodecSpec};
 pub use flags::{Flag, Flags};
