@@ -37,6 +37,15 @@ pub struct Message<'a> {
     pub suffix: [u8; 4],
 }
 
+static NO_KEY: HmacKey = HmacKey { inner: [0; 5], outer: [0; 5] };
+
+/// Nothing, under no key: to fill arrays.
+impl Default for Message<'_> {
+    fn default() -> Self {
+        Message { key: &NO_KEY, data: &[], suffix: [0; 4] }
+    }
+}
+
 impl HmacKey {
     /// Hashes a key of any length.
     pub fn new(key: &[u8]) -> HmacKey {
@@ -283,7 +292,8 @@ fn in_lanes<const LANES: usize>(
         }
         kernel.compress_digests(&mut outer, &inner, OUTER_BITS);
         for (lane, tag) in tags.iter_mut().enumerate() {
-            *tag = to_bytes(&[outer[0][lane], outer[1][lane], outer[2][lane], outer[3][lane], outer[4][lane]]);
+            *tag =
+                to_bytes(&[outer[0][lane], outer[1][lane], outer[2][lane], outer[3][lane], outer[4][lane]]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! AEAD AES-GCM (RFC 7714).
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use tandem_crypto::GcmKey;
 use zeroize::Zeroizing;
 
 use super::SrtpError;
@@ -11,8 +12,13 @@ pub(super) const TAG_LEN: usize = 16;
 
 /// The session key and salt of RTP, or those of RTCP.
 pub(super) struct Gcm {
-    key: LessSafeKey,
+    key: Key,
     salt: [u8; 12],
+}
+
+enum Key {
+    Aes128(GcmKey),
+    Aes256(Box<LessSafeKey>),
 }
 
 impl Gcm {
@@ -28,9 +34,14 @@ impl Gcm {
     }
 
     pub(super) fn with_session_key(key: &[u8], salt: [u8; 12]) -> Result<Gcm, SrtpError> {
-        let algorithm = if key.len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
-        let key = UnboundKey::new(algorithm, key).map_err(|_| SrtpError::BadKey)?;
-        Ok(Gcm { key: LessSafeKey::new(key), salt })
+        let key = match key.try_into() {
+            Ok(key) => Key::Aes128(GcmKey::new(key)?),
+            Err(_) => {
+                let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| SrtpError::BadKey)?;
+                Key::Aes256(Box::new(LessSafeKey::new(key)))
+            }
+        };
+        Ok(Gcm { key, salt })
     }
 
     /// Encrypts `data` in place; returns its tag.
@@ -42,9 +53,15 @@ impl Gcm {
         data: &mut [u8],
     ) -> Result<[u8; TAG_LEN], SrtpError> {
         let nonce = self.nonce(ssrc, index);
-        let tag = self.key.seal_in_place_separate_tag(nonce, Aad::from(associated), data);
-        let tag = tag.map_err(|_| SrtpError::KeyExpired)?;
-        tag.as_ref().try_into().map_err(|_| SrtpError::BadKey)
+        match &self.key {
+            Key::Aes128(key) => Ok(key.seal(nonce, associated, data)?),
+            Key::Aes256(key) => {
+                let nonce = Nonce::assume_unique_for_key(nonce);
+                let tag = key.seal_in_place_separate_tag(nonce, Aad::from(associated), data);
+                let tag = tag.map_err(|_| SrtpError::KeyExpired)?;
+                tag.as_ref().try_into().map_err(|_| SrtpError::BadKey)
+            }
+        }
     }
 
     /// Authenticates and decrypts `data`, the ciphertext with its tag behind, in place.
@@ -56,17 +73,26 @@ impl Gcm {
         data: &mut [u8],
     ) -> Result<(), SrtpError> {
         let nonce = self.nonce(ssrc, index);
-        let opened = self.key.open_in_place(nonce, Aad::from(associated), data);
-        opened.map(|_| ()).map_err(|_| SrtpError::Authentication)
+        match &self.key {
+            Key::Aes128(key) => {
+                let (data, tag) = data.split_last_chunk_mut().ok_or(SrtpError::Short)?;
+                Ok(key.open(nonce, associated, data, tag)?)
+            }
+            Key::Aes256(key) => {
+                let nonce = Nonce::assume_unique_for_key(nonce);
+                let opened = key.open_in_place(nonce, Aad::from(associated), data);
+                opened.map(|_| ()).map_err(|_| SrtpError::Authentication)
+            }
+        }
     }
 
     /// RFC 7714 sections 8.1 and 9.1: two zero bytes, the SSRC and the 48-bit index, XOR the salt. The SRTCP
     /// index has 31 bits, so that the zeros before it come by themselves.
-    fn nonce(&self, ssrc: u32, index: u64) -> Nonce {
+    fn nonce(&self, ssrc: u32, index: u64) -> [u8; 12] {
         let plain = u128::from(ssrc) << 48 | u128::from(index);
         let mut nonce = self.salt;
         nonce.iter_mut().zip(&plain.to_be_bytes()[4..]).for_each(|(byte, plain)| *byte ^= plain);
-        Nonce::assume_unique_for_key(nonce)
+        nonce
     }
 }
 

@@ -1,10 +1,10 @@
 //! Session keys from a master key (RFC 3711 section 4.3, with the AES-256 function of RFC 6188).
 
+use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use tandem_control::SrtpKey;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::SrtpError;
-use super::aes_cm::CounterMode;
 
 /// What a session key is for (RFC 3711 section 4.3.1).
 #[derive(Clone, Copy)]
@@ -44,7 +44,11 @@ impl Master {
         iv[..14].copy_from_slice(&self.salt);
         iv[7] ^= label as u8;
         output.fill(0);
-        CounterMode::new(&self.key)?.apply_keystream(u128::from_be_bytes(iv), output)
+        let algorithm = if self.key.len() == 16 { &AES_128 } else { &AES_256 };
+        let cipher = UnboundCipherKey::new(algorithm, &self.key).and_then(EncryptingKey::ctr);
+        let cipher = cipher.map_err(|_| SrtpError::BadKey)?;
+        let derived = cipher.less_safe_encrypt(output, EncryptionContext::Iv128(iv.into()));
+        derived.map(|_| ()).map_err(|_| SrtpError::BadKey)
     }
 }
 

@@ -5,6 +5,7 @@
 //! allocated once. Not obeyed: MKI (never negotiated here) and key derivation rates other than 0.
 
 mod aes_cm;
+mod batch;
 mod gcm;
 mod index;
 mod kdf;
@@ -13,8 +14,11 @@ mod source;
 mod tests;
 mod transform;
 
-use source::Sources;
+pub use batch::{ComputedTag, DueTag, MAX_BATCH, TagBatch};
+
+use source::{Slot, Sources};
 use tandem_control::SrtpKey;
+use tandem_crypto::CryptoError;
 use thiserror::Error;
 use transform::Transform;
 
@@ -61,6 +65,16 @@ pub enum SrtpError {
     NoRoom,
 }
 
+impl From<CryptoError> for SrtpError {
+    fn from(error: CryptoError) -> SrtpError {
+        match error {
+            CryptoError::TooLong => SrtpError::Malformed,
+            CryptoError::Authentication => SrtpError::Authentication,
+            CryptoError::Refused => SrtpError::BadKey,
+        }
+    }
+}
+
 /// Takes protection off what one peer sends.
 pub struct Inbound {
     transform: Transform,
@@ -82,16 +96,41 @@ impl Inbound {
     /// # Errors
     /// Any but [`SrtpError::BadKey`] and [`SrtpError::NoRoom`].
     pub fn unprotect(&mut self, packet: &mut [u8]) -> Result<usize, SrtpError> {
+        self.unprotect_with(packet, None)
+    }
+
+    /// The tag that [`Inbound::unprotect_with`] will need for a packet, if it is worth computing in a batch: nothing
+    /// is known against the packet yet.
+    pub fn due_tag(&self, packet: &[u8]) -> Option<DueTag> {
+        let (_, _, index) = self.admit(packet).ok()?;
+        self.transform.due_tag(index)
+    }
+
+    /// As [`Inbound::unprotect`], with what a batch has computed of the same packet.
+    ///
+    /// # Errors
+    /// As of [`Inbound::unprotect`].
+    pub fn unprotect_with(
+        &mut self,
+        packet: &mut [u8],
+        computed: Option<ComputedTag>,
+    ) -> Result<usize, SrtpError> {
+        let (header, source, index) = self.admit(packet)?;
+        // RFC 3711 section 3.3 step 5: authenticate before anything is believed, and only then update.
+        let length = self.transform.open_rtp(packet, &header, index, computed)?;
+        self.sources.rtp_mut(source, header.ssrc).accept(index);
+        Ok(length)
+    }
+
+    /// The index of a packet that may be accepted, if it is authentic.
+    fn admit(&self, packet: &[u8]) -> Result<(RtpHeader, Slot, u64), SrtpError> {
         let header = RtpHeader::parse(packet)?;
         if packet.len() < header.len + self.transform.rtp_tag_len() {
             return Err(SrtpError::Short);
         }
         let source = self.sources.find(header.ssrc)?;
         let index = self.sources.rtp(source).check(header.sequence)?;
-        // RFC 3711 section 3.3 step 5: authenticate before anything is believed, and only then update.
-        let length = self.transform.open_rtp(packet, &header, index)?;
-        self.sources.rtp_mut(source, header.ssrc).accept(index);
-        Ok(length)
+        Ok((header, source, index))
     }
 
     /// Authenticates and decrypts an SRTCP packet in place; returns the length of the plain RTCP packet.
@@ -135,14 +174,41 @@ impl Outbound {
     /// # Errors
     /// Any but [`SrtpError::BadKey`] and [`SrtpError::Authentication`]. The packet is as it was.
     pub fn protect(&mut self, buffer: &mut [u8], length: usize) -> Result<usize, SrtpError> {
-        let header = RtpHeader::parse(buffer.get(..length).ok_or(SrtpError::NoRoom)?)?;
-        let end = length + self.transform.rtp_tag_len();
-        let packet = buffer.get_mut(..end).ok_or(SrtpError::NoRoom)?;
-        let source = self.sources.find(header.ssrc)?;
-        let index = self.sources.rtp(source).check(header.sequence)?;
+        let (header, source, index, packet) = self.admit(buffer, length)?;
         self.transform.seal_rtp(packet, &header, index)?;
+        let end = packet.len();
         self.sources.rtp_mut(source, header.ssrc).accept(index);
         Ok(end)
+    }
+
+    /// As [`Outbound::protect`], but a tag that a batch computes at less cost is left out and returned as due: the
+    /// packet must not be sent before [`ComputedTag::write`].
+    ///
+    /// # Errors
+    /// As of [`Outbound::protect`].
+    pub fn protect_but_tag(
+        &mut self,
+        buffer: &mut [u8],
+        length: usize,
+    ) -> Result<(usize, Option<DueTag>), SrtpError> {
+        let (header, source, index, packet) = self.admit(buffer, length)?;
+        let due = self.transform.seal_rtp_but_tag(packet, &header, index)?;
+        let end = packet.len();
+        self.sources.rtp_mut(source, header.ssrc).accept(index);
+        Ok((end, due))
+    }
+
+    /// The index of a packet that may be sent, and the packet with the room for its tag.
+    fn admit<'a>(
+        &self,
+        buffer: &'a mut [u8],
+        length: usize,
+    ) -> Result<(RtpHeader, Slot, u64, &'a mut [u8]), SrtpError> {
+        let header = RtpHeader::parse(buffer.get(..length).ok_or(SrtpError::NoRoom)?)?;
+        let packet = buffer.get_mut(..length + self.transform.rtp_tag_len()).ok_or(SrtpError::NoRoom)?;
+        let source = self.sources.find(header.ssrc)?;
+        let index = self.sources.rtp(source).check(header.sequence)?;
+        Ok((header, source, index, packet))
     }
 
     /// Encrypts and authenticates the RTCP packet `buffer[..length]` in place; returns the length of the

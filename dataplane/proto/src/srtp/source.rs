@@ -20,21 +20,23 @@ pub(super) enum Slot {
     New,
 }
 
-/// Up to [`MAX_SOURCES`] SSRCs, searched from the front: a leg has one or two.
+/// Up to [`MAX_SOURCES`] SSRCs, searched from the front: a leg has one or two. They stand in place, so that the first
+/// is found without following a pointer.
 pub(super) struct Sources {
-    entries: Vec<Source>,
+    entries: [Source; MAX_SOURCES],
+    count: usize,
 }
 
 impl Sources {
     pub(super) fn new() -> Sources {
-        Sources { entries: Vec::with_capacity(MAX_SOURCES) }
+        Sources { entries: [Source::default(); MAX_SOURCES], count: 0 }
     }
 
     /// Finds an SSRC without making state for it: nobody has authenticated yet.
     pub(super) fn find(&self, ssrc: u32) -> Result<Slot, SrtpError> {
-        match self.entries.iter().position(|source| source.ssrc == ssrc) {
+        match self.entries.iter().take(self.count).position(|source| source.ssrc == ssrc) {
             Some(place) => Ok(Slot::Known(place)),
-            None if self.entries.len() < MAX_SOURCES => Ok(Slot::New),
+            None if self.count < MAX_SOURCES => Ok(Slot::New),
             None => Err(SrtpError::TooManySources),
         }
     }
@@ -62,7 +64,7 @@ impl Sources {
     /// How many SSRCs have state.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.count
     }
 
     fn get(&self, slot: Slot) -> Source {
@@ -76,8 +78,10 @@ impl Sources {
         let place = match slot {
             Slot::Known(place) => place,
             Slot::New => {
-                self.entries.push(Source { ssrc, ..Source::default() });
-                self.entries.len() - 1
+                let place = self.count.min(MAX_SOURCES - 1);
+                self.entries[place] = Source { ssrc, ..Source::default() };
+                self.count = place + 1;
+                place
             }
         };
         &mut self.entries[place]

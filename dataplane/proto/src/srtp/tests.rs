@@ -242,7 +242,7 @@ fn unencrypted_srtcp_is_authenticated() {
         let plain = receiver_report(9);
         let protected = match &outbound.transform {
             Transform::AesCm { rtcp, .. } => {
-                let tag = rtcp.tag(&plain, &3u32.to_be_bytes());
+                let tag = rtcp.tag(&plain, 3u32.to_be_bytes());
                 [&plain[..], &3u32.to_be_bytes(), &tag].concat()
             }
             Transform::Gcm { rtcp, .. } => {

@@ -2,22 +2,23 @@
 
 use tandem_control::{SrtpKey, SrtpSuite};
 
-use super::aes_cm::{AesCm, MAX_TAG_LEN};
+use super::aes_cm::{AesCm, MAX_TAG_LEN, verify};
+use super::batch::{ComputedTag, DueTag};
 use super::gcm::{self, Gcm};
 use super::kdf::{Label, Master};
 use super::{ENCRYPTED_FLAG, INDEX_LEN, RTCP_HEADER_LEN, RtpHeader, SrtpError};
 
-/// The session keys of one direction.
+/// The session keys of one direction. Those of RTP stand in place; those of RTCP, seldom used, elsewhere.
 pub(super) enum Transform {
     /// RFC 3711.
     AesCm {
-        rtp: Box<AesCm>,
+        rtp: AesCm,
         rtcp: Box<AesCm>,
         /// Bytes of the RTP tag; that of RTCP is always the long one.
         rtp_tag_len: usize,
     },
     /// RFC 7714.
-    Gcm { rtp: Box<Gcm>, rtcp: Box<Gcm> },
+    Gcm { rtp: Gcm, rtcp: Box<Gcm> },
 }
 
 impl Transform {
@@ -30,12 +31,12 @@ impl Transform {
                 let key_len = key.suite.key_len();
                 let rtp = Gcm::new(&master, [Label::RtpEncryption, Label::RtpSalt], key_len)?;
                 let rtcp = Gcm::new(&master, [Label::RtcpEncryption, Label::RtcpSalt], key_len)?;
-                return Ok(Transform::Gcm { rtp: Box::new(rtp), rtcp: Box::new(rtcp) });
+                return Ok(Transform::Gcm { rtp, rtcp: Box::new(rtcp) });
             }
         };
         let rtp = [Label::RtpEncryption, Label::RtpAuthentication, Label::RtpSalt];
         let rtcp = [Label::RtcpEncryption, Label::RtcpAuthentication, Label::RtcpSalt];
-        let rtp = Box::new(AesCm::new(&master, rtp)?);
+        let rtp = AesCm::new(&master, rtp)?;
         let rtcp = Box::new(AesCm::new(&master, rtcp)?);
         Ok(Transform::AesCm { rtp, rtcp, rtp_tag_len })
     }
@@ -63,32 +64,59 @@ impl Transform {
         header: &RtpHeader,
         index: u64,
     ) -> Result<(), SrtpError> {
-        let (plain, tag) = split_tail(packet, self.rtp_tag_len())?;
-        match self {
-            Transform::AesCm { rtp, .. } => {
-                rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1)?;
-                copy_prefix(tag, &rtp.tag(plain, &rollover_counter(index)));
-            }
-            Transform::Gcm { rtp, .. } => {
-                let (associated, payload) = split_head(plain, header.len)?;
-                tag.copy_from_slice(&rtp.seal(header.ssrc, index, associated, payload)?);
-            }
+        if let Some(due) = self.seal_rtp_but_tag(packet, header, index)? {
+            due.compute(packet)?.write(packet);
         }
         Ok(())
     }
 
-    /// Takes the protection off; returns the length of the plain packet.
+    /// As [`Transform::seal_rtp`], but an HMAC is left to a batch.
+    pub(super) fn seal_rtp_but_tag(
+        &self,
+        packet: &mut [u8],
+        header: &RtpHeader,
+        index: u64,
+    ) -> Result<Option<DueTag>, SrtpError> {
+        let (plain, tag) = split_tail(packet, self.rtp_tag_len())?;
+        match self {
+            Transform::AesCm { rtp, rtp_tag_len, .. } => {
+                rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1)?;
+                Ok(Some(DueTag::new(rtp.hmac(), rollover_counter(index), *rtp_tag_len)))
+            }
+            Transform::Gcm { rtp, .. } => {
+                let (associated, payload) = split_head(plain, header.len)?;
+                tag.copy_from_slice(&rtp.seal(header.ssrc, index, associated, payload)?);
+                Ok(None)
+            }
+        }
+    }
+
+    /// What a batch is to compute to check a packet that has this index, if that is an HMAC.
+    pub(super) fn due_tag(&self, index: u64) -> Option<DueTag> {
+        match self {
+            Transform::AesCm { rtp, rtp_tag_len, .. } => {
+                Some(DueTag::new(rtp.hmac(), rollover_counter(index), *rtp_tag_len))
+            }
+            Transform::Gcm { .. } => None,
+        }
+    }
+
+    /// Takes the protection off; returns the length of the plain packet. `computed` is what a batch has computed of
+    /// the same packet; it is used if the index was estimated rightly then.
     pub(super) fn open_rtp(
         &self,
         packet: &mut [u8],
         header: &RtpHeader,
         index: u64,
+        computed: Option<ComputedTag>,
     ) -> Result<usize, SrtpError> {
         let length = packet.len().checked_sub(self.rtp_tag_len()).ok_or(SrtpError::Short)?;
         match self {
             Transform::AesCm { rtp, .. } => {
                 let (plain, tag) = split_head(packet, length)?;
-                rtp.verify(plain, &rollover_counter(index), tag)?;
+                let rollover = rollover_counter(index);
+                let computed = computed.and_then(|computed| computed.get(length, rollover));
+                verify(&computed.unwrap_or_else(|| rtp.tag(plain, rollover)), tag)?;
                 rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1)?;
             }
             Transform::Gcm { rtp, .. } => {
@@ -107,7 +135,7 @@ impl Transform {
         match self {
             Transform::AesCm { rtcp, .. } => {
                 rtcp.apply_keystream(ssrc, index, split_head(plain, RTCP_HEADER_LEN)?.1)?;
-                let tag = rtcp.tag(plain, &word);
+                let tag = rtcp.tag(plain, word);
                 let (index_place, tag_place) = split_head(trailer, INDEX_LEN)?;
                 copy_prefix(index_place, &word);
                 copy_prefix(tag_place, &tag);
@@ -146,7 +174,7 @@ impl Transform {
         match self {
             Transform::AesCm { rtcp, .. } => {
                 let (plain, trailer) = split_head(packet, length)?;
-                rtcp.verify(plain, &word, split_head(trailer, INDEX_LEN)?.1)?;
+                verify(&rtcp.tag(plain, word), split_head(trailer, INDEX_LEN)?.1)?;
                 if encrypted {
                     rtcp.apply_keystream(ssrc, index, split_head(plain, RTCP_HEADER_LEN)?.1)?;
                 }
