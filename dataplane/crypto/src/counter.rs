@@ -53,6 +53,7 @@ impl CounterKernel {
 /// A key for counter mode.
 pub struct CounterKey(Expanded);
 
+#[allow(clippy::large_enum_variant, reason = "in place on purpose: few CPUs lack the kernels")]
 enum Expanded {
     Portable(Box<EncryptingKey>),
     #[cfg(target_arch = "x86_64")]

@@ -8,6 +8,7 @@ use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 /// A key for AES-128-GCM.
 pub struct GcmKey(Expanded);
 
+#[allow(clippy::large_enum_variant, reason = "in place on purpose: few CPUs lack the kernels")]
 enum Expanded {
     Portable(Box<LessSafeKey>),
     #[cfg(target_arch = "x86_64")]

@@ -206,7 +206,7 @@ fn gcm_refuses_what_was_changed() {
     for bit in 0..128 {
         let mut forged = tag;
         forged[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(key.open([1; 12], &associated, &mut sealed.clone(), &forged), refused);
+        assert_eq!(key.open([1; 12], &associated, &mut { sealed }, &forged), refused);
     }
     for place in 0..sealed.len() {
         let mut forged = sealed;
@@ -216,10 +216,10 @@ fn gcm_refuses_what_was_changed() {
     for place in 0..associated.len() {
         let mut forged = associated;
         forged[place] ^= 1;
-        assert_eq!(key.open([1; 12], &forged, &mut sealed.clone(), &tag), refused);
+        assert_eq!(key.open([1; 12], &forged, &mut { sealed }, &tag), refused);
     }
-    assert_eq!(key.open([2; 12], &associated, &mut sealed.clone(), &tag), refused);
-    assert_eq!(key.open([1; 12], &associated, &mut sealed.clone()[..159], &tag), refused);
+    assert_eq!(key.open([2; 12], &associated, &mut { sealed }, &tag), refused);
+    assert_eq!(key.open([1; 12], &associated, &mut { sealed }[..159], &tag), refused);
 }
 
 /// What lies beside the data stays as it was: masked stores end where they should.

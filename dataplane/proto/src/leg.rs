@@ -68,7 +68,7 @@ enum Keys {
     /// As they are.
     Keep,
     /// New contexts; the inner `None` keeps that one, or leaves none where a key is missing.
-    Sdes { inbound: Replace<Inbound>, outbound: Replace<Outbound> },
+    Sdes { inbound: Replace<Box<Inbound>>, outbound: Replace<Box<Outbound>> },
     /// None now; DTLS brings them if the leg has it.
     Clear,
 }
@@ -124,12 +124,13 @@ impl Leg {
                 let outbound = if old_send == Some(send) {
                     Replace::Keep
                 } else {
-                    Replace::With(Some(Outbound::new(send).map_err(bad_key)?))
+                    Replace::With(Some(Box::new(Outbound::new(send).map_err(bad_key)?)))
                 };
                 let inbound = if old_receive.is_some() && old_receive == receive.as_ref() {
                     Replace::Keep
                 } else {
-                    Replace::With(receive.as_ref().map(Inbound::new).transpose().map_err(bad_key)?)
+                    let inbound = receive.as_ref().map(Inbound::new).transpose().map_err(bad_key)?;
+                    Replace::With(inbound.map(Box::new))
                 };
                 Keys::Sdes { inbound, outbound }
             }

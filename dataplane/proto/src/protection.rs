@@ -17,8 +17,9 @@ pub(crate) struct Protection {
     /// Where DTLS comes from on a leg without ICE.
     peer: Option<SocketAddr>,
     failed: bool,
-    pub(crate) inbound: Option<Inbound>,
-    pub(crate) outbound: Option<Outbound>,
+    /// The contexts stand each in one piece of memory of its own, which a leg in the clear does without.
+    pub(crate) inbound: Option<Box<Inbound>>,
+    pub(crate) outbound: Option<Box<Outbound>>,
 }
 
 impl Protection {
@@ -112,8 +113,8 @@ impl Protection {
     /// Takes the keys over once they are there.
     pub(crate) fn take_keys(&mut self) {
         if let Some(SrtpKeys { send, receive }) = self.dtls.as_mut().and_then(|dtls| dtls.take_keys()) {
-            self.inbound = Inbound::new(&receive).ok();
-            self.outbound = Outbound::new(&send).ok();
+            self.inbound = Inbound::new(&receive).ok().map(Box::new);
+            self.outbound = Outbound::new(&send).ok().map(Box::new);
         }
     }
 

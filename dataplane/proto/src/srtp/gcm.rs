@@ -16,6 +16,7 @@ pub(super) struct Gcm {
     salt: [u8; 12],
 }
 
+#[allow(clippy::large_enum_variant, reason = "in place on purpose: the common suite")]
 enum Key {
     Aes128(GcmKey),
     Aes256(Box<LessSafeKey>),
