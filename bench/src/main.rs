@@ -1,16 +1,14 @@
-//! Measures Tandem's dataplane beside rtpengine: the same calls, the same generator, in one run, interleaved.
+//! Measures Tandem, side by side with the relays it replaces: generators of load, and suites of measurements.
 
-mod load;
 mod measure;
+mod media;
 mod ng;
 mod relay;
-mod rtpengine;
+mod rtp_load;
 mod sip;
 mod stamp;
-mod tandem;
 
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -22,45 +20,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// CPU per relayed packet and memory per call, beside rtpengine in userspace.
-    Relay(RelayArguments),
+    /// Calls of RTP or SRTP through a relay that speaks NG.
+    Rtp(rtp_load::Arguments),
     /// A SIP load: registrations, calls with media, re-INVITE, hold, transfer, CANCEL, MESSAGE.
     Sip(Box<sip::options::Options>),
-}
-
-/// What `relay` measures.
-#[derive(Parser)]
-struct RelayArguments {
-    /// Calls at once; each sends 50 packets a second both ways.
-    #[arg(long, default_value_t = 200)]
-    calls: usize,
-    /// Seconds that each round is measured.
-    #[arg(long, default_value_t = 5)]
-    seconds: u64,
-    /// Rounds of each relay in each mode; the relays take turns.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// Tandem's dataplane.
-    #[arg(long, default_value = "target/release/tandem-dataplane")]
-    dataplane: PathBuf,
-    /// rtpengine.
-    #[arg(long, default_value = "/usr/bin/rtpengine")]
-    rtpengine: PathBuf,
-    /// Appends one JSON line a mode to this file.
-    #[arg(long)]
-    json: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     measure::stop::on_signals();
     let result = match Arguments::parse().command {
-        Command::Relay(arguments) => relay::run(&arguments),
+        Command::Rtp(arguments) => rtp_load::run(&arguments),
         Command::Sip(options) => sip::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bench: {error}");
+            eprintln!("tandem-bench: {error}");
             ExitCode::FAILURE
         }
     }

@@ -1,136 +1,116 @@
-//! The comparison: rounds of each relay, taking turns, and a table of medians and ratios.
+//! The relays under measurement: each with one worker or thread, on the relay's core, driven over NG.
 
-use crate::RelayArguments;
-use crate::load::{self, Load};
-use crate::measure::process::{self, Measured};
-use crate::{rtpengine::Rtpengine, tandem::Tandem};
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::net::SocketAddr;
-use tandem_control::SrtpKey;
+use crate::measure::process::{Measured, Usage};
+use crate::ng::Client;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-/// What the second leg of each call speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// RTP/AVP.
-    Rtp,
-    /// SRTP with `AES_CM_128_HMAC_SHA1_80` by SDES.
-    Srtp,
+/// Which relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// Tandem.
+    Tandem,
+    /// rtpengine in userspace.
+    Rtpengine,
 }
 
-/// A call set up in a relay.
-pub(crate) struct Call {
-    /// Where side A (always RTP) sends to.
-    pub(crate) a: SocketAddr,
-    /// Where side B sends to.
-    pub(crate) b: SocketAddr,
-    /// What protects side B's packets to the relay.
-    pub(crate) b_key: Option<SrtpKey>,
+impl Kind {
+    /// As tables and results name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Tandem => "tandem",
+            Kind::Rtpengine => "rtpengine",
+        }
+    }
 }
 
-/// A relay under measurement.
-pub(crate) trait Relay {
-    /// Its process.
-    fn process(&self) -> &Measured;
-    /// Sets up one call between two addresses of the generator.
-    fn open(&mut self, mode: Mode, a: SocketAddr, b: SocketAddr) -> io::Result<Call>;
+/// Where the relays' programs are.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Programs {
+    /// The folder with tandem, tandem-signaling and tandem-dataplane
+    #[arg(long, default_value = "target/release")]
+    pub(crate) tandem: PathBuf,
+    /// rtpengine
+    #[arg(long, default_value = "/usr/bin/rtpengine")]
+    pub(crate) rtpengine: PathBuf,
 }
 
-/// The figures of one round.
-struct Round {
-    cpu_per_packet_us: f64,
-    memory_per_call_kb: f64,
-    lost: f64,
+/// A running relay; ended when it goes.
+pub(crate) struct Relay {
+    process: Measured,
+    /// Its NG port.
+    pub(crate) client: Client,
+    directory: PathBuf,
 }
 
-/// Runs all rounds and prints the table.
-///
-/// # Errors
-/// If a relay cannot be started or driven, or loses more than one packet in a hundred.
-pub(crate) fn run(arguments: &RelayArguments) -> io::Result<()> {
-    process::leave_relay_core();
-    println!(
-        "{} calls, 50 packets/s each way, {} s a round, {} rounds; medians (min to max)",
-        arguments.calls, arguments.seconds, arguments.rounds
+impl Relay {
+    /// Starts one that can carry `calls` calls, and waits until it answers.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not answer; what it printed is in the error.
+    pub(crate) fn start(kind: Kind, programs: &Programs, calls: usize) -> io::Result<Relay> {
+        let directory = std::env::temp_dir().join(format!("tandem-bench-{:016x}", fastrand::u64(..)));
+        fs::create_dir(&directory)?;
+        let log = directory.join("log");
+        // The port is free again at once, and nobody else takes one of these in between.
+        let control = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let started = match kind {
+            Kind::Tandem => tandem(&programs.tandem, &directory, control, calls),
+            Kind::Rtpengine => Ok(rtpengine(&programs.rtpengine, control)),
+        };
+        let connected = started
+            .and_then(|command| Measured::start(command, Some(&log)))
+            .and_then(|process| Ok((process, Client::connect(control)?)));
+        match connected {
+            Ok((process, client)) => Ok(Relay { process, client, directory }),
+            Err(error) => {
+                let printed = fs::read_to_string(&log).unwrap_or_default();
+                fs::remove_dir_all(&directory).ok();
+                Err(io::Error::other(format!("{}: {error}\n{printed}", kind.name())))
+            }
+        }
+    }
+
+    /// What all its processes have used.
+    ///
+    /// # Errors
+    /// If they are no longer there.
+    pub(crate) fn usage(&self) -> io::Result<Usage> {
+        self.process.usage()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
+/// The ports that a relay may use for media: each has half of those below the kernel's ephemeral ones.
+const PORTS: (u16, u16) = (20_000, 32_000);
+
+fn tandem(folder: &Path, directory: &Path, control: SocketAddr, calls: usize) -> io::Result<Command> {
+    let config = directory.join("tandem.toml");
+    let (first, last) = (PORTS.0, PORTS.0.saturating_add(u16::try_from(4 * calls + 100).unwrap_or(u16::MAX)));
+    let text = format!(
+        "ip = [\"127.0.0.1\"]\nstate_directory = \"{}\"\n[ng]\nudp = \"{control}\"\nhttp = false\n\
+         [media]\nports = \"{first}-{}\"\nworkers = 1\n",
+        directory.display(),
+        last.max(PORTS.1)
     );
-    println!("{:12} {:10} {:>26} {:>26} {:>8}", "mode", "relay", "CPU us/packet", "memory kB/call", "lost");
-    for mode in [Mode::Rtp, Mode::Srtp] {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..arguments.rounds {
-            ours.push(round(arguments, mode, Tandem::start(&arguments.dataplane)?)?);
-            theirs.push(round(arguments, mode, Rtpengine::start(&arguments.rtpengine)?)?);
-        }
-        print_rows(mode, &ours, &theirs);
-        if let Some(path) = &arguments.json {
-            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-            writeln!(file, "{}", json(arguments, mode, &ours, &theirs))?;
-        }
-    }
-    Ok(())
+    fs::write(&config, text)?;
+    let mut command = Command::new(folder.join("tandem"));
+    command.args(["--relay", "--log", "error", "--config"]).arg(config);
+    Ok(command)
 }
 
-fn round(arguments: &RelayArguments, mode: Mode, mut relay: impl Relay) -> io::Result<Round> {
-    let mut load = Load::new(mode);
-    let idle = relay.process().usage()?.resident;
-    for _ in 0..arguments.calls {
-        let (a, b) = load.next_addresses()?;
-        load.add(relay.open(mode, a, b)?)?;
-    }
-    load.run(load::WARM_UP)?;
-    let before = relay.process().usage()?.cpu;
-    let counts = load.run(std::time::Duration::from_secs(arguments.seconds))?;
-    let cpu = relay.process().usage()?.cpu.saturating_sub(before);
-    let memory = relay.process().usage()?.resident.saturating_sub(idle);
-    let lost = 1.0 - counts.received as f64 / counts.sent.max(1) as f64;
-    if lost > 0.01 {
-        return Err(io::Error::other(format!(
-            "{:.1} % of the packets were lost: take fewer calls",
-            lost * 100.0
-        )));
-    }
-    Ok(Round {
-        cpu_per_packet_us: cpu.as_secs_f64() * 1e6 / counts.received.max(1) as f64,
-        memory_per_call_kb: memory as f64 / 1024.0 / arguments.calls as f64,
-        lost,
-    })
-}
-
-/// Median, least and greatest.
-fn spread(rounds: &[Round], figure: impl Fn(&Round) -> f64) -> [f64; 3] {
-    let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
-    figures.sort_by(f64::total_cmp);
-    let at = |index: usize| figures.get(index).copied().unwrap_or(f64::NAN);
-    [at(figures.len() / 2), at(0), at(figures.len().saturating_sub(1))]
-}
-
-fn print_rows(mode: Mode, ours: &[Round], theirs: &[Round]) {
-    let name = match mode {
-        Mode::Rtp => "RTP-RTP",
-        Mode::Srtp => "RTP-SRTP",
-    };
-    let text = |[median, least, most]: [f64; 3]| format!("{median:.2} ({least:.2} to {most:.2})");
-    for (relay, rounds) in [("tandem", ours), ("rtpengine", theirs)] {
-        let cpu = text(spread(rounds, |round| round.cpu_per_packet_us));
-        let memory = text(spread(rounds, |round| round.memory_per_call_kb));
-        println!(
-            "{name:12} {relay:10} {cpu:>26} {memory:>26} {:>7.2}%",
-            spread(rounds, |round| round.lost)[2] * 100.0
-        );
-    }
-    let ratio = |figure: fn(&Round) -> f64| spread(ours, figure)[0] / spread(theirs, figure)[0];
-    let (cpu, memory) = (ratio(|round| round.cpu_per_packet_us), ratio(|round| round.memory_per_call_kb));
-    println!("{name:12} {:10} {cpu:>26.2} {memory:>26.2}", "ratio");
-}
-
-fn json(arguments: &RelayArguments, mode: Mode, ours: &[Round], theirs: &[Round]) -> serde_json::Value {
-    let figures = |rounds: &[Round]| {
-        serde_json::json!({
-            "cpu_us_per_packet": spread(rounds, |round| round.cpu_per_packet_us),
-            "memory_kb_per_call": spread(rounds, |round| round.memory_per_call_kb),
-        })
-    };
-    serde_json::json!({
-        "bench": "relay", "mode": format!("{mode:?}"), "calls": arguments.calls, "seconds": arguments.seconds,
-        "rounds": arguments.rounds, "order": "median, min, max", "tandem": figures(ours), "rtpengine": figures(theirs),
-    })
+fn rtpengine(program: &Path, control: SocketAddr) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--foreground", "--table=-1", "--interface=127.0.0.1", "--num-threads=1", "--log-level=2"]);
+    command.args(["--log-stderr", "--config-file=none"]).arg(format!("--listen-ng={control}"));
+    command.args([format!("--port-min={}", PORTS.0), "--port-max=60000".to_owned()]);
+    command
 }

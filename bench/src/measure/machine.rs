@@ -58,13 +58,17 @@ impl Machine {
         })
     }
 
-    /// The load since `before` that was not by processes which used `known` CPU time, as a share of one core.
-    /// Idle time is what the kernel counts exactly, so the busy time is taken as what is left of the whole.
-    pub(crate) fn others_since(&self, before: &Machine, known: Duration) -> f64 {
-        let elapsed = self.at - before.at;
-        let busy = (elapsed * self.cores).saturating_sub(self.idle.saturating_sub(before.idle));
-        let others = busy.saturating_sub(known).max(self.stolen.saturating_sub(before.stolen));
-        others.as_secs_f64() / elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
+    /// The load since then that was not by processes which used `known` CPU time, as a share of one core. Idle time
+    /// is what the kernel counts exactly, so the busy time is taken as what is left of the whole.
+    ///
+    /// # Errors
+    /// If /proc cannot be read.
+    pub(crate) fn others_until_now(&self, known: Duration) -> io::Result<f64> {
+        let now = Machine::now()?;
+        let elapsed = now.at - self.at;
+        let busy = (elapsed * now.cores).saturating_sub(now.idle.saturating_sub(self.idle));
+        let others = busy.saturating_sub(known).max(now.stolen.saturating_sub(self.stolen));
+        Ok(others.as_secs_f64() / elapsed.as_secs_f64().max(f64::MIN_POSITIVE))
     }
 }
 
@@ -108,7 +112,7 @@ mod tests {
     fn the_kernel_tells_what_is_asked_of_it() {
         let before = Machine::now().unwrap();
         assert!(before.cores > 0);
-        assert!(Machine::now().unwrap().others_since(&before, Duration::MAX) >= 0.0);
+        assert!(before.others_until_now(Duration::MAX).unwrap() >= 0.0);
         assert!(slab().unwrap() > 0);
     }
 

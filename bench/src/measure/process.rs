@@ -52,6 +52,19 @@ impl Usage {
         Usage::of(std::process::id())
     }
 
+    /// Of a process and all its descendants.
+    fn of_tree(id: u32) -> io::Result<Usage> {
+        let mut total = Usage::of(id)?;
+        for thread in fs::read_dir(format!("/proc/{id}/task"))? {
+            let children = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+            for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+                // One that ended since the list was read counts no more.
+                total = total + Usage::of_tree(child).unwrap_or_default();
+            }
+        }
+        Ok(total)
+    }
+
     fn of(id: u32) -> io::Result<Usage> {
         let process = Path::new("/proc").join(id.to_string());
         let mut nanoseconds = 0;
@@ -126,12 +139,12 @@ impl Measured {
         child.map(Measured).map_err(|error| io::Error::other(format!("{}: {error}", program.display())))
     }
 
-    /// What it has used.
+    /// What it and its descendants have used.
     ///
     /// # Errors
     /// If it is no longer there.
     pub(crate) fn usage(&self) -> io::Result<Usage> {
-        Usage::of(self.0.id())
+        Usage::of_tree(self.0.id())
     }
 }
 
