@@ -50,10 +50,6 @@ impl MediaRules {
     /// Refuses media toward this host and its link, unless that is where the party itself is or what is configured.
     fn check_target(&self, target: Option<SocketAddr>, party: &PartyMedia) -> Result<(), SdpError> {
         let Some(target) = target.map(|address| address.ip().to_canonical()) else { return Ok(()) };
-        let is_local = |ip: IpAddr| match ip.to_canonical() {
-            IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
-            IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
-        };
         let party_is_local = party.source.is_some_and(is_local);
         if is_local(target)
             && !party_is_local
@@ -170,19 +166,30 @@ impl Media {
         self.leg(side).config(self.latch(side))
     }
 
-    /// attacks.md row 1: the described host, at any port, as a NAT may map it. Any source only where the described
-    /// address cannot be reached from here and the signaling's can, so that a NAT must be between. Between two private
-    /// networks a NAT is as likely as a media server beside the signaling: then it is one of these two hosts.
     fn latch(&self, side: Side) -> Latch {
         let described = self.leg(side).peer_address().map(|address| address.ip());
-        let source = self.parties[index(side)].source;
-        match (described, source) {
-            (Some(described), Some(source)) if is_private(described) && !is_private(source) => Latch::Any,
-            (Some(described), Some(source)) if is_private(described) && described != source => {
-                Latch::Either(source)
-            }
-            _ => Latch::SameAddress,
+        latch_for(described, self.parties[index(side)].source)
+    }
+}
+
+/// attacks.md row 1: the described host, at any port, as a NAT may map it. Any source only where the described
+/// address cannot be reached from here and the signaling's can, so that a NAT must be between. Between two private
+/// networks a NAT is as likely as a media server beside the signaling: then it is one of these two hosts.
+pub(crate) fn latch_for(described: Option<IpAddr>, source: Option<IpAddr>) -> Latch {
+    match (described, source) {
+        (Some(described), Some(source)) if is_private(described) && !is_private(source) => Latch::Any,
+        (Some(described), Some(source)) if is_private(described) && described != source => {
+            Latch::Either(source)
         }
+        _ => Latch::SameAddress,
+    }
+}
+
+/// Whether an address is this host's loopback or of its link.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
     }
 }
 

@@ -5,7 +5,7 @@
 //! offered different media; the first that answers keeps its session, the others are cancelled.
 
 mod exchange;
-mod media;
+pub(crate) mod media;
 #[cfg(test)]
 mod tests;
 

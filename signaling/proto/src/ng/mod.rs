@@ -4,12 +4,17 @@
 //! The wire half: a message is cut out of a datagram ([`Frame`]) or a stream ([`StreamBuffer`]), its body, bencode or
 //! JSON, becomes a tree ([`Dictionary`]) and the tree a typed [`Request`]; a [`Reply`] goes the same way back, in the
 //! encoding of the request. A request that comes again gets the reply that it had ([`Cookies`]).
+//!
+//! The call half: [`Relay`] carries requests out. Calls, their dialogues and what the dataplane is asked for are in
+//! `relay`, the reading and rewriting of descriptions in `body`.
 
 mod bencode;
+mod body;
 mod cookies;
 pub mod frame;
 mod io;
 mod json;
+mod relay;
 mod reply;
 pub mod request;
 mod settings;
@@ -20,6 +25,9 @@ mod value;
 pub use cookies::{Cookies, Seen};
 pub use frame::Frame;
 pub use io::{Client, Framing, Input, Output};
+pub(crate) use relay::NOTE_MARK;
+pub use relay::Relay;
+
 pub use reply::{
     CallReport, CommandCounts, MediaReport, Reply, SsrcReport, Statistics, StreamReport, TagReport, Traffic,
 };

@@ -7,15 +7,15 @@ use super::{MAX_CANDIDATES, SdpError, malformed};
 use std::net::SocketAddr;
 
 /// The priority of a host candidate's RTP component (RFC 8445 section 5.1.2.1), the only one that we have.
-const HOST_PRIORITY: u32 = (126 << 24) | (65_535 << 8) | 255;
+pub(crate) const HOST_PRIORITY: u32 = (126 << 24) | (65_535 << 8) | 255;
 
 /// Our candidate, as the value of an `a=candidate` line.
-pub(super) fn host(foundation: usize, address: SocketAddr) -> String {
+pub(crate) fn host(foundation: usize, address: SocketAddr) -> String {
     format!("{foundation} 1 udp {HOST_PRIORITY} {} {} typ host", address.ip(), address.port())
 }
 
 /// Checks the candidates of a description.
-pub(super) fn check<'a>(lines: impl Iterator<Item = &'a str>) -> Result<(), SdpError> {
+pub(crate) fn check<'a>(lines: impl Iterator<Item = &'a str>) -> Result<(), SdpError> {
     for (index, line) in lines.enumerate() {
         if index >= MAX_CANDIDATES {
             return malformed(format!("more than {MAX_CANDIDATES} ICE candidates"));

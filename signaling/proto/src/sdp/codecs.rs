@@ -36,7 +36,7 @@ pub fn answer_codec(caller: &[CodecName], called: &[CodecName]) -> Option<CodecN
 }
 
 /// The name under which a codec is configured; `None` for what is no speech codec.
-pub(super) fn name_of(codec: Codec) -> Option<CodecName> {
+pub(crate) fn name_of(codec: Codec) -> Option<CodecName> {
     match codec {
         Codec::Opus { .. } => Some(CodecName::Opus),
         Codec::G722 => Some(CodecName::G722),
@@ -47,7 +47,7 @@ pub(super) fn name_of(codec: Codec) -> Option<CodecName> {
 }
 
 /// A configured codec with its RTP clock.
-pub(super) fn coding_of(name: CodecName) -> (Codec, u32) {
+pub(crate) fn coding_of(name: CodecName) -> (Codec, u32) {
     match name {
         CodecName::Opus => (Codec::Opus { inband_fec: true }, 48_000),
         // RFC 3551 section 4.5.2: the clock is 8000 although the codec samples at 16000.
@@ -58,7 +58,7 @@ pub(super) fn coding_of(name: CodecName) -> (Codec, u32) {
 }
 
 /// The payload type numbers that we give where the peer has not chosen one.
-pub(super) fn usual_number(codec: Codec, clock: u32) -> u8 {
+pub(crate) fn usual_number(codec: Codec, clock: u32) -> u8 {
     match (codec, clock) {
         (Codec::Pcmu, _) => 0,
         (Codec::Pcma, _) => 8,
@@ -73,7 +73,7 @@ pub(super) fn usual_number(codec: Codec, clock: u32) -> u8 {
 }
 
 /// The `rtpmap` value behind the number (RFC 8866 section 6.6).
-pub(super) fn rtpmap(payload: &PayloadType) -> String {
+pub(crate) fn rtpmap(payload: &PayloadType) -> String {
     match payload.codec {
         // RFC 7587 section 7: always two channels in the description.
         Codec::Opus { .. } => "opus/48000/2".to_owned(),
@@ -88,7 +88,7 @@ pub(super) fn rtpmap(payload: &PayloadType) -> String {
 }
 
 /// The `fmtp` value behind the number, where the codec has one.
-pub(super) fn fmtp(payload: &PayloadType) -> Option<&'static str> {
+pub(crate) fn fmtp(payload: &PayloadType) -> Option<&'static str> {
     match payload.codec {
         Codec::Opus { .. } => Some("minptime=10;useinbandfec=1"),
         Codec::TelephoneEvent => Some("0-15"),
@@ -98,7 +98,7 @@ pub(super) fn fmtp(payload: &PayloadType) -> Option<&'static str> {
 
 /// The payload types of a media section that mean something here, in the peer's order. Comfort noise is left out:
 /// it cannot be transcoded, and who is not answered with it does not send it.
-pub(super) fn read_payloads(media: &Media) -> Result<Vec<PayloadType>, SdpError> {
+pub(crate) fn read_payloads(media: &Media) -> Result<Vec<PayloadType>, SdpError> {
     let formats: Vec<&str> = media.fmt.split_ascii_whitespace().collect();
     if formats.len() > MAX_FORMATS {
         return malformed(format!("more than {MAX_FORMATS} formats in one media section"));
@@ -135,15 +135,20 @@ fn static_coding(number: u8) -> Option<(Codec, u32)> {
 }
 
 fn mapped_coding(map: &RtpMap) -> Option<(Codec, u32)> {
-    let mono = map.encoding_params.as_deref().is_none_or(|channels| channels.trim() == "1");
-    let name = map.encoding_name.to_ascii_lowercase();
-    match (name.as_str(), map.clock_rate) {
-        ("opus", 48_000) => Some((Codec::Opus { inband_fec: false }, 48_000)),
-        ("pcmu", 8_000) if mono => Some((Codec::Pcmu, 8_000)),
-        ("pcma", 8_000) if mono => Some((Codec::Pcma, 8_000)),
+    let channels = map.encoding_params.as_deref().map_or(Some(1), |channels| channels.trim().parse().ok());
+    named_coding(&map.encoding_name, map.clock_rate, channels.unwrap_or(0))
+}
+
+/// The codec of an `rtpmap`'s parts, and its RTP clock.
+pub(crate) fn named_coding(name: &str, clock: u32, channels: u8) -> Option<(Codec, u32)> {
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    match (clock, channels) {
+        (48_000, _) if is("opus") => Some((Codec::Opus { inband_fec: false }, 48_000)),
+        (8_000, 1) if is("pcmu") => Some((Codec::Pcmu, 8_000)),
+        (8_000, 1) if is("pcma") => Some((Codec::Pcma, 8_000)),
         // Some telephones write the sampling rate where RFC 3551 wants 8000; their RTP clock is 8000 all the same.
-        ("g722", 8_000 | 16_000) if mono => Some((Codec::G722, 8_000)),
-        ("telephone-event", clock @ (8_000 | 48_000)) => Some((Codec::TelephoneEvent, clock)),
+        (8_000 | 16_000, 1) if is("g722") => Some((Codec::G722, 8_000)),
+        (8_000 | 48_000, _) if is("telephone-event") => Some((Codec::TelephoneEvent, clock)),
         _ => None,
     }
 }

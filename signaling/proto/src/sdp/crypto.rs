@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// The most `a=crypto` lines that are looked at.
 const MAX_LINES: usize = 16;
 /// The suites that we offer, in the order of preference. The first is what every telephone has.
-const OFFERED: [SrtpSuite; 4] = [
+pub(crate) const OFFERED: [SrtpSuite; 4] = [
     SrtpSuite::AesCm128HmacSha1_80,
     SrtpSuite::AeadAes128Gcm,
     SrtpSuite::AeadAes256Gcm,
@@ -27,19 +27,27 @@ pub struct Crypto {
 
 impl Crypto {
     /// The value of the line.
-    pub(super) fn write(&self) -> String {
-        let key = Zeroizing::new(STANDARD.encode(&self.key.key_and_salt));
-        format!("{} {} inline:{}", self.tag, suite_name(self.key.suite), key.as_str())
+    pub(crate) fn write(&self) -> String {
+        self.write_as(true, false)
+    }
+
+    /// The value of the line, with or without base64's padding, with or without the longest lifetime (RFC 4568
+    /// section 6.1).
+    pub(crate) fn write_as(&self, padded: bool, with_lifetime: bool) -> String {
+        let engine = if padded { STANDARD } else { STANDARD_NO_PAD };
+        let key = Zeroizing::new(engine.encode(&self.key.key_and_salt));
+        let lifetime = if with_lifetime { "|2^31" } else { "" };
+        format!("{} {} inline:{}{lifetime}", self.tag, suite_name(self.key.suite), key.as_str())
     }
 }
 
 /// A line for each suite, with fresh keys.
-pub(super) fn offer(random: Random<'_>) -> Vec<Crypto> {
+pub(crate) fn offer(random: Random<'_>) -> Vec<Crypto> {
     (1..).zip(OFFERED).map(|(tag, suite)| Crypto { tag, key: new_key(suite, random) }).collect()
 }
 
 /// A fresh key for one suite.
-pub(super) fn new_key(suite: SrtpSuite, random: Random<'_>) -> SrtpKey {
+pub(crate) fn new_key(suite: SrtpSuite, random: Random<'_>) -> SrtpKey {
     let mut key_and_salt = vec![0; suite.key_len() + suite.salt_len()];
     random(&mut key_and_salt);
     SrtpKey { suite, key_and_salt }
@@ -47,7 +55,7 @@ pub(super) fn new_key(suite: SrtpSuite, random: Random<'_>) -> SrtpKey {
 
 /// The lines that can be used, in the peer's order. A line with an unknown suite, a session parameter that we do
 /// not honour or several keys is passed over (RFC 4568 section 5.1.2); one that is malformed is an error.
-pub(super) fn read_all<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<Crypto>, SdpError> {
+pub(crate) fn read_all<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<Crypto>, SdpError> {
     let mut all = Vec::new();
     for line in lines.take(MAX_LINES) {
         let mut fields = line.split_ascii_whitespace();
@@ -93,7 +101,8 @@ fn read_key(text: &str, suite: SrtpSuite) -> Option<Option<Vec<u8>>> {
     Some(if parts.any(|part| part.contains(':')) { None } else { Some(key) })
 }
 
-fn suite_name(suite: SrtpSuite) -> &'static str {
+/// The suite's name in a description (RFC 4568 section 6.2, RFC 7714 section 14.3.1).
+pub(crate) fn suite_name(suite: SrtpSuite) -> &'static str {
     match suite {
         SrtpSuite::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
         SrtpSuite::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
@@ -102,7 +111,8 @@ fn suite_name(suite: SrtpSuite) -> &'static str {
     }
 }
 
-fn suite_of(name: &str) -> Option<SrtpSuite> {
+/// The suite with that name, whatever its case.
+pub(crate) fn suite_of(name: &str) -> Option<SrtpSuite> {
     OFFERED.into_iter().find(|suite| suite_name(*suite).eq_ignore_ascii_case(name))
 }
 

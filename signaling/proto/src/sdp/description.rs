@@ -77,6 +77,22 @@ pub enum Setup {
     HoldConn,
 }
 
+impl Setup {
+    /// Reads the attribute's value.
+    pub(crate) fn parse(value: &str) -> Result<Setup, SdpError> {
+        let all = [
+            ("active", Setup::Active),
+            ("passive", Setup::Passive),
+            ("actpass", Setup::ActPass),
+            ("holdconn", Setup::HoldConn),
+        ];
+        match all.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(value.trim())) {
+            Some((_, setup)) => Ok(setup),
+            None => malformed("a=setup with an unknown role"),
+        }
+    }
+}
+
 /// One media section, as far as an answer must mirror it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
@@ -99,6 +115,22 @@ pub struct RemoteIce {
     pub credentials: IceCredentials,
     /// The peer is ICE-lite too, so that nobody sends checks.
     pub lite: bool,
+}
+
+impl RemoteIce {
+    /// RFC 8839 section 5.4: 4 to 256 characters of user fragment, 22 to 256 of password, letters, digits, `+`, `/`.
+    pub(crate) fn read(ufrag: &str, password: &str, lite: bool) -> Result<RemoteIce, SdpError> {
+        // Some clients write "-", "_" and "=" as well; they do no harm.
+        let is_ice_char = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+        if !(4..=256).contains(&ufrag.len()) || !ufrag.bytes().all(is_ice_char) {
+            return malformed("a=ice-ufrag is not 4 to 256 ICE characters");
+        }
+        if !(22..=256).contains(&password.len()) || !password.bytes().all(is_ice_char) {
+            return malformed("a=ice-pwd is not 22 to 256 ICE characters");
+        }
+        let credentials = IceCredentials { ufrag: ufrag.to_owned(), password: password.to_owned() };
+        Ok(RemoteIce { credentials, lite })
+    }
 }
 
 /// The audio section of a peer's description.
@@ -263,31 +295,14 @@ fn read_direction(session: &Session, media: &Media) -> Direction {
 }
 
 fn read_setup(session: &Session, media: &Media) -> Result<Option<Setup>, SdpError> {
-    let Some(value) = both_levels(session, media, "setup").next() else { return Ok(None) };
-    match value.trim().to_ascii_lowercase().as_str() {
-        "active" => Ok(Some(Setup::Active)),
-        "passive" => Ok(Some(Setup::Passive)),
-        "actpass" => Ok(Some(Setup::ActPass)),
-        "holdconn" => Ok(Some(Setup::HoldConn)),
-        _ => malformed("a=setup with an unknown role"),
-    }
+    both_levels(session, media, "setup").next().map(Setup::parse).transpose()
 }
 
-/// RFC 8839 section 5.4: 4 to 256 characters of user fragment, 22 to 256 of password, letters, digits, `+`, `/`.
 fn read_ice(session: &Session, media: &Media) -> Result<Option<RemoteIce>, SdpError> {
     let ufrag = both_levels(session, media, "ice-ufrag").next().map(str::trim);
     let password = both_levels(session, media, "ice-pwd").next().map(str::trim);
     let (Some(ufrag), Some(password)) = (ufrag, password) else { return Ok(None) };
-    // Some clients write "-", "_" and "=" as well; they do no harm.
-    let is_ice_char = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
-    if !(4..=256).contains(&ufrag.len()) || !ufrag.bytes().all(is_ice_char) {
-        return malformed("a=ice-ufrag is not 4 to 256 ICE characters");
-    }
-    if !(22..=256).contains(&password.len()) || !password.bytes().all(is_ice_char) {
-        return malformed("a=ice-pwd is not 22 to 256 ICE characters");
-    }
-    let credentials = IceCredentials { ufrag: ufrag.to_owned(), password: password.to_owned() };
-    Ok(Some(RemoteIce { credentials, lite: session.has_attribute("ice-lite") }))
+    RemoteIce::read(ufrag, password, session.has_attribute("ice-lite")).map(Some)
 }
 
 fn read_milliseconds(media: &Media, name: &'static str) -> Option<u8> {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use tandem_control::{Fingerprint, FingerprintHash, MAX_FINGERPRINTS};
 
 /// Our certificate's fingerprint, as the value of an `a=fingerprint` line.
-pub(super) fn write(sha256: &[u8; 32]) -> String {
+pub(crate) fn write(sha256: &[u8; 32]) -> String {
     let mut text = String::from("sha-256 ");
     for (index, byte) in sha256.iter().enumerate() {
         let colon = if index == 0 { "" } else { ":" };
@@ -16,7 +16,7 @@ pub(super) fn write(sha256: &[u8; 32]) -> String {
 }
 
 /// The fingerprints with a hash that is accepted; weaker ones beside them are passed over.
-pub(super) fn read_all<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<Fingerprint>, SdpError> {
+pub(crate) fn read_all<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<Fingerprint>, SdpError> {
     let mut fingerprints = Vec::new();
     for line in lines {
         let Some((name, digest)) = line.trim().split_once(' ') else {

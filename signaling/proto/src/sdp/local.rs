@@ -167,7 +167,7 @@ fn plain(section: &Section, port: u16) -> Media {
 }
 
 /// 8 and 24 characters of six random bits each (RFC 8445 section 5.3 asks for 24 and 128 bits at least).
-fn new_credentials(random: Random<'_>) -> IceCredentials {
+pub(crate) fn new_credentials(random: Random<'_>) -> IceCredentials {
     let mut letters = |length: usize| {
         const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut bytes = vec![0; length];

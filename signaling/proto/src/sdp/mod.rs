@@ -3,11 +3,11 @@
 //! [`Description::parse`] turns a peer's text into types and checks it against hard limits; a [`Leg`] keeps both
 //! descriptions of one side of a call, writes ours, and tells the dataplane what was agreed.
 
-mod candidate;
-mod codecs;
-mod crypto;
+pub(crate) mod candidate;
+pub(crate) mod codecs;
+pub(crate) mod crypto;
 mod description;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod leg;
 mod local;
 #[cfg(test)]
@@ -16,6 +16,7 @@ pub(crate) mod samples;
 pub use codecs::{answer_codec, is_transcodable, offer_codecs};
 pub use description::{Description, Direction, RemoteIce, RemoteMedia, Section, Setup};
 pub use leg::{Kind, Leg, LegAddresses, PacketTimes};
+pub(crate) use local::new_credentials;
 
 use thiserror::Error;
 
@@ -55,11 +56,11 @@ impl SdpError {
 }
 
 /// Shortens a refusal of [`SdpError::Malformed`].
-fn malformed<T>(text: impl Into<String>) -> Result<T, SdpError> {
+pub(crate) fn malformed<T>(text: impl Into<String>) -> Result<T, SdpError> {
     Err(SdpError::Malformed(text.into()))
 }
 
 /// Shortens a refusal of [`SdpError::NotAcceptable`].
-fn not_acceptable<T>(text: impl Into<String>) -> Result<T, SdpError> {
+pub(crate) fn not_acceptable<T>(text: impl Into<String>) -> Result<T, SdpError> {
     Err(SdpError::NotAcceptable(text.into()))
 }

@@ -13,8 +13,8 @@ const MAX_OPEN: usize = 8_192;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a session that no call knows is left alone: whoever made it may still tell of it.
 const ORPHAN_GRACE: Duration = Duration::from_secs(30);
-/// Our request ids go round below this; those above belong to the process around us.
-const ID_MASK: u32 = 0x7FFF_FFFF;
+/// Our request ids go round below this; those above belong to the NG relay and to the process around us.
+const ID_MASK: u32 = 0x3FFF_FFFF;
 
 /// What a request was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,8 @@ impl Switch {
                 let last = sessions.last().map(|listed| listed.session);
                 for listed in sessions {
                     self.dataplane.missing.remove(&listed.session);
-                    if !self.calls.knows(listed.session) {
+                    let is_relayed = listed.note.starts_with(crate::ng::NOTE_MARK);
+                    if !is_relayed && !self.calls.knows(listed.session) {
                         self.dataplane.orphans.push(listed.session);
                     }
                 }

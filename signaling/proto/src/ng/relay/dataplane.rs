@@ -1,0 +1,234 @@
+//! The relay's side of the control protocol.
+
+use super::call::CallKey;
+use super::operation::Task;
+use super::{Output, Relay, Timer};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+use tandem_control::{
+    Event, EventKind, Hello, ListedSession, LocalPorts, MAX_NOTE, Message, Refusal, Reply, Request,
+    RequestFrame, SessionId, SessionStats,
+};
+
+/// Requests that may wait for their answers.
+const MAX_OPEN: usize = 16_384;
+/// How long one may wait.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a session that no call knows is left alone: whoever made it may still tell of it.
+const ORPHAN_GRACE: Duration = Duration::from_secs(30);
+/// Marks the ids of the relay's requests; the switch counts below it, the process around both above it.
+const ID_MARK: u32 = 1 << 30;
+/// How notes of the relay's sessions begin; the switch leaves those alone.
+pub(crate) const NOTE_MARK: &[u8] = b"ng\0";
+
+/// What a request was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The session of a section.
+    Create { call: CallKey, dialogue: u32, section: usize },
+    /// One step of what the call is busy with.
+    Step(CallKey),
+    /// The figures of a session, for what the call is busy with.
+    Figures(CallKey, SessionId),
+    /// Which sessions are there.
+    List,
+    /// Nothing depends on its answer.
+    Other,
+}
+
+/// The connection to the dataplane.
+#[derive(Debug, Default)]
+pub(super) struct Dataplane {
+    hello: Option<Hello>,
+    next_id: u32,
+    open: HashMap<u32, Purpose>,
+    /// When each request was asked, in that order; answered ones are still in here until their turn comes.
+    deadlines: VecDeque<(Instant, u32)>,
+    /// Our sessions when it came up, less those that it listed.
+    missing: HashSet<SessionId>,
+    orphans: Vec<SessionId>,
+}
+
+impl Dataplane {
+    pub(super) fn hello(&self) -> Option<&Hello> {
+        self.hello.as_ref()
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// When the oldest request that waits has waited for too long.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.front().map(|(deadline, _)| *deadline)
+    }
+
+    fn forget_answered(&mut self) {
+        while self.deadlines.front().is_some_and(|(_, id)| !self.open.contains_key(id)) {
+            self.deadlines.pop_front();
+        }
+    }
+}
+
+/// What a session is for, to be read by people who list the sessions.
+pub(super) fn note(call_id: &str, from_tag: &str) -> Vec<u8> {
+    let mut note = Vec::with_capacity(NOTE_MARK.len() + call_id.len() + from_tag.len() + 1);
+    note.extend_from_slice(NOTE_MARK);
+    note.extend_from_slice(call_id.as_bytes());
+    note.push(0);
+    note.extend_from_slice(from_tag.as_bytes());
+    note.truncate(MAX_NOTE);
+    note
+}
+
+impl Relay {
+    /// Asks the dataplane. A request that cannot be sent is answered as busy.
+    pub(super) fn ask(&mut self, now: Instant, request: Request, purpose: Purpose) {
+        if self.dataplane.hello.is_none() || self.dataplane.open.len() >= MAX_OPEN {
+            return self.answered(now, purpose, Err(Refusal::Busy));
+        }
+        let mut id = self.dataplane.next_id | ID_MARK;
+        while self.dataplane.open.contains_key(&id) {
+            id = (id.wrapping_add(1) & (ID_MARK - 1)) | ID_MARK;
+        }
+        self.dataplane.next_id = id.wrapping_add(1) & (ID_MARK - 1);
+        self.dataplane.open.insert(id, purpose);
+        self.dataplane.deadlines.push_back((now + REQUEST_TIMEOUT, id));
+        self.outputs.push_back(Output::Dataplane(RequestFrame { id, request }));
+    }
+
+    pub(super) fn dataplane_said(&mut self, now: Instant, message: Message) {
+        match message {
+            Message::Event(Event { session, kind: EventKind::MediaTimeout }) => {
+                self.media_timeout(now, session);
+            }
+            Message::Event(_) => {}
+            Message::Reply { id, result } => {
+                match self.dataplane.open.remove(&id) {
+                    Some(purpose) => self.answered(now, purpose, result),
+                    // The answer to a request that was given up: nobody waits for that session.
+                    None => self.delete_created(now, result),
+                }
+                self.dataplane.forget_answered();
+            }
+        }
+    }
+
+    fn delete_created(&mut self, now: Instant, result: Result<Reply, Refusal>) {
+        if let Ok(Reply::Created { session, .. }) = result {
+            self.ask(now, Request::Delete { session }, Purpose::Other);
+        }
+    }
+
+    fn answered(&mut self, now: Instant, purpose: Purpose, result: Result<Reply, Refusal>) {
+        match (purpose, result) {
+            (Purpose::Create { call, dialogue, section }, Ok(Reply::Created { session, local })) => {
+                self.created(now, call, (dialogue, section), session, local);
+            }
+            (Purpose::Create { call, .. } | Purpose::Step(call), Err(refusal)) => {
+                self.step(now, call, Some(refusal));
+            }
+            (Purpose::Create { call, .. }, Ok(_)) => {
+                self.step(now, call, Some(Refusal::Invalid("unexpected answer".to_owned())));
+            }
+            (Purpose::Step(call), Ok(_)) => self.step(now, call, None),
+            (Purpose::Figures(call, session), result) => {
+                if let Ok(Reply::Stats(figures)) = result {
+                    self.figures(call, session, *figures);
+                }
+                // Figures of a session that is gone are nothing; the others are told all the same.
+                self.step(now, call, None);
+            }
+            (Purpose::List, Ok(Reply::Sessions { sessions, more })) => self.listed(now, &sessions, more),
+            // Without the list nothing is known of what is missing; the next connection will ask again.
+            (Purpose::List, _) => self.dataplane.missing.clear(),
+            (Purpose::Other, _) => {}
+        }
+    }
+
+    fn created(
+        &mut self,
+        now: Instant,
+        key: CallKey,
+        (dialogue, section): (u32, usize),
+        session: SessionId,
+        local: [LocalPorts; 2],
+    ) {
+        let call = self.calls.get_mut(&key);
+        let dialogue = call.and_then(|call| call.dialogue_mut(dialogue));
+        let media = dialogue.and_then(|dialogue| dialogue.sections.get_mut(section)?.as_mut());
+        match media {
+            Some(media) => {
+                media.session = Some(session);
+                media.local = Some(local);
+                self.sessions.insert(session, key);
+            }
+            None => self.ask(now, Request::Delete { session }, Purpose::Other),
+        }
+        self.step(now, key, None);
+    }
+
+    fn figures(&mut self, key: CallKey, session: SessionId, stats: SessionStats) {
+        let operation = self.calls.get_mut(&key).and_then(|call| call.operation.as_mut());
+        if let Some(Task::Report { figures, .. }) = operation.map(|operation| &mut operation.task) {
+            figures.push((session, stats));
+        }
+    }
+
+    fn listed(&mut self, now: Instant, sessions: &[ListedSession], more: bool) {
+        for listed in sessions.iter().filter(|listed| listed.note.starts_with(NOTE_MARK)) {
+            self.dataplane.missing.remove(&listed.session);
+            if !self.sessions.contains_key(&listed.session) {
+                self.dataplane.orphans.push(listed.session);
+            }
+        }
+        if let Some(last) = sessions.last().filter(|_| more) {
+            return self.ask(now, Request::List { after: Some(last.session) }, Purpose::List);
+        }
+        // Every session was listed: dialogues whose session is gone end, sessions without one have a grace.
+        for session in std::mem::take(&mut self.dataplane.missing) {
+            self.counters.sessions_lost += 1;
+            self.end_session(now, session);
+        }
+        if !self.dataplane.orphans.is_empty() {
+            self.timers.insert((now + ORPHAN_GRACE, Timer::Orphans));
+        }
+    }
+
+    pub(super) fn delete_orphans(&mut self, now: Instant) {
+        for session in std::mem::take(&mut self.dataplane.orphans) {
+            if !self.sessions.contains_key(&session) {
+                self.counters.orphans_deleted += 1;
+                self.ask(now, Request::Delete { session }, Purpose::Other);
+            }
+        }
+    }
+
+    pub(super) fn dataplane_up(&mut self, now: Instant, hello: Hello) {
+        self.dataplane_down(now);
+        self.dataplane.hello = Some(hello);
+        self.dataplane.missing = self.sessions.keys().copied().collect();
+        self.dataplane.orphans.clear();
+        self.ask(now, Request::List { after: None }, Purpose::List);
+    }
+
+    /// What was asked is not answered any more. Calls go on: so does the dataplane, if it lives.
+    pub(super) fn dataplane_down(&mut self, now: Instant) {
+        self.dataplane.hello = None;
+        self.dataplane.deadlines.clear();
+        for (_, purpose) in std::mem::take(&mut self.dataplane.open) {
+            self.answered(now, purpose, Err(Refusal::Busy));
+        }
+    }
+
+    /// Gives up the requests that have waited for too long.
+    pub(super) fn expire_requests(&mut self, now: Instant) {
+        while let Some((_, id)) = self.dataplane.deadlines.pop_front_if(|(deadline, _)| *deadline <= now) {
+            if let Some(purpose) = self.dataplane.open.remove(&id) {
+                self.counters.dataplane_timeouts += 1;
+                self.answered(now, purpose, Err(Refusal::Busy));
+            }
+        }
+        self.dataplane.forget_answered();
+    }
+}

@@ -1,0 +1,228 @@
+//! Offers and answers.
+
+use super::call::{Call, CallKey, Dialogue};
+use super::dataplane::{Purpose, note};
+use super::media::{Media, Rules, index};
+use super::operation::{Asker, Task};
+use super::rewrite::{Rewritten, rewrite};
+use super::{Relay, Timer};
+use crate::ng::Reply;
+use crate::ng::body::Text;
+use crate::ng::request::{Exchange, Flag, Names, Verb};
+use std::time::Instant;
+use tandem_control::{LegConfig, Request, Side};
+
+/// Where an offer or answer belongs.
+struct Place {
+    call: CallKey,
+    dialogue: u32,
+    side: Side,
+    /// The dialogue begins with this offer.
+    is_new: bool,
+}
+
+impl Relay {
+    /// An offer or an answer.
+    pub(super) fn exchange(&mut self, now: Instant, asker: Asker, exchange: &Exchange, verb: Verb) {
+        let malformed = |error: &dyn std::fmt::Display| Reply::Error(format!("cannot read the SDP: {error}"));
+        let text = match std::str::from_utf8(&exchange.sdp) {
+            Ok(text) => text,
+            Err(error) => return self.reply(&asker, &malformed(&error)),
+        };
+        let text = match Text::parse(text) {
+            Ok(text) => text,
+            Err(error) => return self.reply(&asker, &malformed(&error)),
+        };
+        if exchange.options.flags.has(Flag::LoopProtect) && text.is_marked() {
+            return self.reply(&asker, &Reply::Sdp { sdp: exchange.sdp.clone(), warning: None });
+        }
+        let place = match verb {
+            Verb::Answer => self.place_of_answer(&exchange.names),
+            _ => self.place_of_offer(now, exchange),
+        };
+        let place = match place {
+            Ok(place) => place,
+            Err(reply) => return self.reply(&asker, &reply),
+        };
+        match self.rewrite(now, &place, &text, exchange, verb) {
+            Ok(rewritten) => self.carry_on(now, asker, place, exchange, rewritten, verb),
+            Err(reason) => {
+                if place.is_new {
+                    self.drop_dialogue(now, place.call, place.dialogue);
+                }
+                self.reply(&asker, &Reply::Error(reason));
+                self.next_of_backlog(now, place.call);
+            }
+        }
+    }
+
+    fn place_of_answer(&mut self, names: &Names) -> Result<Place, Reply> {
+        let key = self.by_id.get(names.call_id.as_str()).copied();
+        let Some((key, call)) = key.and_then(|key| Some((key, self.calls.get(&key)?))) else {
+            return Err(Relay::unknown_call(names));
+        };
+        match call.find_answer(names) {
+            Some((dialogue, side)) => Ok(Place { call: key, dialogue, side, is_new: false }),
+            None => Err(Reply::Error("no offer was made that this could answer".to_owned())),
+        }
+    }
+
+    fn place_of_offer(&mut self, now: Instant, exchange: &Exchange) -> Result<Place, Reply> {
+        let names = &exchange.names;
+        let known = self.by_id.get(names.call_id.as_str()).copied();
+        if let Some((call, found)) =
+            known.and_then(|key| Some((key, self.calls.get(&key)?.find_offer(names)?)))
+        {
+            return Ok(Place { call, dialogue: found.0, side: found.1, is_new: false });
+        }
+        // Modules send an offer on to another engine for these reasons only.
+        let limit = |reason: &str| match exchange.options.supports_load_limit {
+            true => Reply::LoadLimit(reason.to_owned()),
+            false => Reply::Error(reason.to_owned()),
+        };
+        if self.dataplane.hello().is_none() {
+            self.counters.calls_refused += 1;
+            return Err(limit(Reply::NO_PORTS));
+        }
+        if known.is_none() && self.calls.len() >= self.settings.limits.calls {
+            self.counters.calls_refused += 1;
+            return Err(limit(Reply::SESSION_LIMIT));
+        }
+        let unix = self.unix(now);
+        let key = known.unwrap_or_else(|| self.add_call(&names.call_id, unix));
+        let dialogue = self.calls.get_mut(&key).and_then(|call| call.add_dialogue(names, unix));
+        match dialogue {
+            Some(dialogue) => Ok(Place { call: key, dialogue, side: Side::A, is_new: true }),
+            None => Err(Reply::Error("too many branches in one call".to_owned())),
+        }
+    }
+
+    fn add_call(&mut self, id: &str, unix: u64) -> CallKey {
+        let key = CallKey(self.next_call);
+        self.next_call += 1;
+        self.counters.calls_made += 1;
+        self.by_id.insert(id.into(), key);
+        self.calls.insert(key, Call::new(id, unix));
+        key
+    }
+
+    /// Reads and rewrites the description, and changes the dialogue accordingly.
+    fn rewrite(
+        &mut self,
+        now: Instant,
+        place: &Place,
+        text: &Text<'_>,
+        exchange: &Exchange,
+        verb: Verb,
+    ) -> Result<Rewritten, String> {
+        let unix = self.unix(now);
+        let fingerprint = self.dataplane.hello().map(|hello| hello.fingerprint).unwrap_or_default();
+        let gone = || "the call is gone".to_owned();
+        let call = self.calls.get_mut(&place.call).ok_or_else(gone)?;
+        call.last_signal = unix;
+        let dialogue = call.dialogue_mut(place.dialogue).ok_or_else(gone)?;
+        let mut rules = Rules {
+            options: &exchange.options,
+            interfaces: &self.settings.interfaces,
+            fingerprint,
+            random: &mut *self.random,
+        };
+        rewrite(dialogue, place.side, text, &mut rules, verb).map_err(|error| error.to_string())
+    }
+
+    /// The description is rewritten: what remains is the dataplane's part.
+    fn carry_on(
+        &mut self,
+        now: Instant,
+        asker: Asker,
+        place: Place,
+        exchange: &Exchange,
+        rewritten: Rewritten,
+        verb: Verb,
+    ) {
+        let Rewritten { draft, mut warnings } = rewritten;
+        if exchange.options.flags.has(Flag::RecordCall) {
+            warnings.push("the call is not recorded: recording is not supported yet".to_owned());
+        }
+        for warning in &warnings {
+            self.warn_once(&format!("NG: {warning}"));
+        }
+        let unix = self.unix(now);
+        let until = now + self.settings.timers.offer;
+        let Some(call) = self.calls.get_mut(&place.call) else { return };
+        let call_id = call.id.clone();
+        let Some(dialogue) = call.dialogue_mut(place.dialogue) else { return };
+        let before = dialogue.timer.take();
+        dialogue.is_deleted = false;
+        let label = exchange.options.label.as_deref().map(Box::from);
+        let party = &mut dialogue.parties[index(place.side)];
+        party.label = label.or(party.label.take());
+        if verb == Verb::Answer {
+            dialogue.is_answered = true;
+            dialogue.set_tag(place.side, exchange.names.to_tag.as_deref().unwrap_or_default(), unix);
+        } else {
+            dialogue.offerer = place.side;
+            if !dialogue.is_answered {
+                dialogue.timer = Some((until, Timer::Offer(place.call, place.dialogue)));
+            }
+        }
+        let requests = requests(dialogue, &self.settings.interfaces, verb);
+        let timer = dialogue.timer;
+        if let Some(before) = before {
+            self.timers.remove(&before);
+        }
+        self.timers.extend(timer);
+        let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
+        let task = Task::Exchange {
+            dialogue: place.dialogue,
+            side: place.side.other(),
+            draft,
+            warning,
+            is_new: place.is_new,
+        };
+        self.begin(place.call, asker, task, requests.len());
+        if requests.is_empty() {
+            return self.complete(now, place.call);
+        }
+        for request in requests {
+            match request {
+                Wanted::Create { section, ports } => {
+                    let request = Request::Create {
+                        ports,
+                        legs: Box::new([LegConfig::idle(), LegConfig::idle()]),
+                        note: note(&call_id, &exchange.names.from_tag),
+                        media_timeout_seconds: self.settings.timers.media.as_secs().try_into().unwrap_or(0),
+                    };
+                    let purpose = Purpose::Create { call: place.call, dialogue: place.dialogue, section };
+                    self.ask(now, request, purpose);
+                }
+                Wanted::Configure(request) => self.ask(now, request, Purpose::Step(place.call)),
+            }
+        }
+    }
+}
+
+/// What the dataplane is asked for.
+enum Wanted {
+    Create { section: usize, ports: [tandem_control::PortRequest; 2] },
+    Configure(Request),
+}
+
+/// An offer needs the ports of new sections. What it says takes effect with its answer (RFC 3264 section 8): if it is
+/// rejected, the session goes on as it was.
+fn requests(dialogue: &Dialogue, interfaces: &[crate::ng::Interface], verb: Verb) -> Vec<Wanted> {
+    let sections = dialogue.sections.iter().enumerate();
+    let media = sections.filter_map(|(section, media)| Some((section, media.as_deref()?)));
+    media.filter_map(|(section, media)| wanted(section, media, interfaces, verb)).collect()
+}
+
+fn wanted(section: usize, media: &Media, interfaces: &[crate::ng::Interface], verb: Verb) -> Option<Wanted> {
+    match (media.session, verb) {
+        (None, Verb::Offer) => Some(Wanted::Create { section, ports: media.port_requests(interfaces)? }),
+        (Some(session), Verb::Answer) => {
+            let legs = Box::new(media.configs().map(Some));
+            Some(Wanted::Configure(Request::Configure { session, legs, note: None }))
+        }
+        _ => None,
+    }
+}

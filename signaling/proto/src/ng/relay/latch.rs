@@ -1,0 +1,52 @@
+//! Where a party's media is sent, and which sources may be the party.
+
+use crate::call::media;
+use crate::ng::body::Peer;
+use crate::ng::request::{Flag, Options};
+use crate::sdp::{SdpError, not_acceptable};
+use std::net::{IpAddr, SocketAddr};
+use tandem_control::{Latch, Remote};
+
+/// Where a party is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whereabouts {
+    /// Where it wants its media.
+    pub remote: Option<Remote>,
+    /// Which sources may be it.
+    pub latch: Latch,
+    /// It sends from elsewhere.
+    pub asymmetric: bool,
+}
+
+impl Whereabouts {
+    /// What a description and the options that came with it say. `local` is our own address on that side.
+    ///
+    /// # Errors
+    /// [`SdpError::NotAcceptable`] where media would go to this host or its link from an interface that is elsewhere
+    /// (attacks.md row 7).
+    pub(super) fn new(peer: &Peer<'_>, options: &Options, local: IpAddr) -> Result<Whereabouts, SdpError> {
+        let source = options.received_from;
+        let from_source = source.filter(|_| options.flags.has(Flag::SipSourceAddress));
+        let at = |address: SocketAddr, ip: IpAddr| SocketAddr::new(ip, address.port());
+        let remote = match (peer.remote, from_source) {
+            (Some(remote), Some(ip)) => Some(Remote { rtp: at(remote.rtp, ip), rtcp: at(remote.rtcp, ip) }),
+            (remote, _) => remote,
+        };
+        let has_ice = peer.ice.is_some();
+        let targets = remote.filter(|_| !has_ice).map(|remote| [remote.rtp.ip(), remote.rtcp.ip()]);
+        for target in targets.into_iter().flatten() {
+            if media::is_local(target) && !media::is_local(local) && source != Some(target) {
+                return not_acceptable(format!("media may not be sent to {target}"));
+            }
+        }
+        let asymmetric = options.flags.has(Flag::Asymmetric);
+        let latch = if options.flags.has(Flag::MediaHandover) {
+            Latch::Handover
+        } else if asymmetric || options.flags.has(Flag::Symmetric) {
+            Latch::Any
+        } else {
+            media::latch_for(remote.map(|remote| remote.rtp.ip()), source)
+        };
+        Ok(Whereabouts { remote, latch, asymmetric })
+    }
+}

@@ -1,0 +1,48 @@
+mod bench;
+mod calls;
+
+use super::*;
+use crate::sdp::samples;
+use bench::*;
+use serde_json::json;
+
+#[test]
+fn a_plain_call_from_offer_to_delete() {
+    let mut bench = Bench::new();
+    let offer = bench.offer(samples::BARESIP, json!({ "replace": ["origin"] }));
+    assert_eq!(
+        offer,
+        samples::BARESIP
+            .replace("192.0.2.20\r\ns=", "198.51.100.1\r\ns=")
+            .replace("c=IN IP4 192.0.2.20", "c=IN IP4 198.51.100.1")
+            .replace("m=audio 10018", "m=audio 30006")
+            .replace("a=rtcp:10019\r\n", "")
+            + "a=rtcp:30007\r\n"
+    );
+    let answer = bench.answer_with(samples::SIPP, json!({}));
+    assert_eq!(
+        answer,
+        samples::SIPP
+            .replace("c=IN IP4 192.0.2.30", "c=IN IP4 198.51.100.1")
+            .replace("m=audio 6000", "m=audio 30004")
+            + "a=rtcp:30005\r\n"
+    );
+    let session = bench.session();
+    let [a, b] = &session.legs;
+    assert_eq!(a.remote.unwrap().rtp, "192.0.2.20:10018".parse().unwrap());
+    assert_eq!(b.remote.unwrap().rtcp, "192.0.2.30:6001".parse().unwrap());
+    for leg in [a, b] {
+        let numbers = |payloads: &[tandem_control::PayloadType]| -> Vec<u8> {
+            payloads.iter().map(|payload| payload.number).collect()
+        };
+        assert_eq!((numbers(&leg.audio.receive), numbers(&leg.audio.send)), (vec![0], vec![0]));
+        assert!(leg.audio.may_receive && leg.audio.may_send);
+    }
+    assert!(session.note.starts_with(b"ng\0call\0a"));
+    let reply = bench.ask(&request("delete", "", json!({})));
+    assert_eq!(reply["totals"]["RTP"], json!({ "packets": 90, "bytes": 90 * 172, "errors": 2 }));
+    assert_eq!(reply["totals"]["RTCP"], json!({ "packets": 4, "bytes": 320, "errors": 0 }));
+    assert_eq!(reply["tags"]["a"]["in dialogue with"], "b");
+    assert_eq!(reply["tags"]["b"]["medias"][0]["streams"][0]["SSRC"], 0xB);
+    bench.assert_clean();
+}
