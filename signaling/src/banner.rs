@@ -2,7 +2,7 @@
 
 use crate::config::{Config, ConfigError, DEFAULT_DOMAIN, default_accounts};
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,6 +19,9 @@ const HEALTH_ANSWER: u64 = 1024;
 /// # Errors
 /// [`ConfigError`] if the generated passwords cannot be read.
 pub fn text(config: &Config, file: Option<&Path>) -> Result<String, ConfigError> {
+    if config.relay {
+        return Ok(relay_text(config, file));
+    }
     let mut text = String::from("\nTandem is running.\n");
     let mut line = |title: &str, content: &str| {
         // Writing to a String cannot fail.
@@ -48,7 +51,10 @@ pub fn text(config: &Config, file: Option<&Path>) -> Result<String, ConfigError>
     } else {
         line("Users", &format!("{} in the configuration", users(config)));
     }
-    line("Configuration", &file.map_or("embedded defaults".to_owned(), |file| file.display().to_string()));
+    for address in &config.ng.udp {
+        line("NG", &format!("{address} (UDP)"));
+    }
+    line("Configuration", &name_of(file));
     line("State", &config.state_directory.display().to_string());
     if config.uses_default_domain {
         let note = format!(
@@ -58,6 +64,39 @@ pub fn text(config: &Config, file: Option<&Path>) -> Result<String, ConfigError>
     }
     text += "Ctrl-C ends it.\n";
     Ok(text)
+}
+
+/// How a SIP proxy finds the relay.
+fn relay_text(config: &Config, file: Option<&Path>) -> String {
+    let mut text = String::from("\nTandem relays media.\n");
+    let ng = [("UDP", &config.ng.udp), ("TCP", &config.ng.tcp), ("HTTP", &config.ng.http)];
+    for (name, addresses) in ng {
+        for address in addresses {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {:<16}{address}", format!("NG, {name}"));
+        }
+    }
+    for interface in &config.ng.settings.interfaces {
+        let _ = write!(text, "  {:<16}{} on {}", "Interface", interface.name, interface.local);
+        let _ = match interface.advertised == interface.local {
+            true => writeln!(text),
+            false => writeln!(text, ", advertised as {}", interface.advertised),
+        };
+    }
+    let (first, last) = config.media.ports;
+    let _ = writeln!(text, "  {:<16}{first}-{last}", "Media ports");
+    let _ = writeln!(text, "  {:<16}{}", "Configuration", name_of(file));
+    if let Some(address) = config.ng.udp.first() {
+        let _ = writeln!(text, "In Kamailio's configuration:");
+        let _ = writeln!(text, "  loadmodule \"rtpengine.so\"");
+        let _ = writeln!(text, "  modparam(\"rtpengine\", \"rtpengine_sock\", \"udp:{address}\")");
+    }
+    text += "Ctrl-C ends it.\n";
+    text
+}
+
+fn name_of(file: Option<&Path>) -> String {
+    file.map_or("embedded defaults".to_owned(), |file| file.display().to_string())
 }
 
 fn users(config: &Config) -> usize {
@@ -71,15 +110,18 @@ fn sip_line(config: &Config, ip: IpAddr) -> String {
     ports.into_iter().filter_map(address).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether `/health` says so; without the plain HTTP port, whether the dataplane's socket is there.
+/// Whether `/health` says so; without any plain HTTP port, whether the dataplane's socket is there.
 pub async fn is_healthy(config: &Config) -> bool {
-    let Some(port) = config.http.port else {
+    let page = config.http.port.zip(config.listen.last()).map(|(port, ip)| SocketAddr::new(*ip, port));
+    let Some(mut address) = page.or(config.ng.http.first().copied()) else {
         return UnixStream::connect(&config.media.control).await.is_ok();
     };
-    let Some(ip) = config.listen.last() else { return false };
-    let ip = if ip.is_unspecified() && ip.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { *ip };
+    if address.ip().is_unspecified() {
+        let ipv4 = address.is_ipv4();
+        address.set_ip(if ipv4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
     let asked = async {
-        let mut stream = TcpStream::connect(SocketAddr::new(ip, port)).await.ok()?;
+        let mut stream = TcpStream::connect(address).await.ok()?;
         stream
             .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             .await

@@ -218,12 +218,14 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Overrides;
     use std::os::unix::fs::PermissionsExt;
 
     fn config(name: &str) -> Config {
         let directory =
             std::env::temp_dir().join(format!("tandem-certificate-{name}-{}", std::process::id()));
-        Config::parse("[[domain]]\nname = \"x\"", Path::new("t.toml"), Some(&directory)).unwrap()
+        let overrides = Overrides { state_directory: Some(directory), relay: false };
+        Config::parse("[[domain]]\nname = \"x\"", Path::new("t.toml"), &overrides).unwrap()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The client of the dataplane's control socket. It connects again whenever the dataplane comes back.
 
-use crate::events::{Drop, Events};
+use crate::events::{Drop, Event, Events};
 use crate::limits;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::collections::HashMap;
@@ -12,12 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tandem_control::{
     Hello, MAX_RECORD, Message, Refusal, Reply, Request, RequestFrame, VERSION, decode, encode,
 };
-use tandem_sip::switch::Input;
 use tokio::net::UnixDatagram;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-/// The ids of our own requests; the switch counts up from zero and would need years to come here.
+/// The ids of our own requests: those of the switch and of the relay stay below.
 const HELLO_ID: u32 = u32::MAX;
 const FIRST_OWN_ID: u32 = u32::MAX - 1024;
 /// Own requests that may wait for an answer.
@@ -84,13 +83,13 @@ async fn run(path: PathBuf, mut commands: mpsc::Receiver<Command>, up: Arc<Atomi
                 // What was asked of the dataplane before was answered by DataplaneDown.
                 while commands.try_recv().is_ok() {}
                 up.store(true, Ordering::Relaxed);
-                if events.send(Input::DataplaneUp(hello).into()).await.is_err() {
+                if events.send(Event::DataplaneUp(hello)).await.is_err() {
                     return;
                 }
                 let error = converse(&socket, &mut commands, &events).await;
                 up.store(false, Ordering::Relaxed);
                 tracing::warn!(%error, "the dataplane is gone");
-                if events.send(Input::DataplaneDown.into()).await.is_err() {
+                if events.send(Event::DataplaneDown).await.is_err() {
                     return;
                 }
             }
@@ -140,7 +139,7 @@ async fn converse(
                     }
                 }
                 Ok(message) => {
-                    if events.send(Input::Dataplane(message).into()).await.is_err() {
+                    if events.send(Event::Dataplane(message)).await.is_err() {
                         return io::ErrorKind::BrokenPipe.into();
                     }
                 }

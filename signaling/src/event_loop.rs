@@ -1,20 +1,24 @@
-//! The one task that owns the switch: everything that happens goes through it, one event at a time.
+//! The one task that owns the switch and the relay: everything that happens goes through it, one event at a time.
 //!
-//! It waits for events and for the switch's timeout, and for nothing else: whatever it sends is queued or refused.
+//! It waits for events and for their timeouts, and for nothing else: whatever it sends is queued or refused.
 
 use crate::dataplane_client::DataplaneClient;
 use crate::dns::{Dns, Query};
-use crate::events::{Event, Events};
+use crate::events::{Counters, Event, Events};
+use crate::ng::Replies;
 use crate::sip::transports::Transports;
 use std::collections::VecDeque;
 use std::time::Instant;
-use tandem_control::Message;
+use tandem_control::{Message, RequestFrame};
+use tandem_sip::ng::{self, Relay};
 use tandem_sip::switch::{Input, Output, Switch};
 use tokio::sync::mpsc;
 
-/// The switch and all that it drives.
+/// The switch, the relay, and all that they drive.
 pub(crate) struct EventLoop {
     pub(crate) switch: Switch,
+    pub(crate) relay: Relay,
+    pub(crate) replies: Replies,
     pub(crate) transports: Transports,
     pub(crate) dns: Dns,
     pub(crate) dataplane: DataplaneClient,
@@ -26,36 +30,100 @@ impl EventLoop {
     /// Runs until the process ends.
     pub(crate) async fn run(mut self) {
         loop {
-            let timeout = self.switch.next_timeout().map(tokio::time::Instant::from_std);
-            let event = tokio::select! {
+            let timeouts = [self.switch.next_timeout(), self.relay.next_timeout()];
+            let next = timeouts.into_iter().flatten().min().map(tokio::time::Instant::from_std);
+            tokio::select! {
                 // Timers first: a flood of messages must not hold up retransmissions and the end of calls.
                 biased;
-                () = sleep_until(timeout) => Event::Input(Input::Timeout),
+                () = sleep_until(next) => self.timeout(),
                 event = self.queue.recv() => match event {
-                    Some(event) => event,
+                    Some(event) => self.event(event),
                     None => return,
                 },
-            };
-            match event {
-                Event::Input(input) => self.handle(input),
-                Event::Opened { connection, flow, wcs, frames } => {
-                    self.transports.opened(connection, flow, frames);
-                    if wcs {
-                        self.handle(Input::WcsOpened { connection, remote: flow.remote });
-                    }
-                }
-                Event::Counters(answer) => {
-                    let mut counters = self.switch.counters();
-                    counters.push(("connections".to_owned(), self.transports.connections() as u64));
-                    // Whoever asked may have given up.
-                    let _ = answer.send(counters);
-                }
             }
         }
     }
 
-    /// Handles one input, and what could not be done of its outputs.
-    fn handle(&mut self, input: Input) {
+    fn timeout(&mut self) {
+        let now = Instant::now();
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.switch.next_timeout()) {
+            self.switch(Input::Timeout);
+        }
+        if due(self.relay.next_timeout()) {
+            self.relay(ng::Input::Timeout);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Switch(input) => self.switch(input),
+            Event::Relay(input) => self.relay(input),
+            Event::DataplaneUp(hello) => {
+                self.switch(Input::DataplaneUp(hello.clone()));
+                self.relay(ng::Input::DataplaneUp(hello));
+            }
+            Event::DataplaneDown => {
+                self.switch(Input::DataplaneDown);
+                self.relay(ng::Input::DataplaneDown);
+            }
+            Event::Dataplane(message) => match self.is_for_relay(&message) {
+                true => self.relay(ng::Input::Dataplane(message)),
+                false => self.switch(Input::Dataplane(message)),
+            },
+            Event::Opened { connection, flow, wcs, frames } => {
+                self.transports.opened(connection, flow, frames);
+                if wcs {
+                    self.switch(Input::WcsOpened { connection, remote: flow.remote });
+                }
+            }
+            Event::NgOpened { id, replies } => self.replies.opened(id, replies),
+            Event::NgClosed { id } => self.replies.closed(id),
+            Event::Counters(answer) => {
+                let mut switch = self.switch.counters();
+                switch.push(("connections".to_owned(), self.transports.connections() as u64));
+                let mut relay = self.relay.counters();
+                relay.push(("connections".to_owned(), self.replies.connections() as u64));
+                // Whoever asked may have given up.
+                let _ = answer.send(Counters { switch, relay });
+            }
+        }
+    }
+
+    /// Replies find their way by the ids of requests, events by their session.
+    fn is_for_relay(&self, message: &Message) -> bool {
+        match message {
+            Message::Reply { id, .. } => ng::is_relay_request(*id),
+            Message::Event(event) => self.relay.knows(event.session),
+        }
+    }
+
+    /// Handles one input of the relay, and what could not be done of its outputs.
+    fn relay(&mut self, input: ng::Input) {
+        let now = Instant::now();
+        self.relay.handle(now, input);
+        while let Some(output) = self.relay.poll_output() {
+            match output {
+                ng::Output::Reply { to, bytes } => self.replies.send(to, bytes),
+                ng::Output::Dataplane(frame) => {
+                    if let Some(refused) = self.ask(frame) {
+                        self.relay.handle(now, ng::Input::Dataplane(refused));
+                    }
+                }
+                ng::Output::Warn(text) => tracing::warn!("NG: {text}"),
+            }
+        }
+    }
+
+    /// Sends a request to the dataplane; returns the answer that it gets if it cannot be sent.
+    fn ask(&self, frame: RequestFrame) -> Option<Message> {
+        let id = frame.id;
+        let refusal = self.dataplane.request(frame).err()?;
+        Some(Message::Reply { id, result: Err(refusal) })
+    }
+
+    /// Handles one input of the switch, and what could not be done of its outputs.
+    fn switch(&mut self, input: Input) {
         let now = Instant::now();
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
@@ -89,11 +157,7 @@ impl EventLoop {
                 self.transports.close(connection);
                 None
             }
-            Output::Dataplane(frame) => {
-                let id = frame.id;
-                let refusal = self.dataplane.request(frame).err()?;
-                Some(Input::Dataplane(Message::Reply { id, result: Err(refusal) }))
-            }
+            Output::Dataplane(frame) => self.ask(frame).map(Input::Dataplane),
         }
     }
 }

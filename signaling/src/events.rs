@@ -1,6 +1,8 @@
 //! What reaches the event loop, and the counting of what does not.
 
 use crate::connection::Frame;
+use tandem_control::{Hello, Message};
+use tandem_sip::ng;
 use tandem_sip::switch::Input;
 use tandem_sip::transport::{ConnectionId, Flow};
 use tokio::sync::{mpsc, oneshot};
@@ -8,7 +10,15 @@ use tokio::sync::{mpsc, oneshot};
 /// One event.
 pub(crate) enum Event {
     /// For the switch.
-    Input(Input),
+    Switch(Input),
+    /// For the relay.
+    Relay(ng::Input),
+    /// The dataplane is there (again).
+    DataplaneUp(Hello),
+    /// The connection to the dataplane is lost.
+    DataplaneDown,
+    /// The dataplane said something.
+    Dataplane(Message),
     /// A peer opened a connection. Its events follow; dropping `frames` closes it.
     Opened {
         /// Its id.
@@ -20,13 +30,37 @@ pub(crate) enum Event {
         /// Writes to it.
         frames: mpsc::Sender<Frame>,
     },
-    /// Asks for the switch's counters.
-    Counters(oneshot::Sender<Vec<(String, u64)>>),
+    /// A client of NG opened a connection. Its requests follow; dropping `replies` closes it.
+    NgOpened {
+        /// Its id.
+        id: u64,
+        /// Writes to it.
+        replies: mpsc::Sender<Vec<u8>>,
+    },
+    /// It closed.
+    NgClosed {
+        /// Its id.
+        id: u64,
+    },
+    /// Asks for the counters.
+    Counters(oneshot::Sender<Counters>),
+}
+
+/// The figures of the state machines: name (with a `reason` after a dot where it has one) and value.
+pub(crate) struct Counters {
+    pub(crate) switch: Vec<(String, u64)>,
+    pub(crate) relay: Vec<(String, u64)>,
 }
 
 impl From<Input> for Event {
     fn from(input: Input) -> Event {
-        Event::Input(input)
+        Event::Switch(input)
+    }
+}
+
+impl From<ng::Input> for Event {
+    fn from(input: ng::Input) -> Event {
+        Event::Relay(input)
     }
 }
 
@@ -58,6 +92,10 @@ pub(crate) enum Drop {
     DataplaneQueueFull,
     /// A look-up above the limit.
     TooManyLookups,
+    /// An NG request came from an address that is not allowed.
+    NgForbidden,
+    /// An NG request came from a page (its `Origin` says so).
+    NgOrigin,
 }
 
 impl Drop {
@@ -74,6 +112,8 @@ impl Drop {
             Drop::WebSocket => "websocket",
             Drop::DataplaneQueueFull => "dataplane_queue_full",
             Drop::TooManyLookups => "too_many_lookups",
+            Drop::NgForbidden => "ng_forbidden",
+            Drop::NgOrigin => "ng_origin",
         }
     }
 

@@ -1,4 +1,5 @@
-//! The process that decides: SIP, the browsers' WebSocket and the pages, on one tokio thread around the sans-IO switch.
+//! The process that decides: SIP, the browsers' WebSocket and the pages around the sans-IO switch, NG around the sans-IO
+//! relay, all on one tokio thread.
 //!
 //! Invariant: signaling never sees a media packet.
 
@@ -12,6 +13,8 @@ mod event_loop;
 mod events;
 mod http;
 mod limits;
+mod ng;
+pub mod options;
 pub mod server;
 mod sip;
 mod websocket;

@@ -6,6 +6,10 @@ use std::time::Duration;
 pub(crate) const EVENTS: usize = 4_096;
 /// Messages that wait to be written to one connection; a consumer that is slower is disconnected.
 pub(crate) const FRAMES_PER_CONNECTION: usize = 256;
+/// Connections of NG clients, at once.
+pub(crate) const NG_CONNECTIONS: usize = 256;
+/// Bytes of one NG message on a stream; a datagram is no longer.
+pub(crate) const NG_MESSAGE: usize = tandem_sip::ng::MAX_MESSAGE;
 /// Requests that wait for the dataplane.
 pub(crate) const DATAPLANE_REQUESTS: usize = 4_096;
 /// Connections that we opened, at once.
@@ -50,6 +54,8 @@ pub(crate) const LOOKUP_DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// For an answer to Hello.
 pub(crate) const HELLO_DEADLINE: Duration = Duration::from_secs(5);
+/// For the relay's reply to a request over HTTP: longer than the relay waits for the dataplane.
+pub(crate) const NG_REPLY: Duration = Duration::from_secs(10);
 /// For figures to be gathered for `/metrics`.
 pub(crate) const METRICS_DEADLINE: Duration = Duration::from_secs(2);
 /// Between looks at the configured certificate's files.

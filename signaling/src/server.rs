@@ -9,6 +9,7 @@ use crate::event_loop::EventLoop;
 use crate::events::Events;
 use crate::http::{self, Figures, Server};
 use crate::limits;
+use crate::ng::{self, Door, Replies};
 use crate::sip::transports::Transports;
 use crate::sip::{listener, udp};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -16,6 +17,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
+use tandem_sip::ng::Relay;
 use tandem_sip::switch::Switch;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -63,30 +65,38 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let process = PrometheusBuilder::new()
         .install_recorder()
         .map_err(|error| StartError::Metrics(error.to_string()))?;
-    let certificates = Certificates::load(&config)?;
-    let acceptor = TlsAcceptor::from(server_config(certificates.clone())?);
     let connector = TlsConnector::from(client_config(&config.sip.tls_roots)?);
     let dns = Dns::new(&config.name_servers, &config.local).map_err(StartError::Dns)?;
+    let tls = if config.uses_tls() { Some(Certificates::load(&config)?) } else { None };
+    let acceptor = tls.clone().map(server_config).transpose()?.map(TlsAcceptor::from);
     let sockets = Sockets::bind(&config)?;
+    let ng_sockets = bind_ng(&config)?;
 
     let (events, queue) = mpsc::channel(limits::EVENTS);
     let dataplane = DataplaneClient::start(config.media.control.clone(), events.clone());
     let admission = Admission::new(config.sip.connections, config.sip.connections_per_source);
+    let figures = Figures { process, events: events.clone(), dataplane: dataplane.clone() };
     let server = Arc::new(Server {
         events: events.clone(),
         admission: admission.clone(),
-        figures: Figures { process, events: events.clone(), dataplane: dataplane.clone() },
+        figures: figures.clone(),
         metrics: config.http.metrics.clone(),
     });
     let udp = sockets.udp.clone();
-    sockets.serve(&acceptor, &admission, &events, &server);
-    tokio::spawn(certificates.watch(signal(SignalKind::hangup())?));
+    sockets.serve(acceptor.as_ref(), &admission, &events, &server);
+    if let Some(certificates) = tls {
+        tokio::spawn(certificates.watch(signal(SignalKind::hangup())?));
+    }
+    let replies = Replies::new(ng_sockets.udp.clone());
+    let metrics = config.http.metrics.clone();
+    ng_sockets.serve(Door { ng: config.ng.clone(), events: events.clone(), figures, metrics });
 
     let switch = Switch::new(Instant::now(), config.settings.clone(), fill_random);
     let transports = Transports::new(udp, connector, events.clone());
-    let event_loop = EventLoop { switch, transports, dns, dataplane, events, queue };
+    let relay = Relay::new(Instant::now(), config.ng.settings.clone(), fill_random);
+    let event_loop = EventLoop { switch, relay, replies, transports, dns, dataplane, events, queue };
     let mut terminate = signal(SignalKind::terminate())?;
-    tracing::info!(listen = ?config.listen, advertised = ?config.advertised, "started");
+    tracing::info!(relay = config.relay, listen = ?config.listen, advertised = ?config.advertised, "started");
     tokio::select! {
         () = event_loop.run() => {}
         _ = terminate.recv() => {}
@@ -125,17 +135,24 @@ impl Sockets {
         })
     }
 
-    fn serve(self, acceptor: &TlsAcceptor, admission: &Admission, events: &Events, server: &Arc<Server>) {
+    /// Serves everything. Without an acceptor nothing of TLS was bound.
+    fn serve(
+        self,
+        acceptor: Option<&TlsAcceptor>,
+        admission: &Admission,
+        events: &Events,
+        server: &Arc<Server>,
+    ) {
         for udp in self.udp {
             tokio::spawn(udp::receive(udp, events.clone()));
         }
-        for (listeners, tls) in [(self.tcp, None), (self.tls, Some(acceptor))] {
+        for (listeners, tls) in [(self.tcp, None), (self.tls, acceptor)] {
             for listener in listeners {
                 let tls = tls.cloned();
                 tokio::spawn(listener::serve(listener, tls, admission.clone(), events.clone()));
             }
         }
-        for (listeners, tls) in [(self.http, None), (self.https, Some(acceptor))] {
+        for (listeners, tls) in [(self.http, None), (self.https, acceptor)] {
             for listener in listeners {
                 tokio::spawn(http::serve(listener, tls.cloned(), server.clone()));
             }
@@ -143,32 +160,57 @@ impl Sockets {
     }
 }
 
+/// The sockets of NG, each at the address that it is given.
+fn bind_ng(config: &Config) -> Result<ng::Sockets, StartError> {
+    let ng = &config.ng;
+    let streams = |addresses: &[SocketAddr], key| {
+        addresses
+            .iter()
+            .map(|address| bind("TCP", *address, "ng", key, listener::bind))
+            .collect::<Result<_, _>>()
+    };
+    let udp =
+        ng.udp.iter().map(|address| bind("UDP", *address, "ng", "udp", udp::bind)).collect::<Result<_, _>>();
+    Ok(ng::Sockets { udp: udp?, tcp: streams(&ng.tcp, "tcp")?, http: streams(&ng.http, "http")? })
+}
+
+/// One port at each address, if there is one.
 fn bind_each<T>(
     protocol: &'static str,
     listen: &[IpAddr],
     port: Option<u16>,
     section: &str,
     key: &str,
-    bind: impl Fn(SocketAddr) -> io::Result<T>,
+    open: impl Fn(SocketAddr) -> io::Result<T>,
 ) -> Result<Vec<T>, StartError> {
     let Some(port) = port else { return Ok(Vec::new()) };
-    let one = |ip: &IpAddr| {
-        let address = SocketAddr::new(*ip, port);
-        bind(address).map_err(|error| {
-            let hint = match error.kind() {
-                io::ErrorKind::AddrInUse => format!(
-                    ". Another program uses this port: stop it, or set `{key}` in [{section}] to another port"
-                ),
-                io::ErrorKind::AddrNotAvailable => {
-                    ". This host has no such address: set `ip_local` to one that it has".to_owned()
-                }
-                io::ErrorKind::PermissionDenied => {
-                    format!(". Ports below 1024 need a privilege: set `{key}` in [{section}] to a higher one")
-                }
-                _ => String::new(),
-            };
-            StartError::Listen { protocol, address, error, hint }
-        })
-    };
-    listen.iter().map(one).collect()
+    listen.iter().map(|ip| bind(protocol, SocketAddr::new(*ip, port), section, key, &open)).collect()
+}
+
+/// Binds one socket; the error names the setting to change.
+fn bind<T>(
+    protocol: &'static str,
+    address: SocketAddr,
+    section: &str,
+    key: &str,
+    open: impl Fn(SocketAddr) -> io::Result<T>,
+) -> Result<T, StartError> {
+    open(address).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                ". Another program uses this port: stop it, or set `{key}` in [{section}] to another port"
+            ),
+            io::ErrorKind::AddrNotAvailable if section == "ng" => {
+                format!(". This host has no such address: set `{key}` in [{section}] to one that it has")
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                ". This host has no such address: set `ip_local` to one that it has".to_owned()
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!(". Ports below 1024 need a privilege: set `{key}` in [{section}] to a higher one")
+            }
+            _ => String::new(),
+        };
+        StartError::Listen { protocol, address, error, hint }
+    })
 }

@@ -8,6 +8,7 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 use tandem_signaling::banner;
 use tandem_signaling::config::Config;
+use tandem_signaling::options::Options;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
@@ -27,15 +28,8 @@ const END_DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The configuration; without one, the embedded defaults.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Where keys and generated passwords are kept, instead of the configuration's `state_directory`.
-    #[arg(long, value_name = "DIRECTORY")]
-    state: Option<PathBuf>,
-    /// What to log, instead of the configuration's `[log] level`: error, warn, info, debug, trace.
-    #[arg(long, value_name = "LEVEL")]
-    log: Option<String>,
+    #[command(flatten)]
+    options: Options,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -52,8 +46,8 @@ enum Verb {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.verb {
-        Some(Verb::CheckConfig { file }) => check(file, arguments.state.as_deref()),
-        None => start(&arguments),
+        Some(Verb::CheckConfig { file }) => check(&arguments.options, file),
+        None => start(&arguments.options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,25 +58,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(file: &Path, state: Option<&Path>) -> Result<(), Box<dyn Error>> {
-    Config::load(Some(file), state)?;
+fn check(options: &Options, file: &Path) -> Result<(), Box<dyn Error>> {
+    options.load_file(Some(file))?;
     println!("OK");
     Ok(())
 }
 
-fn start(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let config = Config::load(arguments.config.as_deref(), arguments.state.as_deref())?;
+fn start(options: &Options) -> Result<(), Box<dyn Error>> {
+    let config = options.load()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(supervise(arguments, &config))
+    runtime.block_on(supervise(options, &config))
 }
 
 /// Runs both processes until told to end.
-async fn supervise(arguments: &Arguments, config: &Config) -> Result<(), Box<dyn Error>> {
+async fn supervise(options: &Options, config: &Config) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     std::fs::create_dir_all(config.media.control.parent().unwrap_or(Path::new(".")))?;
-    let mut dataplane = Process::new("tandem-dataplane", dataplane_arguments(arguments, config))?;
-    let mut signaling = Process::new("tandem-signaling", signaling_arguments(arguments))?;
+    let mut dataplane = Process::new("tandem-dataplane", dataplane_arguments(options, config))?;
+    let mut signaling = Process::new("tandem-signaling", options.to_arguments())?;
 
     let ready = tokio::select! {
         ready = become_ready(config) => ready.map(|()| true),
@@ -92,7 +86,7 @@ async fn supervise(arguments: &Arguments, config: &Config) -> Result<(), Box<dyn
         _ = interrupt.recv() => Ok(false),
     };
     if let Ok(true) = ready {
-        print!("{}", banner::text(config, arguments.config.as_deref())?);
+        print!("{}", banner::text(config, options.config.as_deref())?);
         tokio::select! {
             () = dataplane.keep_running() => {}
             () = signaling.keep_running() => {}
@@ -106,10 +100,10 @@ async fn supervise(arguments: &Arguments, config: &Config) -> Result<(), Box<dyn
     ready.map(|_| ())
 }
 
-fn dataplane_arguments(arguments: &Arguments, config: &Config) -> Vec<String> {
+fn dataplane_arguments(options: &Options, config: &Config) -> Vec<String> {
     let media = &config.media;
     let mut list = vec!["--control".to_owned(), media.control.display().to_string()];
-    for ip in &config.local {
+    for ip in config.media_addresses() {
         list.extend(["--ip-local".to_owned(), ip.to_string()]);
     }
     list.extend(["--media-ports".to_owned(), format!("{}-{}", media.ports.0, media.ports.1)]);
@@ -120,26 +114,11 @@ fn dataplane_arguments(arguments: &Arguments, config: &Config) -> Vec<String> {
         list.push("--pin".to_owned());
     }
     list.extend(["--max-sessions".to_owned(), media.sessions.to_string()]);
-    let level = arguments.log.as_ref().unwrap_or(&config.log_level);
-    list.extend(["--log".to_owned(), level.clone()]);
+    list.extend(["--log".to_owned(), options.log_level(config).to_owned()]);
     list
 }
 
-fn signaling_arguments(arguments: &Arguments) -> Vec<String> {
-    let mut list = Vec::new();
-    let given = [("--config", &arguments.config), ("--state", &arguments.state)];
-    for (name, path) in given {
-        if let Some(path) = path {
-            list.extend([name.to_owned(), path.display().to_string()]);
-        }
-    }
-    if let Some(level) = &arguments.log {
-        list.extend(["--log".to_owned(), level.clone()]);
-    }
-    list
-}
-
-/// Waits until the page is served and the dataplane is there.
+/// Waits until signaling serves and the dataplane is there.
 async fn become_ready(config: &Config) -> Result<(), Box<dyn Error>> {
     let healthy = async {
         while !banner::is_healthy(config).await {

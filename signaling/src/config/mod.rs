@@ -6,12 +6,14 @@
 mod accounts;
 mod domains;
 mod network;
+mod ng;
 mod reader;
 mod sections;
 
 pub(crate) use accounts::create_state_directory;
 pub use accounts::{DEFAULT_DOMAIN, DefaultAccount, default_accounts};
-pub use network::host_addresses;
+pub use network::{Network, host_addresses};
+pub use ng::{DEFAULT_UDP, Ng};
 pub use reader::Problem;
 
 use std::net::IpAddr;
@@ -29,6 +31,8 @@ pub struct Config {
     pub advertised: Vec<IpAddr>,
     /// The addresses that media is received on (`ip_local`), at most one of each family.
     pub local: Vec<IpAddr>,
+    /// Whether this is a relay for those who bring their own SIP server: what is not set has other defaults.
+    pub relay: bool,
     /// The addresses that SIP and HTTP listen on: `ip_local`, and without one loopback too.
     pub listen: Vec<IpAddr>,
     /// Where keys, certificates, generated passwords and the control socket are kept.
@@ -37,13 +41,15 @@ pub struct Config {
     pub sip: Sip,
     /// The HTTP server.
     pub http: Http,
+    /// The NG protocol, by which SIP servers of others have their media relayed.
+    pub ng: Ng,
     /// What the dataplane is started with.
     pub media: Media,
     /// Name servers; empty: the system's.
     pub name_servers: Vec<IpAddr>,
     /// The filter for logs, as `tracing` understands it.
     pub log_level: String,
-    /// Without a domain in the file: the embedded one is used, with generated passwords.
+    /// Without a domain in the file: the embedded one is used, with generated passwords; never by a relay.
     pub uses_default_domain: bool,
     /// What the switch must know.
     pub settings: Settings,
@@ -66,6 +72,13 @@ pub struct Sip {
     pub connections_per_source: usize,
 }
 
+impl Sip {
+    /// Whether anything is listened on.
+    pub fn is_on(&self) -> bool {
+        self.udp.is_some() || self.tcp.is_some() || self.tls.is_some()
+    }
+}
+
 /// The HTTP server: the page, WebSocket, metrics.
 #[derive(Clone, Debug)]
 pub struct Http {
@@ -77,6 +90,13 @@ pub struct Http {
     pub certificate: Option<CertificateFiles>,
     /// The source addresses that may read `/metrics`.
     pub metrics: Vec<IpAddr>,
+}
+
+impl Http {
+    /// Whether anything is listened on.
+    pub fn is_on(&self) -> bool {
+        self.port.is_some() || self.tls_port.is_some()
+    }
 }
 
 /// Where a configured certificate is.
@@ -119,21 +139,30 @@ pub enum ConfigError {
     Wrong(Vec<Problem>),
 }
 
+/// What is said beside the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Instead of the file's `state_directory`.
+    pub state_directory: Option<PathBuf>,
+    /// Whether to be a relay only: see [`Config::relay`].
+    pub relay: bool,
+}
+
 impl Config {
-    /// Reads a file; `None` gives the embedded defaults. `state_directory` overrides the file's.
+    /// Reads a file; `None` gives the embedded defaults.
     ///
     /// # Errors
     /// [`ConfigError`]: everything that is wrong with the file at once.
-    pub fn load(file: Option<&Path>, state_directory: Option<&Path>) -> Result<Config, ConfigError> {
-        let Some(path) = file else { return Config::parse("", Path::new("defaults"), state_directory) };
-        Config::parse(&read_text(path)?, path, state_directory)
+    pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, ConfigError> {
+        let Some(path) = file else { return Config::parse("", Path::new("defaults"), overrides) };
+        Config::parse(&read_text(path)?, path, overrides)
     }
 
     /// Reads a file's text.
     ///
     /// # Errors
     /// [`ConfigError`]: everything that is wrong with it at once.
-    pub fn parse(text: &str, path: &Path, state_directory: Option<&Path>) -> Result<Config, ConfigError> {
+    pub fn parse(text: &str, path: &Path, overrides: &Overrides) -> Result<Config, ConfigError> {
         let document = reader::Document::new(path, text);
         let (table, syntax) = toml::de::DeTable::parse_recoverable(text);
         for error in syntax {
@@ -141,10 +170,27 @@ impl Config {
             document.problem(error.span().map_or(0, |span| span.start), error.message());
         }
         let root = reader::Section::root(&document, &table);
-        let config = sections::read(&root, path, state_directory);
+        let config = sections::read(&root, path, overrides);
         root.finish();
         let problems = document.into_problems();
         if problems.is_empty() { config } else { Err(ConfigError::Wrong(problems)) }
+    }
+
+    /// Every address that media is received on: those of the switch, where it is in use, and of the interfaces.
+    pub fn media_addresses(&self) -> Vec<IpAddr> {
+        let switch = self.sip.is_on() || self.http.is_on();
+        let mut addresses = if switch { self.local.clone() } else { Vec::new() };
+        for interface in &self.ng.settings.interfaces {
+            if !addresses.contains(&interface.local) {
+                addresses.push(interface.local);
+            }
+        }
+        addresses
+    }
+
+    /// Whether anything needs a certificate.
+    pub(crate) fn uses_tls(&self) -> bool {
+        self.sip.tls.is_some() || self.http.tls_port.is_some()
     }
 }
 

@@ -99,7 +99,10 @@ impl<'a> Section<'a> {
     }
 
     fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         self.table?.get(key)
     }
 
@@ -221,6 +224,11 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// Whether the key is there and says `false`.
+    pub(super) fn is_false(&self, key: &'static str) -> bool {
+        self.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Boolean(false)))
     }
 
     /// The table of that name; an absent one reads as empty.

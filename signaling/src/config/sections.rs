@@ -2,7 +2,8 @@
 
 use super::reader::{Placed, Section};
 use super::{
-    CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Sip, accounts, domains, network,
+    CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, domains,
+    network, ng,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,29 +13,34 @@ use tandem_sip::transport::Transport;
 
 /// Where state is kept if nothing else is said: below the working directory.
 const DEFAULT_STATE_DIRECTORY: &str = "run";
+/// A relay's: it may run beside a gateway.
+const RELAY_STATE_DIRECTORY: &str = "run/relay";
 /// The roots of trust as Debian installs them.
 const DEFAULT_TLS_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// Media ports if nothing else is said, and those of a relay: more calls, below the ports that Linux gives to clients.
+const DEFAULT_PORTS: (u16, u16) = (31001, 32000);
+const RELAY_PORTS: (u16, u16) = (20000, 29999);
+/// Sessions if nothing else is said, and those of a relay.
+const DEFAULT_SESSIONS: usize = 4_000;
+const RELAY_SESSIONS: usize = 10_000;
 /// The most seconds that any timer may be set to: a week.
 const MAX_SECONDS: u64 = 7 * 24 * 3600;
 
 /// Reads the whole file. Problems go to the section's document; an error is one of the state directory.
-pub(super) fn read(
-    root: &Section<'_>,
-    file: &Path,
-    state_override: Option<&Path>,
-) -> Result<Config, ConfigError> {
+pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Result<Config, ConfigError> {
     let beside = file.parent().unwrap_or(Path::new(""));
     let state = root.string("state_directory").map(|text| beside.join(text.value));
-    let state_directory = state_override
-        .map(Path::to_owned)
-        .or(state)
-        .unwrap_or_else(|| PathBuf::from(DEFAULT_STATE_DIRECTORY));
+    let relay = overrides.relay;
+    let state_directory = overrides.state_directory.clone().or(state).unwrap_or_else(|| {
+        PathBuf::from(if relay { RELAY_STATE_DIRECTORY } else { DEFAULT_STATE_DIRECTORY })
+    });
     let (advertised, local, listen) = addresses(root);
-    let sip = sip(root, beside);
-    let http = http(root, beside);
-    let (media, media_timeout) = media(root, beside, &state_directory);
+    let sip = sip(root, beside, relay);
+    let http = http(root, beside, relay);
+    let (media, media_timeout) = media(root, beside, &state_directory, relay);
+    let ng = ng::read(root, relay, &local, &advertised, media_timeout);
     check_ports(root, &sip, &http, &media);
-    let uses_default_domain = !root.has("domain");
+    let uses_default_domain = !root.has("domain") && !relay;
     let mut domains = domains::read(root, file);
     if uses_default_domain {
         domains.push(default_domain(&state_directory)?);
@@ -54,12 +60,14 @@ pub(super) fn read(
     let name_servers = name_servers(root);
     let log_level = log_level(root);
     Ok(Config {
+        relay,
         advertised,
         local,
         listen,
         state_directory,
         sip,
         http,
+        ng,
         media,
         name_servers,
         log_level,
@@ -126,16 +134,16 @@ fn ip_list(root: &Section<'_>, key: &'static str) -> Option<Vec<Placed<IpAddr>>>
     (!list.is_empty()).then_some(list)
 }
 
-/// A port that is 'listened on unless said otherwise'.
-fn port(section: &Section<'_>, key: &'static str, default: u16) -> Option<u16> {
-    section.port(key).map_or(Some(default), |port| port.map(|port| port.value))
+/// A port, with what it is if nothing is said.
+fn port(section: &Section<'_>, key: &'static str, default: Option<u16>) -> Option<u16> {
+    section.port(key).map_or(default, |port| port.map(|port| port.value))
 }
 
 fn number(section: &Section<'_>, key: &'static str, low: u64, high: u64, default: u64) -> u64 {
     section.integer(key, low..=high).map_or(default, |number| number.value)
 }
 
-fn count(section: &Section<'_>, key: &'static str, high: u64, default: usize) -> usize {
+pub(super) fn count(section: &Section<'_>, key: &'static str, high: u64, default: usize) -> usize {
     let given = section.integer(key, 1..=high).and_then(|number| usize::try_from(number.value).ok());
     given.unwrap_or(default)
 }
@@ -145,17 +153,19 @@ fn small(section: &Section<'_>, key: &'static str, default: u32) -> u32 {
     given.unwrap_or(default)
 }
 
-fn seconds(section: &Section<'_>, key: &'static str, low: u64, default: u64) -> Duration {
+pub(super) fn seconds(section: &Section<'_>, key: &'static str, low: u64, default: u64) -> Duration {
     Duration::from_secs(number(section, key, low, MAX_SECONDS, default))
 }
 
-fn sip(root: &Section<'_>, beside: &Path) -> Sip {
+/// A relay listens only where it is told to.
+fn sip(root: &Section<'_>, beside: &Path, relay: bool) -> Sip {
+    let default = |port: u16| (!relay).then_some(port);
     let section = root.section("sip");
     let roots = section.string("tls_roots").map(|text| beside.join(text.value));
     let sip = Sip {
-        udp: port(&section, "udp", 5060),
-        tcp: port(&section, "tcp", 5060),
-        tls: port(&section, "tls", 5061),
+        udp: port(&section, "udp", default(5060)),
+        tcp: port(&section, "tcp", default(5060)),
+        tls: port(&section, "tls", default(5061)),
         tls_roots: roots.unwrap_or_else(|| PathBuf::from(DEFAULT_TLS_ROOTS)),
         connections: count(&section, "connections", 1_000_000, 10_000),
         connections_per_source: count(&section, "connections_per_source", 1_000_000, 200),
@@ -164,7 +174,8 @@ fn sip(root: &Section<'_>, beside: &Path) -> Sip {
     sip
 }
 
-fn http(root: &Section<'_>, beside: &Path) -> Http {
+fn http(root: &Section<'_>, beside: &Path, relay: bool) -> Http {
+    let default = |port: u16| (!relay).then_some(port);
     let section = root.section("http");
     let certificate = section.string("certificate");
     let key = section.string("key");
@@ -186,8 +197,8 @@ fn http(root: &Section<'_>, beside: &Path) -> Http {
     let metrics = section.list("metrics", "an IP address that may read /metrics", |text| text.parse().ok());
     let loopback = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let http = Http {
-        port: port(&section, "port", 8080),
-        tls_port: port(&section, "tls_port", 8443),
+        port: port(&section, "port", default(8080)),
+        tls_port: port(&section, "tls_port", default(8443)),
         certificate: files,
         metrics: metrics.map_or(loopback, |list| list.into_iter().map(|ip| ip.value).collect()),
     };
@@ -196,7 +207,7 @@ fn http(root: &Section<'_>, beside: &Path) -> Http {
 }
 
 /// The dataplane's settings, and the media time-out.
-fn media(root: &Section<'_>, beside: &Path, state_directory: &Path) -> (Media, Duration) {
+fn media(root: &Section<'_>, beside: &Path, state_directory: &Path, relay: bool) -> (Media, Duration) {
     let section = root.section("media");
     let ports = section.parsed("ports", r#"a range like "31001-32000""#, |text| {
         let (first, last) = text.split_once('-')?;
@@ -206,10 +217,15 @@ fn media(root: &Section<'_>, beside: &Path, state_directory: &Path) -> (Media, D
     });
     let control = section.string("control").map(|text| beside.join(text.value));
     let media = Media {
-        ports: ports.map_or((31001, 32000), |ports| ports.value),
+        ports: ports.map_or(if relay { RELAY_PORTS } else { DEFAULT_PORTS }, |ports| ports.value),
         workers: section.integer("workers", 1..=255).and_then(|number| usize::try_from(number.value).ok()),
         pin: section.boolean("pin").unwrap_or(true),
-        sessions: count(&section, "sessions", 1_000_000, 4_000),
+        sessions: count(
+            &section,
+            "sessions",
+            1_000_000,
+            if relay { RELAY_SESSIONS } else { DEFAULT_SESSIONS },
+        ),
         control: control.unwrap_or_else(|| state_directory.join("control.sock")),
     };
     let timeout = seconds(&section, "timeout", 5, 60);

@@ -5,7 +5,7 @@ use tandem_sip::transport::Transport;
 const DOMAIN: &str = "[[domain]]\nname = \"example.org\"\n";
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
-    Config::parse(text, Path::new("t.toml"), None)
+    Config::parse(text, Path::new("t.toml"), &Overrides::default())
 }
 
 fn problems(text: &str) -> String {
@@ -29,9 +29,9 @@ fn the_example_says_the_defaults() {
     let example = parse(include_str!("../../tandem.example.toml")).unwrap();
     let default = parse(DOMAIN).unwrap();
     let told = |config: &Config| {
-        let Config { sip, http, media, name_servers, log_level, settings, .. } = config.clone();
+        let Config { sip, http, ng, media, name_servers, log_level, settings, .. } = config.clone();
         let settings = Settings { domains: Vec::new(), ..settings };
-        format!("{sip:?} {http:?} {media:?} {name_servers:?} {log_level:?} {settings:?}")
+        format!("{sip:?} {http:?} {ng:?} {media:?} {name_servers:?} {log_level:?} {settings:?}")
     };
     assert_eq!(told(&example), told(&default));
 }
@@ -42,12 +42,13 @@ fn every_setting_that_is_commented_out_in_the_example_is_known() {
     let text: Vec<&str> = lines
         .map(|line| {
             line.strip_prefix('#')
-                .filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+                .filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '['))
                 .unwrap_or(line)
         })
         .collect();
     let config = parse(&text.join("\n")).unwrap();
     assert_eq!(config.media.workers, Some(4));
+    assert_eq!(config.ng.settings.interfaces.len(), 2);
 }
 
 #[test]
@@ -119,6 +120,22 @@ fn wrong_types_and_ranges_are_refused() {
         ("[log]\nlevel = \"info,=,\"", 2, "must be"),
         ("sip = 5060", 1, "a table: [sip]"),
         ("[http]\nport = 5060", 1, "same port"),
+        ("[ng]\nudp = 2223", 2, "an address with a port"),
+        ("[ng]\nudp = \"127.0.0.1\"", 2, "or false to switch it off"),
+        ("[ng]\nudp = \"192.0.2.1:2223\"", 2, "`allowed` in [ng] must name who"),
+        ("[ng]\nallowed = [\"192.0.2.0/33\"]", 2, "a network like"),
+        ("[ng]\ntcp = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:1\"", 3, "of their own"),
+        ("[ng]\ncalls = 0", 2, "from 1 to 1000000"),
+        ("[[interface]]\nlocal = \"192.0.2.1\"", 1, "must have a `name`"),
+        ("[[interface]]\nname = \"a\"", 1, "must have a `local`"),
+        ("[[interface]]\nname = \"a/b\"\nlocal = \"192.0.2.1\"", 2, "made of letters"),
+        ("[[interface]]\nname = \"a\"\nlocal = \"0.0.0.0\"", 3, "not a wildcard"),
+        ("[[interface]]\nname = \"a\"\nlocal = \"192.0.2.1\"\nadvertised = \"::1\"", 4, "same family"),
+        (
+            "[[interface]]\nname = \"a\"\nlocal = \"192.0.2.1\"\nadvertized = \"192.0.2.1\"",
+            4,
+            "`advertised`?",
+        ),
     ] {
         let found = problems(text);
         assert!(found.starts_with(&format!("t.toml:{line}: ")) && found.contains(wanted), "{text}: {found}");
@@ -167,4 +184,59 @@ fn a_missing_password_file_is_named() {
 fn syntax_errors_have_their_line() {
     let found = problems("ip = \"192.0.2.1\"\n[sip\nudp = 1");
     assert!(found.starts_with("t.toml:2: "), "{found}");
+}
+
+fn parse_relay(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("t.toml"), &Overrides { relay: true, ..Overrides::default() })
+}
+
+#[test]
+fn a_relay_listens_for_ng_on_loopback_and_for_nothing_else() {
+    let config = parse_relay("ip = \"203.0.113.5\"\nip_local = \"192.0.2.5\"").unwrap();
+    assert_eq!(config.ng.udp, [DEFAULT_UDP]);
+    assert!(config.ng.tcp.is_empty() && config.ng.http.iter().all(|address| address.ip().is_loopback()));
+    assert!(!config.sip.is_on() && !config.http.is_on() && !config.uses_tls());
+    assert!(config.settings.domains.is_empty(), "no passwords are made");
+    let [interface] = config.ng.settings.interfaces.as_slice() else { panic!("one interface") };
+    assert_eq!(
+        (interface.local, interface.advertised),
+        ("192.0.2.5".parse().unwrap(), "203.0.113.5".parse().unwrap())
+    );
+    assert!(
+        config.ng.allows("127.0.0.1".parse().unwrap()) && !config.ng.allows("192.0.2.5".parse().unwrap())
+    );
+}
+
+#[test]
+fn a_relay_can_be_more_if_it_is_told_so() {
+    let config = parse_relay("[sip]\nudp = 5060\n[ng]\nhttp = false\n[http]\nport = 8080").unwrap();
+    assert_eq!((config.sip.udp, config.sip.tcp, config.http.port), (Some(5060), None, Some(8080)));
+    assert!(config.ng.http.is_empty());
+    assert!(parse(DOMAIN).unwrap().ng.udp.is_empty(), "a gateway speaks NG only if it is told to");
+}
+
+#[test]
+fn the_dataplane_gets_the_addresses_of_all_interfaces_once() {
+    let interfaces = "
+        [[interface]]
+        name = \"internal\"
+        local = \"192.0.2.6\"
+        [[interface]]
+        name = \"internal\"
+        local = \"2001:db8::6\"
+        [[interface]]
+        name = \"external\"
+        local = \"192.0.2.5\"
+        advertised = \"203.0.113.5\"
+        [[interface]]
+        name = \"again\"
+        local = \"192.0.2.5\"
+    ";
+    let local = ["192.0.2.6", "2001:db8::6", "192.0.2.5"].map(|ip| ip.parse::<IpAddr>().unwrap());
+    assert_eq!(parse_relay(interfaces).unwrap().media_addresses(), local);
+    let gateway = parse(&format!("ip_local = \"192.0.2.5\"\n{DOMAIN}{interfaces}")).unwrap();
+    assert_eq!(gateway.media_addresses(), [local[2], local[0], local[1]]);
+    let twice = interfaces.replace("again", "external");
+    let error = parse_relay(&twice).expect_err("two of one family").to_string();
+    assert_eq!(error, "t.toml:12: a second address of this family for the [[interface]] of the same `name`");
 }

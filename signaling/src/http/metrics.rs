@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// Where figures come from.
+#[derive(Clone)]
 pub(crate) struct Figures {
     pub(crate) process: PrometheusHandle,
     pub(crate) events: Events,
@@ -20,21 +21,22 @@ pub(crate) struct Figures {
 
 impl Figures {
     /// 200 when calls can be made; 503 while the dataplane is away.
-    pub(super) fn health(&self) -> Response {
+    pub(crate) fn health(&self) -> Response {
         match self.dataplane.is_up() {
             true => (StatusCode::OK, "ok\n").into_response(),
             false => (StatusCode::SERVICE_UNAVAILABLE, "the dataplane is not there\n").into_response(),
         }
     }
 
-    /// The figures of this process, the switch and the dataplane.
-    pub(super) async fn render(&self) -> Response {
+    /// The figures of this process, the switch, the relay and the dataplane.
+    pub(crate) async fn render(&self) -> Response {
         let mut text = self.process.render();
         let (answer, counters) = oneshot::channel();
         if self.events.try_send(Event::Counters(answer)).is_ok()
             && let Ok(Ok(counters)) = timeout(limits::METRICS_DEADLINE, counters).await
         {
-            append(&mut text, "tandem_switch", &counters);
+            append(&mut text, "tandem_switch", &counters.switch);
+            append(&mut text, "tandem_relay", &counters.relay);
         }
         let tasks = Handle::current().metrics().num_alive_tasks();
         let _ = writeln!(text, "# TYPE tandem_signaling_tasks gauge\ntandem_signaling_tasks {tasks}");

@@ -57,7 +57,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, serve
 }
 
 /// Ends when the connection does, or when it becomes a WebSocket.
-async fn serve_connection<S>(stream: S, router: Router)
+pub(crate) async fn serve_connection<S>(stream: S, router: Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
