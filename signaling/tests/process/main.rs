@@ -6,5 +6,6 @@ mod configuration;
 mod dataplane;
 mod http;
 mod launcher;
+mod ng;
 mod sip;
 mod support;
