@@ -1,4 +1,4 @@
-# What a fresh Debian 12 with Rust needs: `make run` and `make test` install what is missing by themselves.
+# What a fresh Debian 12 with Rust needs: `make run`, `make relay` and `make test` install what is missing by themselves.
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
@@ -14,11 +14,16 @@ NODE_PACKAGES := $(shell command -v npm >/dev/null || echo nodejs npm)
 # Seconds that each fuzz target runs in `make test`.
 FUZZ_SECONDS ?= 10
 
-.PHONY: run test build unit e2e fuzz bench deps-build deps-test deps-bench check
+.PHONY: run relay test build unit e2e fuzz bench deps-build deps-test deps-bench check
 
 run: deps-build
 	cargo build --release --bin tandem --bin tandem-signaling --bin tandem-dataplane
 	exec target/release/tandem
+
+# Media for a SIP server of one's own: NG on UDP 127.0.0.1:2223, no SIP, no pages.
+relay: deps-build
+	cargo build --release --bin tandem --bin tandem-signaling --bin tandem-dataplane
+	exec target/release/tandem --relay
 
 test: deps-build deps-test unit fuzz e2e
 

@@ -83,7 +83,7 @@ impl EventLoop {
                 let mut switch = self.switch.counters();
                 switch.push(("connections".to_owned(), self.transports.connections() as u64));
                 let mut relay = self.relay.counters();
-                relay.push(("connections".to_owned(), self.replies.connections() as u64));
+                relay.push(("ng_connections", self.replies.connections() as u64));
                 // Whoever asked may have given up.
                 let _ = answer.send(Counters { switch, relay });
             }

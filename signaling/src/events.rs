@@ -49,7 +49,7 @@ pub(crate) enum Event {
 /// The figures of the state machines: name (with a `reason` after a dot where it has one) and value.
 pub(crate) struct Counters {
     pub(crate) switch: Vec<(String, u64)>,
-    pub(crate) relay: Vec<(String, u64)>,
+    pub(crate) relay: Vec<(&'static str, u64)>,
 }
 
 impl From<Input> for Event {

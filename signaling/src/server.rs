@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 use tandem_sip::ng::Relay;
 use tandem_sip::switch::Switch;
 use thiserror::Error;
@@ -93,7 +93,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 
     let switch = Switch::new(Instant::now(), config.settings.clone(), fill_random);
     let transports = Transports::new(udp, connector, events.clone());
-    let relay = Relay::new(Instant::now(), config.ng.settings.clone(), fill_random);
+    let relay = Relay::new(Instant::now(), SystemTime::now(), config.ng.settings.clone(), fill_random);
     let event_loop = EventLoop { switch, relay, replies, transports, dns, dataplane, events, queue };
     let mut terminate = signal(SignalKind::terminate())?;
     tracing::info!(relay = config.relay, listen = ?config.listen, advertised = ?config.advertised, "started");

@@ -36,7 +36,7 @@ impl Figures {
             && let Ok(Ok(counters)) = timeout(limits::METRICS_DEADLINE, counters).await
         {
             append(&mut text, "tandem_switch", &counters.switch);
-            append(&mut text, "tandem_relay", &counters.relay);
+            append(&mut text, "tandem", &counters.relay);
         }
         let tasks = Handle::current().metrics().num_alive_tasks();
         let _ = writeln!(text, "# TYPE tandem_signaling_tasks gauge\ntandem_signaling_tasks {tasks}");
@@ -51,8 +51,9 @@ impl Figures {
 }
 
 /// Appends counters; what stands behind a dot in a name is its `reason`.
-fn append(text: &mut String, prefix: &str, counters: &[(String, u64)]) {
+fn append<N: AsRef<str>>(text: &mut String, prefix: &str, counters: &[(N, u64)]) {
     for (name, value) in counters {
+        let name = name.as_ref();
         // Writing to a String cannot fail.
         let _ = match name.split_once('.') {
             Some((name, reason)) => {
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn a_reason_becomes_a_label() {
         let mut text = String::new();
-        append(&mut text, "t", &[("drops.bad \"x\"".to_owned(), 3), ("calls-now".to_owned(), 1)]);
+        append(&mut text, "t", &[("drops.bad \"x\"", 3), ("calls-now", 1)]);
         assert_eq!(text, "t_drops{reason=\"bad _x_\"} 3\nt_calls_now 1\n");
     }
 }

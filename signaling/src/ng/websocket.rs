@@ -25,6 +25,7 @@ pub(super) fn open(
         .protocols([frame::WEBSOCKET_PROTOCOL, frame::WEBSOCKET_PROTOCOL_PLAIN])
         .max_message_size(limits::NG_MESSAGE)
         .max_frame_size(limits::NG_MESSAGE)
+        .write_buffer_size(0)
         .max_write_buffer_size(2 * limits::NG_MESSAGE);
     let framing = match upgrade.selected_protocol().and_then(|protocol| protocol.to_str().ok()) {
         Some(frame::WEBSOCKET_PROTOCOL) => Framing::Cookie,

@@ -117,7 +117,7 @@ async fn ping_over_http_with_and_without_a_cookie() {
         let (head, _) = relay.post(path, headers, &body).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {headers}: {head}");
     }
-    assert_eq!(relay.figure("tandem_relay_connections").await, 0, "nothing is left of requests");
+    assert_eq!(relay.figure("tandem_ng_connections").await, 0, "nothing is left of requests");
 }
 
 #[tokio::test]
