@@ -2,17 +2,18 @@
 
 use crate::events::{Drop, Event, Events};
 use crate::limits;
+use crate::readable::Readable;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tandem_control::{
     Hello, MAX_RECORD, Message, Refusal, Reply, Request, RequestFrame, VERSION, decode, encode,
 };
-use tokio::net::UnixDatagram;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -21,6 +22,9 @@ const HELLO_ID: u32 = u32::MAX;
 const FIRST_OWN_ID: u32 = u32::MAX - 1024;
 /// Own requests that may wait for an answer.
 const OWN_REQUESTS: u32 = HELLO_ID - FIRST_OWN_ID;
+
+/// The control socket.
+type Control = Readable<UnixDatagram>;
 
 enum Command {
     Request(RequestFrame),
@@ -105,12 +109,12 @@ async fn run(path: PathBuf, mut commands: mpsc::Receiver<Command>, up: Arc<Atomi
 }
 
 /// Connects and says hello.
-async fn greet(path: &Path) -> io::Result<(UnixDatagram, Hello)> {
+async fn greet(path: &Path) -> io::Result<(Control, Hello)> {
     let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
     socket.set_nonblocking(true)?;
     socket.connect(&SockAddr::unix(path)?)?;
-    // tokio has no type for SEQPACKET. Send and receive, one record each, are the same calls as on a datagram socket.
-    let socket = UnixDatagram::from_std(OwnedFd::from(socket).into())?;
+    // Nobody has a type for SEQPACKET. Send and receive, one record each, are the same calls as on a datagram socket.
+    let socket = Readable::new(UnixDatagram::from(OwnedFd::from(socket)))?;
     send(&socket, &RequestFrame { id: HELLO_ID, request: Request::Hello { version: VERSION } }).await?;
     let mut buffer = vec![0; MAX_RECORD];
     match receive(&socket, &mut buffer).await? {
@@ -121,11 +125,7 @@ async fn greet(path: &Path) -> io::Result<(UnixDatagram, Hello)> {
 }
 
 /// Carries requests and answers until the connection ends; returns why.
-async fn converse(
-    socket: &UnixDatagram,
-    commands: &mut mpsc::Receiver<Command>,
-    events: &Events,
-) -> io::Error {
+async fn converse(socket: &Control, commands: &mut mpsc::Receiver<Command>, events: &Events) -> io::Error {
     let mut own: HashMap<u32, oneshot::Sender<Vec<(String, u64)>>> = HashMap::new();
     let mut next_own = 0;
     let mut buffer = vec![0; MAX_RECORD];
@@ -164,14 +164,13 @@ async fn converse(
     }
 }
 
-async fn send(socket: &UnixDatagram, frame: &RequestFrame) -> io::Result<()> {
+async fn send(socket: &Control, frame: &RequestFrame) -> io::Result<()> {
     let record = encode(frame).map_err(io::Error::other)?;
-    socket.send(&record).await?;
-    Ok(())
+    socket.send(&record).await
 }
 
 /// Safe to be cancelled: a record is taken whole or not at all.
-async fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<Message> {
+async fn receive(socket: &Control, buffer: &mut [u8]) -> io::Result<Message> {
     let length = socket.recv(buffer).await?;
     match buffer.get(..length) {
         None | Some([]) => Err(io::ErrorKind::UnexpectedEof.into()),

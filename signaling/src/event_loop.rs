@@ -8,11 +8,14 @@ use crate::events::{Counters, Event, Events};
 use crate::ng::Replies;
 use crate::sip::transports::Transports;
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tandem_control::{Message, RequestFrame};
 use tandem_sip::ng::{self, Relay};
 use tandem_sip::switch::{Input, Output, Switch};
 use tokio::sync::mpsc;
+
+/// Without any deadline the loop looks again after so long.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// The switch, the relay, and all that they drive.
 pub(crate) struct EventLoop {
@@ -29,13 +32,19 @@ pub(crate) struct EventLoop {
 impl EventLoop {
     /// Runs until the process ends.
     pub(crate) async fn run(mut self) {
+        let sleep = tokio::time::sleep(LONGEST_SLEEP);
+        tokio::pin!(sleep);
         loop {
-            let timeouts = [self.switch.next_timeout(), self.relay.next_timeout()];
-            let next = timeouts.into_iter().flatten().min().map(tokio::time::Instant::from_std);
+            let next = [self.switch.next_timeout(), self.relay.next_timeout()].into_iter().flatten().min();
+            let next = next.unwrap_or_else(|| Instant::now() + LONGEST_SLEEP);
+            // Deadlines mostly move away: then it is cheaper to wake up once in vain than to set the timer each time.
+            if next < sleep.deadline().into_std() || sleep.is_elapsed() {
+                sleep.as_mut().reset(next.into());
+            }
             tokio::select! {
                 // Timers first: a flood of messages must not hold up retransmissions and the end of calls.
                 biased;
-                () = sleep_until(next) => self.timeout(),
+                () = &mut sleep => self.timeout(),
                 event = self.queue.recv() => match event {
                     Some(event) => self.event(event),
                     None => return,
@@ -67,7 +76,7 @@ impl EventLoop {
                 self.switch(Input::DataplaneDown);
                 self.relay(ng::Input::DataplaneDown);
             }
-            Event::Dataplane(message) => match self.is_for_relay(&message) {
+            Event::Dataplane(message) => match self.relay.wants(&message) {
                 true => self.relay(ng::Input::Dataplane(message)),
                 false => self.switch(Input::Dataplane(message)),
             },
@@ -90,14 +99,6 @@ impl EventLoop {
         }
     }
 
-    /// Replies find their way by the ids of requests, events by their session.
-    fn is_for_relay(&self, message: &Message) -> bool {
-        match message {
-            Message::Reply { id, .. } => ng::is_relay_request(*id),
-            Message::Event(event) => self.relay.knows(event.session),
-        }
-    }
-
     /// Handles one input of the relay, and what could not be done of its outputs.
     fn relay(&mut self, input: ng::Input) {
         let now = Instant::now();
@@ -110,7 +111,7 @@ impl EventLoop {
                         self.relay.handle(now, ng::Input::Dataplane(refused));
                     }
                 }
-                ng::Output::Warn(text) => tracing::warn!("NG: {text}"),
+                ng::Output::Warn(text) => tracing::warn!("{text}"),
             }
         }
     }
@@ -159,12 +160,5 @@ impl EventLoop {
             }
             Output::Dataplane(frame) => self.ask(frame).map(Input::Dataplane),
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }

@@ -15,6 +15,7 @@ mod http;
 mod limits;
 mod ng;
 pub mod options;
+mod readable;
 pub mod server;
 mod sip;
 mod websocket;

@@ -54,8 +54,8 @@ impl Replies {
             return self.queue(to.id, bytes);
         }
         let Some(udp) = usize::try_from(to.id).ok().and_then(|number| self.udp.get(number)) else { return };
-        match udp.socket.try_send_to(&bytes, to.source) {
-            Ok(_) => {}
+        match udp.send(&bytes, to.source) {
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Drop::UdpSendBufferFull.count(),
             Err(error) => tracing::debug!(to = %to.source, %error, "an NG reply could not be sent"),
         }

@@ -149,8 +149,8 @@ impl Transports {
 }
 
 fn send_datagram(udp: &Udp, remote: SocketAddr, bytes: &[u8]) -> Result<(), NotSent> {
-    match udp.socket.try_send_to(bytes, remote) {
-        Ok(_) => Ok(()),
+    match udp.send(bytes, remote) {
+        Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             // As if lost on the way: the transaction sends it again.
             Drop::UdpSendBufferFull.count();

@@ -2,20 +2,27 @@
 
 use crate::events::{Drop, Events};
 use crate::limits;
+use crate::readable::Readable;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use tandem_sip::switch::Input;
 use tandem_sip::transport::{Flow, Transport};
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 
 /// A bound socket and its address.
 #[derive(Clone)]
 pub(crate) struct Udp {
-    pub(crate) socket: Arc<UdpSocket>,
+    pub(crate) socket: Arc<Readable<UdpSocket>>,
     pub(crate) local: SocketAddr,
+}
+
+impl Udp {
+    /// Sends a datagram at once, or not at all.
+    pub(crate) fn send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()> {
+        self.socket.socket().send_to(bytes, remote).map(drop)
+    }
 }
 
 /// Binds one address.
@@ -29,9 +36,9 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<Udp> {
     socket.set_recv_buffer_size(limits::UDP_RECEIVE_BUFFER)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    let socket = UdpSocket::from_std(socket.into())?;
+    let socket = UdpSocket::from(socket);
     let local = socket.local_addr()?;
-    Ok(Udp { socket: Arc::new(socket), local })
+    Ok(Udp { socket: Arc::new(Readable::new(socket)?), local })
 }
 
 /// Reads datagrams until the event loop ends.
