@@ -7,5 +7,6 @@ mod dataplane;
 mod http;
 mod launcher;
 mod ng;
+mod relay;
 mod sip;
 mod support;

@@ -1,4 +1,4 @@
-//! NG over every transport, and who may not speak it. No dataplane is needed for a ping.
+//! NG over every transport, and who may not speak it. No dataplane is needed for a ping: `relay.rs` has calls.
 
 use crate::support::{Process, free_port};
 use std::net::SocketAddr;
@@ -16,22 +16,22 @@ const JSON_PING: &str = "{\"command\":\"ping\"}";
 const JSON_PONG: &str = "{\"result\":\"pong\"}";
 
 /// A process that speaks NG, and where.
-struct Relay {
-    process: Process,
+pub(crate) struct Relay {
+    pub(crate) process: Process,
     udp: SocketAddr,
     tcp: SocketAddr,
     http: SocketAddr,
 }
 
 impl Relay {
-    /// With `more` in `[ng]`.
-    async fn start(more: &str) -> Relay {
+    /// With `more` in `[ng]` and behind it.
+    pub(crate) async fn start(more: &str) -> Relay {
         let [udp, tcp, http] = std::array::from_fn(|_| SocketAddr::from(([127, 0, 0, 1], free_port())));
         let section = format!("[ng]\nudp = \"{udp}\"\ntcp = \"{tcp}\"\nhttp = \"{http}\"\n{more}");
         Relay { process: Process::start(&section).await, udp, tcp, http }
     }
 
-    async fn socket(&self) -> UdpSocket {
+    pub(crate) async fn socket(&self) -> UdpSocket {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         socket.connect(self.udp).await.unwrap();
         socket
@@ -52,14 +52,14 @@ impl Relay {
     }
 
     /// The figure of that name in `/metrics`.
-    async fn figure(&self, name: &str) -> u64 {
+    pub(crate) async fn figure(&self, name: &str) -> u64 {
         let (_, figures) = self.process.get("/metrics", "").await;
         let value = figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.map_or(0, |value| value.parse().unwrap())
     }
 }
 
-async fn receive(socket: &UdpSocket) -> String {
+pub(crate) async fn receive(socket: &UdpSocket) -> String {
     let mut buffer = vec![0; 65_536];
     let length = timeout(DEADLINE, socket.recv(&mut buffer)).await.expect("a reply").unwrap();
     String::from_utf8(buffer[..length].to_vec()).unwrap()

@@ -97,6 +97,14 @@ impl Relay {
         self.outputs.push_back(Output::Dataplane(RequestFrame { id, request }));
     }
 
+    /// Whether a message of the dataplane is for the relay: a reply by the request's id, an event by its session.
+    pub fn wants(&self, message: &Message) -> bool {
+        match message {
+            Message::Reply { id, .. } => id & ID_MARK != 0,
+            Message::Event(event) => self.sessions.contains_key(&event.session),
+        }
+    }
+
     pub(super) fn dataplane_said(&mut self, now: Instant, message: Message) {
         match message {
             Message::Event(Event { session, kind: EventKind::MediaTimeout }) => {
