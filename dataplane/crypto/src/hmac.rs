@@ -73,7 +73,8 @@ impl HmacKey {
     }
 }
 
-/// The tags of all messages, each under its own key; most of them at once if there are many of one length.
+/// The tags of all messages, each under its own key; most of them at once if there are many of one length. What
+/// `tags` has beyond them stays as it was; messages beyond it are left out.
 pub fn tags(messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]) {
     for (messages, tags) in messages.chunks(FASTEST.at_once).zip(tags.chunks_mut(FASTEST.at_once)) {
         let kernel = if messages.len() < FEWEST_FOR_LANES { FASTEST.few } else { FASTEST.many };
@@ -151,8 +152,9 @@ impl HmacKernel {
         }
     }
 
-    /// The tags of all messages.
+    /// As [`tags`].
     pub fn tags(self, messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]) {
+        let (messages, tags) = same_length(messages, tags);
         match self.0 {
             Kind::Portable => {
                 for (message, tag) in messages.iter().zip(tags) {
@@ -173,6 +175,11 @@ impl HmacKernel {
             Kind::Lanes16(avx512) => in_lanes(avx512, messages, tags),
         }
     }
+}
+
+fn same_length<'a, A, B>(first: &'a [A], second: &'a mut [B]) -> (&'a [A], &'a mut [B]) {
+    let length = first.len().min(second.len());
+    (first.get(..length).unwrap_or_default(), second.get_mut(..length).unwrap_or_default())
 }
 
 /// The end of a message (FIPS 180-4 section 5.1.1): one or two blocks, and in front of them room for a whole one.

@@ -152,6 +152,9 @@ fn hmac_kernels_agree_on_mixed_batches() {
             let mut results = vec![[0; TAG_LEN]; size];
             tags(&messages, &mut results);
             assert!(results == expected, "{size} messages");
+            let mut more = vec![[7; TAG_LEN]; size + 3];
+            tags(&messages, &mut more);
+            assert!(more[..size] == expected && more[size..] == [[7; TAG_LEN]; 3], "{size} messages");
             for kernel in HmacKernel::available() {
                 results.fill([0; TAG_LEN]);
                 kernel.tags(&messages, &mut results);

@@ -21,7 +21,7 @@ use crate::protection::Protection;
 use crate::rtp::Parsed;
 use crate::session::{Component, Outbox};
 use crate::source::SourceGuard;
-use crate::srtp::{Inbound, Outbound, SrtpError};
+use crate::srtp::{DueTag, Inbound, Outbound, SrtpError};
 use crate::{rtcp, rtp, stun};
 
 /// What a datagram was.
@@ -283,8 +283,10 @@ impl Leg {
         let is_secure = self.config.security != Security::None;
         if is_secure {
             let inbound = self.protection(component).inbound.as_mut().ok_or(DropReason::NotReady)?;
+            let computed = packet.computed_tag();
             let bytes = packet.bytes_mut();
-            let len = if is_rtcp { inbound.unprotect_rtcp(bytes) } else { inbound.unprotect(bytes) };
+            let len =
+                if is_rtcp { inbound.unprotect_rtcp(bytes) } else { inbound.unprotect_with(bytes, computed) };
             packet.set_len(len.map_err(unprotect_failure)?);
         }
         let arrival = if is_rtcp { Arrival::Rtcp } else { Arrival::Rtp(rtp::parse(packet.bytes())?) };
@@ -360,6 +362,32 @@ impl Leg {
         }
         let outbound = self.rtp.outbound.as_mut().ok_or(DropReason::NoDestination)?;
         outbound.protect(buffer, len).map_err(|_| DropReason::SrtpProtect)
+    }
+
+    /// Protects an RTP packet in place; in a batch its tag may be left due.
+    pub(crate) fn protect_packet(&mut self, packet: &mut Packet<'_>) -> Result<(), DropReason> {
+        let len = packet.len();
+        if !packet.is_in_batch() || self.config.security == Security::None {
+            let len = self.protect(packet.with_tailroom(), len)?;
+            packet.set_len(len);
+            return Ok(());
+        }
+        let outbound = self.rtp.outbound.as_mut().ok_or(DropReason::NoDestination)?;
+        let protected = outbound.protect_but_tag(packet.with_tailroom(), len);
+        let (len, due) = protected.map_err(|_| DropReason::SrtpProtect)?;
+        packet.set_len(len);
+        packet.set_due_tag(due);
+        Ok(())
+    }
+
+    /// The tag that [`Leg::receive`] will need for a datagram on the RTP port, as far as can be told now.
+    pub(crate) fn due_tag(&self, now: Instant, source: SocketAddr, packet: &[u8]) -> Option<DueTag> {
+        if !matches!(packet.first(), Some(128..=191)) || rtcp::is_rtcp(packet) {
+            return None;
+        }
+        let inbound = self.rtp.inbound.as_ref()?;
+        self.check_source(now, Component::Rtp, false, source).ok()?;
+        inbound.due_tag(packet)
     }
 
     /// Protects `buffer[..len]`, RTCP, in place; returns the new length.

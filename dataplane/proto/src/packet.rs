@@ -1,14 +1,25 @@
 //! One datagram in its buffer, from receive to send.
 
+use std::ops::Range;
+
 use crate::limits::TAILROOM;
+use crate::srtp::{ComputedTag, DueTag};
 
 /// A datagram somewhere inside a buffer. It may shrink from the front (header extensions go) and grow at the end
 /// (an SRTP trailer comes) without being copied.
-#[derive(Debug)]
 pub struct Packet<'a> {
     buffer: &'a mut [u8],
     start: usize,
     end: usize,
+    batch: Option<InBatch>,
+}
+
+/// What a packet has to do with the batch in which it is handled.
+struct InBatch {
+    /// What the batch has computed of it as it was received.
+    computed: Option<ComputedTag>,
+    /// What the batch is to compute of it before it is sent.
+    due: Option<DueTag>,
 }
 
 impl<'a> Packet<'a> {
@@ -16,11 +27,45 @@ impl<'a> Packet<'a> {
     /// [`TAILROOM`] bytes are free behind it.
     pub fn new(buffer: &'a mut [u8], start: usize, end: usize) -> Option<Packet<'a>> {
         let fits = start <= end && end.checked_add(TAILROOM)? <= buffer.len();
-        fits.then_some(Packet { buffer, start, end })
+        fits.then_some(Packet { buffer, start, end, batch: None })
+    }
+
+    /// As [`Packet::new`], for a packet of a batch: a tag may be `computed` already, and when the packet is to be sent
+    /// [`Packet::take_due_tag`] may have one that is still to be written.
+    pub fn in_batch(
+        buffer: &'a mut [u8],
+        datagram: Range<usize>,
+        computed: Option<ComputedTag>,
+    ) -> Option<Packet<'a>> {
+        let mut packet = Packet::new(buffer, datagram.start, datagram.end)?;
+        packet.batch = Some(InBatch { computed, due: None });
+        Some(packet)
+    }
+
+    /// The tag that must be written before the packet is sent, if there is one.
+    pub fn take_due_tag(&mut self) -> Option<DueTag> {
+        self.batch.as_mut()?.due.take()
+    }
+
+    /// What was computed of the packet as it was received.
+    pub(crate) fn computed_tag(&self) -> Option<ComputedTag> {
+        self.batch.as_ref()?.computed
+    }
+
+    /// Whether a batch computes tags that are due.
+    pub(crate) fn is_in_batch(&self) -> bool {
+        self.batch.is_some()
+    }
+
+    /// Leaves a tag to the batch.
+    pub(crate) fn set_due_tag(&mut self, due: Option<DueTag>) {
+        if let Some(batch) = &mut self.batch {
+            batch.due = due;
+        }
     }
 
     /// Where the datagram lies in the buffer now.
-    pub fn range(&self) -> std::ops::Range<usize> {
+    pub fn range(&self) -> Range<usize> {
         self.start..self.end
     }
 

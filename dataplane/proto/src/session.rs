@@ -22,6 +22,7 @@ use crate::reception::Reception;
 use crate::reports::Reports;
 use crate::rtcp;
 use crate::rtp::Parsed;
+use crate::srtp::DueTag;
 use crate::transcode::Sink;
 
 /// Which of a leg's two ports.
@@ -255,9 +256,7 @@ impl Session {
         match here.bridge.receive(now.instant, place, parsed, packet, sink)? {
             Bridged::Consumed => Ok(Verdict::Consumed),
             Bridged::Forward => {
-                let len = packet.len();
-                let len = there.leg.protect(packet.with_tailroom(), len)?;
-                packet.set_len(len);
+                there.leg.protect_packet(packet)?;
                 Ok(Verdict::Forward { to: there.side, component: Component::Rtp, destination })
             }
         }
@@ -344,6 +343,14 @@ impl Session {
         let [a, b] = &self.sides;
         let age_ms = now.instant.saturating_duration_since(self.created).as_millis() as u64;
         SessionStats { age_ms, legs: [leg_stats(now, a, b), leg_stats(now, b, a)] }
+    }
+
+    /// The tag that [`Session::receive`] will need for a datagram on that side's RTP port, if it is worth computing in
+    /// a batch. Nothing depends on whether it is.
+    pub fn due_tag(&self, now: Now, side: Side, source: SocketAddr, packet: &[u8]) -> Option<DueTag> {
+        let [a, b] = &self.sides;
+        let half = if side == Side::A { a } else { b };
+        half.leg.due_tag(now.instant, source, packet)
     }
 
     /// Whether ICE of that side has validated the address: packets from there belong to this session then.

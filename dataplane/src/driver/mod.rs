@@ -30,6 +30,13 @@ pub struct Received {
     pub datagram: Range<usize>,
 }
 
+impl Received {
+    /// The datagram.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.datagram.clone()).unwrap_or_default()
+    }
+}
+
 /// What went wrong in a driver, and how often. None of it is fatal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DriverCounters {

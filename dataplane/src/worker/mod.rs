@@ -4,6 +4,7 @@
 //! it waits for in [`Driver::wait`]. A panic ends the whole process (see `main`): a worker that is gone without a
 //! word would leave its calls dead while everything else looks well.
 
+mod batch;
 mod packets;
 mod requests;
 mod sessions;
@@ -13,6 +14,7 @@ use crate::demux::Demux;
 use crate::driver::{Driver, SocketId};
 use crate::ports::{PortRange, Ports};
 use crate::timers::Wheel;
+use batch::{Arrival, Departures};
 use crossbeam::channel::{Receiver, Sender};
 use sessions::Sessions;
 use std::io;
@@ -23,6 +25,7 @@ use std::time::Instant;
 use tandem_control::{Event, ListedSession, Refusal, Reply, RequestFrame, SessionId};
 use tandem_media::Now;
 use tandem_media::dtls::Identity;
+use tandem_media::srtp::MAX_BATCH;
 use thiserror::Error;
 
 /// Commands carried out in one turn.
@@ -147,6 +150,9 @@ pub struct Worker<D: Driver> {
     demux: Demux,
     timers: Wheel,
     counters: Counters,
+    /// Empty but while a batch is handled.
+    arrivals: Vec<Arrival>,
+    departures: Departures,
     identity: Arc<Identity>,
     random: fastrand::Rng,
     stopped: bool,
@@ -175,6 +181,8 @@ impl<D: Driver> Worker<D> {
             demux: Demux::new(settings.max_sockets(), settings.max_sessions),
             timers: Wheel::new(settings.max_sessions, now.instant),
             counters: Counters::default(),
+            arrivals: Vec::with_capacity(MAX_BATCH),
+            departures: Departures::new(),
             identity: settings.identity,
             random: fastrand::Rng::with_seed(settings.seed),
             stopped: false,

@@ -1,5 +1,6 @@
 //! The packet path and the timers of sessions.
 
+use super::batch::{Arrival, Departure, Departures};
 use super::sessions::{Entry, LegPorts, index};
 use super::{PACKET_BUDGET, Queues, Worker};
 use crate::counters::Counters;
@@ -12,11 +13,13 @@ use tandem_media::Now;
 use tandem_media::drops::DropReason;
 use tandem_media::packet::Packet;
 use tandem_media::session::{Component, Outbox, Verdict};
+use tandem_media::srtp::MAX_BATCH;
 use tandem_media::stun;
 
 /// Sends what a session makes itself.
 pub(super) struct WorkerOutbox<'a, D: Driver> {
     pub(super) driver: &'a mut D,
+    pub(super) departures: &'a mut Departures,
     pub(super) counters: &'a mut Counters,
     pub(super) legs: &'a [LegPorts; 2],
 }
@@ -39,7 +42,8 @@ impl<D: Driver> Outbox for WorkerOutbox<'_, D> {
         place.copy_from_slice(bytes);
         self.counters.packets_sent += 1;
         self.counters.bytes_sent += bytes.len() as u64;
-        self.driver.send(leg.socket(component), buffer, 0..bytes.len(), destination);
+        let (socket, datagram) = (leg.socket(component), 0..bytes.len());
+        self.departures.push(self.driver, Departure { socket, buffer, datagram, destination, due: None });
     }
 
     fn dropped(&mut self, reason: DropReason) {
@@ -50,15 +54,21 @@ impl<D: Driver> Outbox for WorkerOutbox<'_, D> {
 impl<D: Driver> Worker<D> {
     /// Says whether packets may be left.
     pub(super) fn handle_packets(&mut self, now: Now) -> bool {
-        for _ in 0..PACKET_BUDGET {
-            let Some(received) = self.driver.receive() else { return false };
-            self.handle_packet(now, received);
+        for _ in 0..PACKET_BUDGET / MAX_BATCH {
+            let is_full = self.gather(now);
+            let mut arrivals = std::mem::take(&mut self.arrivals);
+            arrivals.drain(..).for_each(|arrival| self.handle_packet(now, arrival));
+            self.arrivals = arrivals;
+            self.departures.flush(&mut self.driver);
+            if !is_full {
+                return false;
+            }
         }
         true
     }
 
     /// One datagram from its socket to where it goes: every one ends here as sent, consumed, or counted as dropped.
-    fn handle_packet(&mut self, now: Now, received: Received) {
+    fn handle_packet(&mut self, now: Now, Arrival { received, computed, .. }: Arrival) {
         let Received { socket, source, mut buffer, datagram } = received;
         self.counters.packets_received += 1;
         self.counters.bytes_received += datagram.len() as u64;
@@ -73,21 +83,28 @@ impl<D: Driver> Worker<D> {
             self.counters.drops.count(DropReason::NoSession);
             return self.driver.release(buffer);
         };
-        let Some(mut packet) = Packet::new(&mut buffer, datagram.start, datagram.end) else {
+        let Some(mut packet) = Packet::in_batch(&mut buffer, datagram.clone(), computed) else {
             self.counters.drops.count(DropReason::BadLength);
             return self.driver.release(buffer);
         };
         let Entry { session, legs, .. } = entry;
-        let mut outbox = WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs };
+        let mut outbox = WorkerOutbox {
+            driver: &mut self.driver,
+            departures: &mut self.departures,
+            counters: &mut self.counters,
+            legs,
+        };
         let outcome = session.receive(now, leg.side, component, source, &mut packet, &mut outbox);
-        let datagram = packet.range();
+        let (datagram, due) = (packet.range(), packet.take_due_tag());
         match outcome {
             Ok(Verdict::Forward { to, component, destination }) => {
                 let out = &legs[index(to)];
                 if may_be_sent_to(destination, out.local.rtp.ip()) {
                     self.counters.packets_sent += 1;
                     self.counters.bytes_sent += datagram.len() as u64;
-                    self.driver.send(out.socket(component), buffer, datagram, destination);
+                    let socket = out.socket(component);
+                    let departure = Departure { socket, buffer, datagram, destination, due };
+                    self.departures.push(&mut self.driver, departure);
                 } else {
                     self.counters.destination_refused += 1;
                     self.driver.release(buffer);
@@ -110,8 +127,12 @@ impl<D: Driver> Worker<D> {
     /// The timer of a session has fired.
     pub(super) fn handle_timeout(&mut self, now: Now, session_index: usize) {
         let Some(entry) = self.sessions.get_mut(session_index) else { return };
-        let mut outbox =
-            WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs: &entry.legs };
+        let mut outbox = WorkerOutbox {
+            driver: &mut self.driver,
+            departures: &mut self.departures,
+            counters: &mut self.counters,
+            legs: &entry.legs,
+        };
         entry.session.handle_timeout(now, &mut outbox);
         settle(entry, session_index, &mut self.timers, &self.queues, &mut self.counters);
     }

@@ -194,7 +194,12 @@ impl<D: Driver> Worker<D> {
             return Err(invalid("the ICE user fragments of both legs are the same"));
         }
         let Entry { session, legs, .. } = entry;
-        let mut outbox = WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs };
+        let mut outbox = WorkerOutbox {
+            driver: &mut self.driver,
+            departures: &mut self.departures,
+            counters: &mut self.counters,
+            legs,
+        };
         session.configure(now, configs, &mut outbox)?;
         for (side, ufrag) in SIDES.into_iter().zip(ufrags) {
             if let Some(ufrag) = ufrag {
@@ -208,7 +213,12 @@ impl<D: Driver> Worker<D> {
     pub(super) fn delete(&mut self, now: Now, id: SessionId) -> Result<Reply, Refusal> {
         let index = self.sessions.find(id).ok_or(Refusal::UnknownSession)?;
         let Entry { session, legs, .. } = self.sessions.get_mut(index).ok_or(Refusal::UnknownSession)?;
-        let mut outbox = WorkerOutbox { driver: &mut self.driver, counters: &mut self.counters, legs };
+        let mut outbox = WorkerOutbox {
+            driver: &mut self.driver,
+            departures: &mut self.departures,
+            counters: &mut self.counters,
+            legs,
+        };
         session.end(now, &mut outbox);
         let stats = session.stats(now);
         self.discard(id);

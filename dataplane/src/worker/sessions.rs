@@ -94,6 +94,10 @@ impl Sessions {
         self.by_id.get(&id).copied()
     }
 
+    pub(super) fn get(&self, index: usize) -> Option<&Entry> {
+        self.entries.get(index)?.as_deref()
+    }
+
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Entry> {
         self.entries.get_mut(index)?.as_deref_mut()
     }

@@ -1,5 +1,7 @@
 //! Whole packets: the published vectors, and what an attacker or a bad network does.
 
+mod batches;
+
 use super::*;
 use proptest::prelude::*;
 use tandem_control::SrtpSuite;
