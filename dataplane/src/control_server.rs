@@ -1,34 +1,41 @@
 //! The control socket: one client at a time speaks [`tandem_control`] over it.
 //!
-//! Two threads. The *reader* accepts a client, reads its requests and hands them to the workers; further clients
-//! wait in the backlog until it has gone. The *writer* takes answers and events from the workers and sends them.
-//! Neither waits for the other, and no worker waits for either: every queue is bounded, and what finds a queue full
-//! is refused ([`Refusal::Busy`]) or counted. Sessions outlive their client: without one, events are kept, the
-//! oldest dropped first.
+//! The *server* thread accepts a client and hears its hello; further clients wait in the backlog until it has gone.
+//! Then the first worker reads the requests in its own loop: it carries out what is its own, passes on what is another
+//! worker's, and gives back to the server what is about all of them. Whoever has an answer writes it. The *writer*
+//! sends events, and the answers that a full socket would not take at once: no worker waits for a client. Every queue
+//! is bounded, and what finds a queue full is refused ([`Refusal::Busy`]) or counted. Sessions outlive their client:
+//! without one, events are kept, the oldest dropped first.
 
+mod client;
 mod routing;
 mod socket;
 mod writer;
 
+pub use client::{Attached, Client, Next};
 pub use routing::{Router, WorkerHandle};
 pub use socket::BindError;
 
-use crate::worker::Answer;
+use crate::worker::{Answer, Command};
 use crossbeam::channel::{Receiver, Sender, bounded};
-use routing::Routed;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv, send};
 use socket2::Socket;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tandem_control::{Event, MAX_RECORD, Message, Refusal, Request, RequestFrame, decode, encode};
 use writer::{Change, Writer};
 
-/// Requests that may wait for their answer.
-pub const MAX_OPEN_REQUESTS: usize = 1024;
+/// Answers that a client with a full socket may leave waiting; with one more it is given up.
+pub const MAX_WAITING_ANSWERS: usize = 1024;
+/// Requests about all workers that may wait for the server.
+const SERVER_QUEUE: usize = 16;
 /// Events on their way from the workers.
 pub const EVENT_QUEUE: usize = 4096;
 /// How long a client may take to say hello, or leave its socket full, before it is given up: others wait.
@@ -37,7 +44,7 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The ends that the workers hold.
 #[derive(Clone)]
 pub struct WorkerEnds {
-    /// For answers; never full, for the open requests are bounded.
+    /// For answers that a client's socket does not take now.
     pub answers: Sender<Answer>,
     /// For events.
     pub events: Sender<Event>,
@@ -51,16 +58,21 @@ pub struct FromWorkers {
 
 /// Makes the queues from the workers to the control server.
 pub fn queues() -> (WorkerEnds, FromWorkers) {
-    let (answers_in, answers) = bounded(MAX_OPEN_REQUESTS);
+    let (answers_in, answers) = bounded(MAX_WAITING_ANSWERS);
     let (events_in, events) = bounded(EVENT_QUEUE);
     (WorkerEnds { answers: answers_in, events: events_in }, FromWorkers { answers, events })
 }
 
-/// What reader and writer share.
+/// What a worker gives to the server.
+#[derive(Debug)]
+pub(crate) enum ToServer {
+    /// A request about all workers.
+    Request(RequestFrame),
+}
+
+/// What server and writer share.
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// Requests given to workers whose answers were not sent yet.
-    open_requests: AtomicUsize,
     /// Events dropped because no client took them.
     events_dropped: AtomicU64,
     stopping: AtomicBool,
@@ -72,7 +84,7 @@ pub struct ControlServer {
     listener: Arc<Socket>,
     shared: Arc<Shared>,
     changes: Sender<Change>,
-    reader: JoinHandle<()>,
+    server: JoinHandle<()>,
     writer: JoinHandle<()>,
 }
 
@@ -84,12 +96,12 @@ impl ControlServer {
     pub fn start(path: &Path, router: Router, from: FromWorkers) -> Result<ControlServer, BindError> {
         let listener = Arc::new(socket::listen(path)?);
         let shared = Arc::new(Shared::default());
-        // No room: what the reader does after a change, the writer sees after that change.
+        // No room: what the server does after a change, the writer sees after that change.
         let (changes, changes_out) = bounded(0);
         let writer = Writer::new(from, changes_out, Arc::clone(&shared));
-        let reader = Reader {
+        let server = Server {
             listener: Arc::clone(&listener),
-            router,
+            router: Arc::new(router),
             shared: Arc::clone(&shared),
             changes: changes.clone(),
         };
@@ -99,7 +111,7 @@ impl ControlServer {
             listener,
             shared,
             changes,
-            reader: spawn("control-reader").spawn(move || reader.run())?,
+            server: spawn("control-server").spawn(move || server.run())?,
             writer: spawn("control-writer").spawn(move || writer.run())?,
         })
     }
@@ -107,10 +119,10 @@ impl ControlServer {
     /// Stops serving and removes the socket's file.
     pub fn stop(self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
-        // The writer is first: it shuts the client's socket, which ends the reader's wait for requests.
+        // The writer is first: it shuts the client's socket, which ends the worker's part in it, and so the server's.
         let _ = self.changes.send(Change::Stop);
         let _ = self.listener.shutdown(Shutdown::Both);
-        for thread in [self.writer, self.reader] {
+        for thread in [self.writer, self.server] {
             if thread.join().is_err() {
                 tracing::error!("a thread of the control server panicked");
             }
@@ -121,14 +133,14 @@ impl ControlServer {
     }
 }
 
-struct Reader {
+struct Server {
     listener: Arc<Socket>,
-    router: Router,
+    router: Arc<Router>,
     shared: Arc<Shared>,
     changes: Sender<Change>,
 }
 
-impl Reader {
+impl Server {
     fn run(self) {
         for connection in 0.. {
             let client = match self.listener.accept() {
@@ -142,7 +154,7 @@ impl Reader {
                 }
             };
             tracing::info!("a control client has connected");
-            if let Err(error) = self.serve(connection, &client) {
+            if let Err(error) = self.serve(connection, client) {
                 tracing::warn!(%error, "the control client is given up");
             }
             let _ = self.changes.send(Change::Disconnected { connection });
@@ -151,49 +163,44 @@ impl Reader {
     }
 
     /// Serves one client to its end.
-    fn serve(&self, connection: u64, client: &Socket) -> io::Result<()> {
-        client.set_write_timeout(Some(CLIENT_TIMEOUT))?;
-        client.set_read_timeout(Some(CLIENT_TIMEOUT))?;
+    fn serve(&self, connection: u64, socket: Socket) -> io::Result<()> {
+        socket.set_write_timeout(Some(CLIENT_TIMEOUT))?;
+        socket.set_read_timeout(Some(CLIENT_TIMEOUT))?;
         let mut record = vec![0; MAX_RECORD + 1];
-        let Some(first) = read_record(client, &mut record)? else { return Ok(()) };
+        let Some(first) = read_record(&socket, &mut record, MsgFlags::empty())? else { return Ok(()) };
         let result = match first.request {
             Request::Hello { version } => self.router.hello(version),
             _ => Err(Refusal::Invalid("say hello first".to_owned())),
         };
         let refused = result.is_err();
-        write_record(client, &Message::Reply { id: first.id, result })?;
+        write_record(&socket, &Message::Reply { id: first.id, result }, MsgFlags::empty())?;
         if refused {
             return Ok(());
         }
-        client.set_read_timeout(None)?;
-        let socket = client.try_clone()?;
-        let _ = self.changes.send(Change::Connected { connection, socket });
-        while let Some(frame) = read_record(client, &mut record)? {
-            self.dispatch(connection, frame);
+        let _ = self.changes.send(Change::Connected { connection, socket: socket.try_clone()? });
+        let client = Arc::new(Client::new(connection, socket));
+        let (to_server, requests) = bounded(SERVER_QUEUE);
+        let attached = Attached::new(Arc::clone(&client), Arc::clone(&self.router), to_server);
+        if !self.router.command(0, Command::Attach(Box::new(attached))) {
+            return Err(io::Error::other("the first worker is overloaded"));
+        }
+        // Ends when the worker drops its end: the client has gone.
+        for ToServer::Request(frame) in requests {
+            let events_dropped = self.shared.events_dropped.load(Ordering::Relaxed);
+            let result = self.router.serve(&frame.request, events_dropped);
+            if let Some(answer) = client.answer(frame.id, result) {
+                let _ = self.changes.send(Change::Answered(answer));
+            }
         }
         Ok(())
-    }
-
-    fn dispatch(&self, connection: u64, frame: RequestFrame) {
-        let id = frame.id;
-        let result = if self.shared.open_requests.fetch_add(1, Ordering::Relaxed) >= MAX_OPEN_REQUESTS {
-            Err(Refusal::Busy)
-        } else {
-            match self.router.route(connection, frame, self.shared.events_dropped.load(Ordering::Relaxed)) {
-                Routed::ToWorker => return,
-                Routed::Answered(result) => result,
-            }
-        };
-        self.shared.open_requests.fetch_sub(1, Ordering::Relaxed);
-        let _ = self.changes.send(Change::Answered(Answer { connection, id, result }));
     }
 }
 
 /// Reads one record; `None` at the end of the stream.
-fn read_record(mut client: &Socket, record: &mut [u8]) -> io::Result<Option<RequestFrame>> {
+fn read_record(client: &Socket, record: &mut [u8], flags: MsgFlags) -> io::Result<Option<RequestFrame>> {
     let length = loop {
-        match client.read(record) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        match recv(client.as_raw_fd(), record, flags) {
+            Err(Errno::EINTR) => {}
             outcome => break outcome?,
         }
     };
@@ -206,9 +213,9 @@ fn read_record(mut client: &Socket, record: &mut [u8]) -> io::Result<Option<Requ
 }
 
 /// Writes one record.
-fn write_record(mut client: &Socket, message: &Message) -> io::Result<()> {
+fn write_record(client: &Socket, message: &Message, flags: MsgFlags) -> io::Result<()> {
     let record = encode(message).map_err(io::Error::other)?;
-    let written = client.write(&record)?;
+    let written = send(client.as_raw_fd(), &record, flags | MsgFlags::MSG_NOSIGNAL)?;
     if written == record.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 

@@ -8,9 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tandem_control::{
-    Hello, ListedSession, MAX_LISTED, Refusal, Reply, Request, RequestFrame, SessionId, VERSION,
-};
+use tandem_control::{Hello, ListedSession, MAX_LISTED, Refusal, Reply, Request, SessionId, VERSION};
 
 /// How long the reader waits for a worker that is asked for a list or for counters.
 const WORKER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,12 +32,15 @@ impl WorkerHandle {
     }
 }
 
-/// What became of a request.
-pub(super) enum Routed {
-    /// A worker will answer.
-    ToWorker,
-    /// This is the answer.
-    Answered(Result<Reply, Refusal>),
+/// Who carries out a request.
+#[derive(Debug, PartialEq)]
+pub(super) enum Route {
+    /// The worker with this number.
+    Worker(usize),
+    /// The control server: it is about all workers.
+    Server,
+    /// Nobody.
+    Refused(Refusal),
 }
 
 /// Knows the workers.
@@ -74,35 +75,53 @@ impl Router {
         }))
     }
 
-    pub(super) fn route(&self, connection: u64, frame: RequestFrame, events_dropped: u64) -> Routed {
-        match frame.request {
-            Request::Hello { version } => Routed::Answered(self.hello(version)),
-            Request::Create { .. } => self.create(connection, frame),
-            Request::List { after } => Routed::Answered(self.list(after)),
-            Request::Counters => Routed::Answered(self.counters(events_dropped)),
+    /// Who carries out a request. A new session counts as a worker's own from now on.
+    pub(super) fn route(&self, request: &Request) -> Route {
+        match request {
+            Request::Create { .. } => self.place(),
+            Request::Hello { .. } | Request::List { .. } | Request::Counters => Route::Server,
             Request::Configure { session, .. }
             | Request::PlayDigit { session, .. }
             | Request::Query { session }
-            | Request::Delete { session } => match self.workers.get(session.worker()) {
-                Some(worker) if worker.command(Command::Request { connection, frame }) => Routed::ToWorker,
-                Some(_) => Routed::Answered(Err(Refusal::Busy)),
-                None => Routed::Answered(Err(Refusal::UnknownSession)),
+            | Request::Delete { session } => match session.worker() {
+                worker if worker < self.workers.len() => Route::Worker(worker),
+                _ => Route::Refused(Refusal::UnknownSession),
             },
         }
     }
 
     /// A new session goes to the worker with the fewest.
-    fn create(&self, connection: u64, frame: RequestFrame) -> Routed {
-        let least = self.workers.iter().min_by_key(|worker| worker.load.load(Ordering::Relaxed));
-        let Some(worker) = least.filter(|_| self.sessions() < self.max_sessions) else {
-            return Routed::Answered(Err(Refusal::TooManySessions));
-        };
-        worker.load.fetch_add(1, Ordering::Relaxed);
-        if worker.command(Command::Request { connection, frame }) {
-            return Routed::ToWorker;
+    fn place(&self) -> Route {
+        let loads = self.workers.iter().map(|worker| worker.load.load(Ordering::Relaxed));
+        match loads.enumerate().min_by_key(|&(_, load)| load) {
+            Some((worker, _)) if self.sessions() < self.max_sessions => {
+                self.workers[worker].load.fetch_add(1, Ordering::Relaxed);
+                Route::Worker(worker)
+            }
+            _ => Route::Refused(Refusal::TooManySessions),
         }
-        worker.load.fetch_sub(1, Ordering::Relaxed);
-        Routed::Answered(Err(Refusal::Busy))
+    }
+
+    /// A session that was placed never came to be.
+    pub(super) fn unload(&self, worker: usize) {
+        if let Some(worker) = self.workers.get(worker) {
+            worker.load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Queues a command for a worker; `false` if there is none or its queue is full.
+    pub(super) fn command(&self, worker: usize, command: Command) -> bool {
+        self.workers.get(worker).is_some_and(|worker| worker.command(command))
+    }
+
+    /// Carries out what is about all workers; may wait for them.
+    pub(super) fn serve(&self, request: &Request, events_dropped: u64) -> Result<Reply, Refusal> {
+        match request {
+            Request::Hello { version } => self.hello(*version),
+            Request::List { after } => self.list(*after),
+            Request::Counters => self.counters(events_dropped),
+            _ => Err(Refusal::Invalid("not for the control server".to_owned())),
+        }
     }
 
     fn sessions(&self) -> u32 {

@@ -3,9 +3,12 @@ use super::*;
 use crate::driver::Waker;
 use crate::worker::Command;
 use socket2::{Domain, SockAddr, Type};
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::AtomicU32;
-use tandem_control::{EventKind, LegConfig, Reply, SessionId, Side, VERSION};
+use tandem_control::{EventKind, LegConfig, Refusal, Reply, SessionId, Side, VERSION};
+
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 struct Setup {
     server: ControlServer,
@@ -38,6 +41,33 @@ fn setup(name: &str, workers: usize) -> Setup {
     let router = Router::new(handles.into(), 6, [7; 32], vec!["127.0.0.1".parse().unwrap()]);
     let server = ControlServer::start(&path, router, from).unwrap();
     Setup { server, ends, commands, loads, path }
+}
+
+impl Setup {
+    /// The client that the first worker is given to read from.
+    fn attached(&self) -> Box<Attached> {
+        let command = self.commands[0].recv_timeout(TIMEOUT).unwrap();
+        let Command::Attach(attached) = command else { panic!("not a client") };
+        attached
+    }
+}
+
+/// What the first worker reads, once there is something.
+fn next(attached: &mut Attached) -> Next {
+    let deadline = std::time::Instant::now() + TIMEOUT;
+    loop {
+        match attached.next(0) {
+            Next::Nothing if std::time::Instant::now() < deadline => std::thread::yield_now(),
+            next => return next,
+        }
+    }
+}
+
+/// A client that has said hello, and its requests.
+fn greeted(setup: &Setup) -> (Socket, Box<Attached>) {
+    let client = connect(&setup.path);
+    greet(&client);
+    (client, setup.attached())
 }
 
 fn connect(path: &Path) -> Socket {
@@ -79,49 +109,68 @@ fn a_client_must_say_hello_in_our_version() {
     let refused = Message::Reply { id: 4, result: Err(Refusal::Version { ours: VERSION }) };
     assert_eq!(read(&client), Some(refused));
     assert_eq!(read(&client), None);
-    greet(&connect(&setup.path));
+    drop(greeted(&setup));
     setup.server.stop();
 }
 
 #[test]
 fn requests_reach_their_worker_and_answers_their_client() {
     let setup = setup("route", 2);
-    let client = connect(&setup.path);
-    greet(&client);
-    let session = SessionId(1 << 56);
-    send(&client, 9, Request::Query { session });
-    let command = setup.commands[1].recv_timeout(Duration::from_secs(5)).unwrap();
-    let Command::Request { connection, frame } = command else { panic!("not a request") };
-    assert_eq!(frame, RequestFrame { id: 9, request: Request::Query { session } });
-    setup.ends.answers.send(Answer { connection, id: 9, result: Err(Refusal::UnknownSession) }).unwrap();
-    assert_eq!(read(&client), Some(Message::Reply { id: 9, result: Err(Refusal::UnknownSession) }));
+    let (client, mut attached) = greeted(&setup);
+    let own = RequestFrame { id: 8, request: Request::Query { session: SessionId(7) } };
+    let other = RequestFrame { id: 9, request: Request::Query { session: SessionId(1 << 56) } };
+    send(&client, 9, other.request.clone());
     send(&client, 10, Request::Query { session: SessionId(2 << 56) });
+    send(&client, 8, own.request.clone());
+    assert_eq!(next(&mut attached), Next::Request(own));
+    let command = setup.commands[1].recv_timeout(TIMEOUT).unwrap();
+    let Command::Request { client: asker, frame } = command else { panic!("not a request") };
+    assert_eq!(frame, other);
     assert_eq!(read(&client), Some(Message::Reply { id: 10, result: Err(Refusal::UnknownSession) }));
+    assert!(asker.answer(9, Ok(Reply::Done)).is_none());
+    assert_eq!(read(&client), Some(Message::Reply { id: 9, result: Ok(Reply::Done) }));
+    drop(client);
+    assert_eq!(next(&mut attached), Next::Gone);
+    drop(attached);
+    setup.server.stop();
+}
+
+#[test]
+fn what_is_about_all_workers_is_for_the_server() {
+    let setup = setup("server", 1);
+    let (client, mut attached) = greeted(&setup);
+    send(&client, 5, Request::Hello { version: VERSION });
+    send(&client, 6, Request::Query { session: SessionId(7) });
+    assert!(matches!(next(&mut attached), Next::Request(_)));
+    assert!(matches!(read(&client), Some(Message::Reply { id: 5, result: Ok(Reply::Hello(_)) })));
+    drop(attached);
     setup.server.stop();
 }
 
 #[test]
 fn an_answer_to_a_client_that_has_gone_reaches_no_other() {
     let setup = setup("gone", 1);
-    let client = connect(&setup.path);
-    greet(&client);
+    let (client, mut attached) = greeted(&setup);
     send(&client, 1, Request::Query { session: SessionId(1) });
-    let command = setup.commands[0].recv_timeout(Duration::from_secs(5)).unwrap();
-    let Command::Request { connection, .. } = command else { panic!("not a request") };
+    assert!(matches!(next(&mut attached), Next::Request(_)));
+    let asker = Arc::clone(attached.client());
     drop(client);
-    let next = connect(&setup.path);
-    greet(&next);
-    setup.ends.answers.send(Answer { connection, id: 1, result: Ok(Reply::Done) }).unwrap();
-    send(&next, 2, Request::Query { session: SessionId(1 << 56) });
-    assert_eq!(read(&next), Some(Message::Reply { id: 2, result: Err(Refusal::UnknownSession) }));
+    assert_eq!(next(&mut attached), Next::Gone);
+    drop(attached);
+    let (client, mut attached) = greeted(&setup);
+    assert!(asker.answer(1, Ok(Reply::Done)).is_none());
+    setup.ends.answers.send(Answer { connection: 0, id: 1, result: Ok(Reply::Done) }).unwrap();
+    send(&client, 2, Request::Query { session: SessionId(1 << 56) });
+    assert_eq!(next(&mut attached), Next::Nothing);
+    assert_eq!(read(&client), Some(Message::Reply { id: 2, result: Err(Refusal::UnknownSession) }));
+    drop(attached);
     setup.server.stop();
 }
 
 #[test]
 fn sessions_go_to_the_least_loaded_worker_up_to_the_limit() {
     let setup = setup("load", 2);
-    let client = connect(&setup.path);
-    greet(&client);
+    let (client, mut attached) = greeted(&setup);
     setup.loads[0].store(2, Ordering::Relaxed);
     let create = || {
         let port = tandem_control::PortRequest {
@@ -133,18 +182,39 @@ fn sessions_go_to_the_least_loaded_worker_up_to_the_limit() {
     };
     (1..=5).for_each(|id| send(&client, id, create()));
     // Two and four make the limit of six: the fifth is refused, without a worker.
+    assert!(matches!(next(&mut attached), Next::Request(RequestFrame { id: 3, .. })));
+    assert_eq!(attached.next(0), Next::Nothing);
     assert_eq!(read(&client), Some(Message::Reply { id: 5, result: Err(Refusal::TooManySessions) }));
-    assert_eq!((setup.commands[0].len(), setup.commands[1].len()), (1, 3));
+    assert_eq!(setup.commands[1].len(), 3);
+    drop(attached);
     setup.server.stop();
 }
 
 #[test]
 fn a_full_worker_is_busy() {
-    let setup = setup("busy", 1);
-    let client = connect(&setup.path);
-    greet(&client);
-    (1..=5).for_each(|id| send(&client, id, Request::Query { session: SessionId(1) }));
+    let setup = setup("busy", 2);
+    let (client, mut attached) = greeted(&setup);
+    (1..=5).for_each(|id| send(&client, id, Request::Query { session: SessionId(1 << 56) }));
+    assert_eq!(attached.next(0), Next::Nothing);
     assert_eq!(read(&client), Some(Message::Reply { id: 5, result: Err(Refusal::Busy) }));
+    drop(attached);
+    setup.server.stop();
+}
+
+#[test]
+fn a_client_that_takes_no_answers_makes_nobody_wait() {
+    let setup = setup("full", 1);
+    let (client, attached) = greeted(&setup);
+    let full = (0..100_000).find_map(|id| attached.client().answer(id, Ok(Reply::Done)));
+    let answer = full.expect("its socket is full");
+    let id = answer.id;
+    setup.ends.answers.send(answer).unwrap();
+    for expected in 0..=id {
+        assert_eq!(read(&client), Some(Message::Reply { id: expected, result: Ok(Reply::Done) }));
+    }
+    attached.client().give_up();
+    assert_eq!(read(&client), None);
+    drop(attached);
     setup.server.stop();
 }
 
@@ -156,25 +226,25 @@ fn events_wait_for_the_next_client_and_the_oldest_go_first() {
     while !setup.ends.events.is_empty() || setup.server.shared.events_dropped.load(Ordering::Relaxed) < 10 {
         std::thread::yield_now();
     }
-    let client = connect(&setup.path);
-    greet(&client);
+    let (client, attached) = greeted(&setup);
     (10..count).for_each(|number| assert_eq!(read(&client), Some(Message::Event(event(number)))));
-    drop(client);
-    let client = connect(&setup.path);
-    greet(&client);
+    drop((client, attached));
+    let (client, attached) = greeted(&setup);
     setup.ends.events.send(event(1)).unwrap();
     assert_eq!(read(&client), Some(Message::Event(event(1))));
+    drop(attached);
     setup.server.stop();
 }
 
 #[test]
 fn a_malformed_record_ends_the_connection() {
     let setup = setup("malformed", 1);
-    let client = connect(&setup.path);
-    greet(&client);
+    let (client, mut attached) = greeted(&setup);
     (&client).write_all(&[0xFF; 40]).unwrap();
+    assert_eq!(next(&mut attached), Next::Gone);
+    drop(attached);
     assert_eq!(read(&client), None);
-    greet(&connect(&setup.path));
+    drop(greeted(&setup));
     setup.server.stop();
 }
 

@@ -3,6 +3,7 @@
 use super::{FromWorkers, Shared, write_record};
 use crate::worker::Answer;
 use crossbeam::channel::{Receiver, select};
+use nix::sys::socket::MsgFlags;
 use socket2::Socket;
 use std::collections::VecDeque;
 use std::net::Shutdown;
@@ -13,11 +14,11 @@ use tandem_control::{Event, Message};
 /// Events kept for the next client.
 pub(super) const KEPT_EVENTS: usize = 4096;
 
-/// What the reader tells the writer.
+/// What the server tells the writer.
 pub(super) enum Change {
     /// A client has said hello; what concerns it goes to this socket from now on.
     Connected { connection: u64, socket: Socket },
-    /// The reader knows an answer itself.
+    /// The server has an answer that a full socket did not take.
     Answered(Answer),
     /// The client has gone.
     Disconnected { connection: u64 },
@@ -52,7 +53,6 @@ impl Writer {
                 },
                 recv(self.from.answers) -> answer => match answer {
                     Ok(answer) => {
-                        self.shared.open_requests.fetch_sub(1, Ordering::Relaxed);
                         self.answer(answer);
                     }
                     Err(_) => return self.give_up_client(),
@@ -104,7 +104,7 @@ impl Writer {
 
     fn write(&mut self, message: &Message) -> bool {
         let Some(client) = &self.client else { return false };
-        match write_record(&client.socket, message) {
+        match write_record(&client.socket, message, MsgFlags::empty()) {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(%error, "cannot write to the control client");
@@ -114,7 +114,7 @@ impl Writer {
         }
     }
 
-    /// Shuts the client's socket, so that the reader sees its end too.
+    /// Shuts the client's socket, so that who reads from it sees its end too.
     fn give_up_client(&mut self) {
         if let Some(client) = self.client.take() {
             let _ = client.socket.shutdown(Shutdown::Both);

@@ -10,6 +10,7 @@ use crate::buffers::Buffer;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::os::fd::RawFd;
 use std::time::Instant;
 use tandem_media::Now;
 
@@ -77,6 +78,13 @@ pub trait Driver {
 
     /// Queues a datagram. It leaves at the next [`Driver::wait`] at the latest.
     fn send(&mut self, socket: SocketId, buffer: Buffer, datagram: Range<usize>, destination: SocketAddr);
+
+    /// Wakes the worker also when this descriptor is readable, until it is told another one, or none. It must stay
+    /// open until then.
+    fn watch(&mut self, descriptor: Option<RawFd>);
+
+    /// Whether the watched descriptor may have become readable since the last call.
+    fn take_watched(&mut self) -> bool;
 
     /// Flushes what was queued, then sleeps until a datagram came in, the driver's waker was used, or `until` passed;
     /// `None` waits without limit, an instant in the past does not sleep.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 use tandem_media::Now;
 
@@ -126,6 +127,13 @@ impl Driver for SimDriver {
                 self.pool.give(buffer);
             }
         }
+    }
+
+    /// A simulation has no client.
+    fn watch(&mut self, _descriptor: Option<RawFd>) {}
+
+    fn take_watched(&mut self) -> bool {
+        false
     }
 
     fn wait(&mut self, _until: Option<Instant>) -> io::Result<()> {

@@ -18,7 +18,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ops::Range;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tandem_media::Now;
 
@@ -56,6 +56,7 @@ enum Operation {
     Send,
     Cancel,
     Wake,
+    Watch,
 }
 
 fn user_data(operation: Operation, index: u32) -> u64 {
@@ -83,6 +84,16 @@ struct SocketSlot {
     armed: bool,
 }
 
+/// The descriptor that also wakes the worker.
+#[derive(Default)]
+struct Watch {
+    descriptor: Option<RawFd>,
+    /// Tells the polls of one descriptor from those of the one before.
+    turn: u32,
+    armed: bool,
+    ready: bool,
+}
+
 /// The driver. It must be used on the thread that made it.
 pub struct UringDriver {
     ring: IoUring,
@@ -93,6 +104,7 @@ pub struct UringDriver {
     pool: Pool,
     waker: Waker,
     wake_armed: bool,
+    watch: Watch,
     sockets: Vec<SocketSlot>,
     free_sockets: Vec<u32>,
     /// Sockets whose receive must be armed again, or whose cancellation must be repeated.
@@ -127,6 +139,7 @@ impl UringDriver {
             pool,
             waker,
             wake_armed: false,
+            watch: Watch::default(),
             sockets: vec![SocketSlot { state: SocketState::Free, armed: false }; max_sockets],
             free_sockets: (0..slots).rev().collect(),
             unsettled: Vec::with_capacity(2 * max_sockets),
@@ -175,11 +188,19 @@ impl UringDriver {
         self.wake_armed = self.push(&entry.user_data(user_data(Operation::Wake, 0)));
     }
 
+    fn arm_watch(&mut self) {
+        let Some(descriptor) = self.watch.descriptor.filter(|_| !self.watch.armed) else { return };
+        let fd = io_uring::types::Fd(descriptor);
+        let entry = opcode::PollAdd::new(fd, libc::POLLIN as u32).build();
+        self.watch.armed = self.push(&entry.user_data(user_data(Operation::Watch, self.watch.turn)));
+    }
+
     /// Arms again what ended while no buffer was left, and repeats cancellations that came at a bad moment.
     fn settle(&mut self) {
         if !self.wake_armed {
             self.arm_waker();
         }
+        self.arm_watch();
         for _ in 0..self.unsettled.len() {
             let Some(socket) = self.unsettled.pop() else { break };
             match self.sockets[socket as usize] {
@@ -342,6 +363,13 @@ impl Driver for UringDriver {
                         self.unsettled.push(index);
                     }
                 }
+                kind if kind == Operation::Watch as u64 => {
+                    // Not one of a descriptor before.
+                    if index == self.watch.turn {
+                        self.watch.armed = false;
+                        self.watch.ready = true;
+                    }
+                }
                 _ => {
                     self.waker.clear();
                     self.wake_armed = false;
@@ -377,6 +405,16 @@ impl Driver for UringDriver {
             .flags(squeue::Flags::SKIP_SUCCESS)
             .user_data(user_data(Operation::Send, socket.0));
         self.push(&entry);
+    }
+
+    fn watch(&mut self, descriptor: Option<RawFd>) {
+        // A poll that is still in the kernel holds the file, not its number.
+        let turn = self.watch.turn.wrapping_add(1);
+        self.watch = Watch { descriptor, turn, armed: false, ready: false };
+    }
+
+    fn take_watched(&mut self) -> bool {
+        std::mem::take(&mut self.watch.ready)
     }
 
     fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {

@@ -9,6 +9,7 @@ mod packets;
 mod requests;
 mod sessions;
 
+use crate::control_server::{Attached, Client, Next};
 use crate::counters::Counters;
 use crate::demux::Demux;
 use crate::driver::{Driver, SocketId};
@@ -76,11 +77,13 @@ pub fn max_sockets(addresses: usize, ports: PortRange, sessions: usize) -> usize
 pub enum Command {
     /// A client's request about one session of this worker, or to create one.
     Request {
-        /// The client's connection, for the answer.
-        connection: u64,
+        /// Who gets the answer.
+        client: Arc<Client>,
         /// The request.
         frame: RequestFrame,
     },
+    /// Read the requests of this client from now on.
+    Attach(Box<Attached>),
     /// Asks for the first sessions after the given one, up to [`tandem_control::MAX_LISTED`] and one more.
     List {
         /// Where to go on.
@@ -155,6 +158,10 @@ pub struct Worker<D: Driver> {
     departures: Departures,
     identity: Arc<Identity>,
     random: fastrand::Rng,
+    /// The client whose requests this worker reads.
+    client: Option<Box<Attached>>,
+    /// The client's budget was used up before its requests were.
+    client_asks: bool,
     stopped: bool,
 }
 
@@ -185,6 +192,8 @@ impl<D: Driver> Worker<D> {
             departures: Departures::new(),
             identity: settings.identity,
             random: fastrand::Rng::with_seed(settings.seed),
+            client: None,
+            client_asks: false,
             stopped: false,
         })
     }
@@ -206,10 +215,12 @@ impl<D: Driver> Worker<D> {
     /// One turn of the loop, up to the flush, which is the driver's: see [`Worker::run`]. Says until when the worker
     /// may sleep; `now` if a budget was used up.
     pub fn step(&mut self, now: Now) -> Option<Instant> {
-        // 1. Control requests.
-        let mut backlog = self.carry_out_commands(now);
-        // 2. Received packets.
-        backlog |= self.handle_packets(now);
+        // 1. Received packets; and with them the driver learns what woke the worker, so that nothing that comes after
+        // that is slept over.
+        let mut backlog = self.handle_packets(now);
+        // 2. Control requests.
+        backlog |= self.carry_out_commands(now);
+        backlog |= self.serve_client(now);
         // 3. Timers: ports that have rested, sessions that are due.
         self.local.iter().for_each(|local| local.ports.settle(now.instant));
         backlog |= self.handle_timers(now);
@@ -255,11 +266,13 @@ impl<D: Driver> Worker<D> {
         for _ in 0..COMMAND_BUDGET {
             let Ok(command) = self.queues.commands.try_recv() else { return false };
             match command {
-                Command::Request { connection, frame } => {
+                Command::Request { client, frame } => {
                     let result = self.request(now, frame.request);
-                    // The control server bounds the requests that wait for an answer by the room in this queue; the
-                    // queue is closed only when the process ends.
-                    let _ = self.queues.answers.try_send(Answer { connection, id: frame.id, result });
+                    self.answer(&client, frame.id, result);
+                }
+                Command::Attach(client) => {
+                    self.driver.watch(Some(client.descriptor()));
+                    self.client = Some(client);
                 }
                 // Who asked has gone if it does not take the answer.
                 Command::List { after, answer } => drop(answer.try_send(self.list(now, after))),
@@ -271,6 +284,43 @@ impl<D: Driver> Worker<D> {
             }
         }
         !self.queues.commands.is_empty()
+    }
+
+    /// Carries out what the attached client asks of this worker, and passes on the rest. Says whether requests may be
+    /// left.
+    fn serve_client(&mut self, now: Now) -> bool {
+        if !self.driver.take_watched() && !self.client_asks {
+            return false;
+        }
+        self.client_asks = false;
+        let Some(mut client) = self.client.take() else { return false };
+        for _ in 0..COMMAND_BUDGET {
+            match client.next(self.index) {
+                Next::Request(frame) => {
+                    let result = self.request(now, frame.request);
+                    self.answer(client.client(), frame.id, result);
+                }
+                Next::Nothing => {
+                    self.client = Some(client);
+                    return false;
+                }
+                Next::Gone => {
+                    self.driver.watch(None);
+                    return false;
+                }
+            }
+        }
+        self.client = Some(client);
+        self.client_asks = true;
+        true
+    }
+
+    /// Answers a client. One that takes no answers is given up.
+    fn answer(&self, client: &Client, id: u32, result: Result<Reply, Refusal>) {
+        let Some(answer) = client.answer(id, result) else { return };
+        if self.queues.answers.try_send(answer).is_err() {
+            client.give_up();
+        }
     }
 
     /// Says whether timers are left.
