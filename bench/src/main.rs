@@ -7,6 +7,7 @@ mod relay;
 mod rtp_load;
 mod sip;
 mod stamp;
+mod suite;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ enum Command {
     Rtp(rtp_load::Arguments),
     /// A SIP load: registrations, calls with media, re-INVITE, hold, transfer, CANCEL, MESSAGE.
     Sip(Box<sip::options::Options>),
+    /// Named measurements of Tandem beside rtpengine, kept with plots.
+    Suite(suite::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Rtp(arguments) => rtp_load::run(&arguments),
         Command::Sip(options) => sip::run(&options),
+        Command::Suite(arguments) => suite::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
