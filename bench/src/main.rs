@@ -8,6 +8,7 @@ mod rtp_load;
 mod sip;
 mod stamp;
 mod suite;
+mod webrtc;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Command {
     Sip(Box<sip::options::Options>),
     /// Named measurements of Tandem beside rtpengine, kept with plots.
     Suite(suite::Arguments),
+    /// A load of browsers: WebSocket, ICE, DTLS-SRTP; calls to each other or to telephones.
+    Webrtc(Box<webrtc::options::Options>),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Command::Rtp(arguments) => rtp_load::run(&arguments),
         Command::Sip(options) => sip::run(&options),
         Command::Suite(arguments) => suite::run(&arguments),
+        Command::Webrtc(options) => webrtc::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

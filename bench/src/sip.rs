@@ -12,7 +12,7 @@ mod sdp;
 mod transaction;
 
 use crate::measure::report::json_line;
-use generator::Generator;
+use generator::{Control, Generator};
 use options::Options;
 use std::io;
 
@@ -21,7 +21,7 @@ use std::io;
 /// # Errors
 /// If a socket cannot be opened, anything failed, or the results cannot be written.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let report = Generator::new(options.clone())?.run(&|| false)?;
+    let report = Generator::new(options.clone())?.run(&Control::default())?;
     print!("{}", report.table());
     if let Some(path) = &options.json {
         json_line(Some(path), &report.json(options))?;

@@ -19,6 +19,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long calls may take to end, and registrations to be taken away, once the run is over.
@@ -74,6 +75,15 @@ enum Phase {
     Running,
     Leaving { until: Instant },
     Unregistering { until: Instant },
+}
+
+/// How another thread steers a run.
+#[derive(Default)]
+pub(crate) struct Control {
+    /// Set: hang up, unregister, end.
+    pub(crate) stop: AtomicBool,
+    /// Registration is over.
+    pub(crate) ready: AtomicBool,
 }
 
 /// A SIP load under way.
@@ -138,16 +148,16 @@ impl Generator {
         self.callees.as_ref()?.socket.local_addr().ok()
     }
 
-    /// Runs until all is done, `--time` is over, or `stopped` says so; hangs up and unregisters in any case.
+    /// Runs until all is done, `--time` is over, or `control` says so; hangs up and unregisters in any case.
     ///
     /// # Errors
     /// If the kernel refuses to wait for packets.
-    pub(crate) fn run(mut self, stopped: &dyn Fn() -> bool) -> io::Result<Report> {
+    pub(crate) fn run(mut self, control: &Control) -> io::Result<Report> {
         let end = self.started + Duration::from_secs_f64(self.options.time.clamp(0.0, 86_400.0));
         let mut events = vec![EpollEvent::empty(); EVENTS];
         loop {
             let now = Instant::now();
-            if (stopped() || stop::requested() || now >= end)
+            if (control.stop.load(Ordering::Relaxed) || stop::requested() || now >= end)
                 && matches!(self.phase, Phase::Registering | Phase::Running)
             {
                 self.leave(now);
@@ -155,6 +165,7 @@ impl Generator {
             if self.advance(now) {
                 break;
             }
+            control.ready.store(self.phase != Phase::Registering, Ordering::Relaxed);
             self.on_time(now);
             self.flush();
             let count = match self.epoll.wait(&mut events, self.sleep(now)) {

@@ -1,6 +1,6 @@
 //! What the SIP generator can be asked for.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -139,6 +139,18 @@ pub(crate) struct Options {
     /// No progress while running.
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// What no argument changes.
+impl Default for Options {
+    fn default() -> Options {
+        #[derive(Parser)]
+        struct Nothing {
+            #[command(flatten)]
+            options: Options,
+        }
+        Nothing::parse_from(["sip"]).options
+    }
 }
 
 impl Options {

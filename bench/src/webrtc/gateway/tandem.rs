@@ -1,0 +1,57 @@
+//! Tandem with a local domain of many users.
+
+use super::{HTTP_PORT, Options, SIP_PORT};
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::Command;
+
+/// The configuration of a Tandem that `users` callers and as many callees can load from one address.
+pub(crate) fn configuration(
+    address: IpAddr,
+    ports: (u16, u16),
+    domain: &str,
+    password: &str,
+    users: usize,
+) -> String {
+    let (sip, http) = ports;
+    let mut text = format!(
+        "ip = \"{address}\"\nip_local = \"{address}\"\n\
+         [sip]\nudp = {sip}\ntcp = false\ntls = false\nconnections = 20000\nconnections_per_source = 20000\n\
+         [http]\nport = {http}\ntls_port = false\n\
+         [media]\nports = \"20000-39999\"\nworkers = 1\npin = false\nsessions = 9000\n\
+         [limits]\ncalls = 9000\ncalls_per_user = 9000\ncontacts_per_user = 100\nrequests_per_source = 1000000\n\
+         [[domain]]\nname = \"{domain}\"\n"
+    );
+    for role in ["caller", "callee"] {
+        for index in 0..users {
+            // Writing to a string cannot fail.
+            write!(text, "[[domain.user]]\nname = \"{role}{index}\"\npassword = \"{password}\"\n").ok();
+        }
+    }
+    text
+}
+
+/// Both processes, without the launcher, so that each is measured.
+pub(super) fn commands(
+    programs: &Path,
+    directory: &Path,
+    options: &Options,
+) -> io::Result<Vec<(&'static str, Command)>> {
+    let control = directory.join("control");
+    let config = directory.join("tandem.toml");
+    let users = options.calls;
+    let text = configuration(options.local, (SIP_PORT, HTTP_PORT), &options.domain, &options.password, users);
+    let media = format!("[media]\ncontrol = \"{}\"\n", control.display());
+    fs::write(&config, text.replacen("[media]\n", &media, 1))?;
+    let mut dataplane = Command::new(programs.join("tandem-dataplane"));
+    dataplane.arg("--control").arg(&control).arg("--ip-local").arg(options.local.to_string());
+    dataplane.args(["--media-ports", "20000-39999", "--workers", "1", "--max-sessions", "9000"]);
+    dataplane.args(["--log", "warn"]);
+    let mut signaling = Command::new(programs.join("tandem-signaling"));
+    signaling.arg("--config").arg(&config).arg("--state").arg(directory.join("state"));
+    signaling.args(["--log", "warn"]);
+    Ok(vec![("dataplane", dataplane), ("signaling", signaling)])
+}
