@@ -48,6 +48,8 @@ pub struct WorkerEnds {
     pub answers: Sender<Answer>,
     /// For events.
     pub events: Sender<Event>,
+    /// Whether the client wants to hear of [`tandem_control::EventKind::is_progress`].
+    pub progress: Arc<AtomicBool>,
 }
 
 /// What comes from the workers.
@@ -60,7 +62,10 @@ pub struct FromWorkers {
 pub fn queues() -> (WorkerEnds, FromWorkers) {
     let (answers_in, answers) = bounded(MAX_WAITING_ANSWERS);
     let (events_in, events) = bounded(EVENT_QUEUE);
-    (WorkerEnds { answers: answers_in, events: events_in }, FromWorkers { answers, events })
+    (
+        WorkerEnds { answers: answers_in, events: events_in, progress: Arc::default() },
+        FromWorkers { answers, events },
+    )
 }
 
 /// What a worker gives to the server.
@@ -169,7 +174,7 @@ impl Server {
         let mut record = vec![0; MAX_RECORD + 1];
         let Some(first) = read_record(&socket, &mut record, MsgFlags::empty())? else { return Ok(()) };
         let result = match first.request {
-            Request::Hello { version } => self.router.hello(version),
+            Request::Hello { version, progress } => self.router.hello(version, progress),
             _ => Err(Refusal::Invalid("say hello first".to_owned())),
         };
         let refused = result.is_err();

@@ -69,6 +69,7 @@ impl Dataplane {
         settings.check(open_files)?;
         let fingerprint = identity.fingerprint_sha256();
         let (ends, from): (WorkerEnds, FromWorkers) = control_server::queues();
+        let (progress, addresses) = (Arc::clone(&ends.progress), settings.addresses.clone());
         let mut handles = Vec::with_capacity(settings.workers);
         let mut threads = Vec::with_capacity(settings.workers);
         for index in 0..settings.workers {
@@ -85,7 +86,7 @@ impl Dataplane {
         }
         let workers: Arc<[WorkerHandle]> = handles.into();
         let router =
-            Router::new(Arc::clone(&workers), settings.max_sessions, fingerprint, settings.addresses.clone());
+            Router::new(Arc::clone(&workers), settings.max_sessions, fingerprint, addresses, progress);
         match ControlServer::start(&settings.control, router, from) {
             Ok(control) => Ok(Dataplane { workers, threads, control }),
             Err(error) => {
@@ -141,10 +142,9 @@ fn start_worker(
     let (commands, commands_out) = bounded(COMMAND_QUEUE);
     let load = Arc::new(AtomicU32::new(0));
     let queues = Queues {
-        commands: commands_out,
-        answers: ends.answers,
-        events: ends.events,
         load: Arc::clone(&load),
+        progress: ends.progress,
+        ..Queues::new(commands_out, ends.answers, ends.events)
     };
     let (started, outcome) = bounded(1);
     let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn({

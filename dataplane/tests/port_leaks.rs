@@ -40,7 +40,7 @@ fn worker(held: &[u16], now: Now) -> Worker<SimDriver> {
     };
     let mut driver = SimDriver::new(8, now);
     for &port in held {
-        driver.open((settings.addresses[0], port).into()).unwrap();
+        driver.open((settings.addresses[0], port).into(), false).unwrap();
     }
     Worker::new(settings, driver, local_queues().0).unwrap()
 }

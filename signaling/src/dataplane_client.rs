@@ -115,7 +115,8 @@ async fn greet(path: &Path) -> io::Result<(Control, Hello)> {
     socket.connect(&SockAddr::unix(path)?)?;
     // Nobody has a type for SEQPACKET. Send and receive, one record each, are the same calls as on a datagram socket.
     let socket = Readable::new(UnixDatagram::from(OwnedFd::from(socket)))?;
-    send(&socket, &RequestFrame { id: HELLO_ID, request: Request::Hello { version: VERSION } }).await?;
+    let request = Request::Hello { version: VERSION, progress: false };
+    send(&socket, &RequestFrame { id: HELLO_ID, request }).await?;
     let mut buffer = vec![0; MAX_RECORD];
     match receive(&socket, &mut buffer).await? {
         Message::Reply { id: HELLO_ID, result: Ok(Reply::Hello(hello)) } => Ok((socket, hello)),

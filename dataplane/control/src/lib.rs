@@ -66,6 +66,8 @@ pub enum Request {
     Hello {
         /// [`VERSION`] of the client.
         version: u16,
+        /// Whether the client wants to hear of [`EventKind::is_progress`] too. Each event wakes both processes.
+        progress: bool,
     },
     /// Makes a session with two legs; answered by [`Reply::Created`].
     Create {
@@ -290,6 +292,13 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Whether it tells only that all goes well.
+    pub fn is_progress(&self) -> bool {
+        matches!(self, EventKind::Connected { .. } | EventKind::FirstMedia { .. } | EventKind::Moved { .. })
+    }
+}
+
 /// Why a record could not be encoded or decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CodingError {
@@ -330,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was() {
-        let frame = RequestFrame { id: 7, request: Request::Hello { version: VERSION } };
+        let frame = RequestFrame { id: 7, request: Request::Hello { version: VERSION, progress: false } };
         assert_eq!(decode::<RequestFrame>(&encode(&frame).unwrap()), Ok(frame));
     }
 

@@ -6,13 +6,16 @@ use tandem_control::EventKind;
 
 use crate::limits::MAX_EVENTS;
 
+/// Room for what one packet may tell: whoever drives the session asks after each.
+const USUAL: usize = 4;
+
 /// A bounded queue; what does not fit is lost.
 #[derive(Debug)]
 pub(crate) struct Events(VecDeque<EventKind>);
 
 impl Events {
     pub(crate) fn new() -> Events {
-        Events(VecDeque::with_capacity(MAX_EVENTS))
+        Events(VecDeque::with_capacity(USUAL))
     }
 
     pub(crate) fn push(&mut self, event: EventKind) {

@@ -6,7 +6,7 @@ use crate::worker::Command;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tandem_control::{Hello, ListedSession, MAX_LISTED, Refusal, Reply, Request, SessionId, VERSION};
 
@@ -49,6 +49,8 @@ pub struct Router {
     max_sessions: u32,
     fingerprint: [u8; 32],
     addresses: Vec<IpAddr>,
+    /// As the client wants it.
+    progress: Arc<AtomicBool>,
 }
 
 impl Router {
@@ -58,14 +60,16 @@ impl Router {
         max_sessions: u32,
         fingerprint: [u8; 32],
         addresses: Vec<IpAddr>,
+        progress: Arc<AtomicBool>,
     ) -> Router {
-        Router { workers, max_sessions, fingerprint, addresses }
+        Router { workers, max_sessions, fingerprint, addresses, progress }
     }
 
-    pub(super) fn hello(&self, version: u16) -> Result<Reply, Refusal> {
+    pub(super) fn hello(&self, version: u16, progress: bool) -> Result<Reply, Refusal> {
         if version != VERSION {
             return Err(Refusal::Version { ours: VERSION });
         }
+        self.progress.store(progress, Ordering::Relaxed);
         Ok(Reply::Hello(Hello {
             version: VERSION,
             workers: self.workers.len() as u16,
@@ -117,7 +121,7 @@ impl Router {
     /// Carries out what is about all workers; may wait for them.
     pub(super) fn serve(&self, request: &Request, events_dropped: u64) -> Result<Reply, Refusal> {
         match request {
-            Request::Hello { version } => self.hello(*version),
+            Request::Hello { version, progress } => self.hello(*version, *progress),
             Request::List { after } => self.list(*after),
             Request::Counters => self.counters(events_dropped),
             _ => Err(Refusal::Invalid("not for the control server".to_owned())),

@@ -26,6 +26,7 @@ fn path(name: &str) -> PathBuf {
 fn setup(name: &str, workers: usize) -> Setup {
     let path = path(name);
     let (ends, from) = queues();
+    let progress = Arc::clone(&ends.progress);
     let (mut handles, mut commands, mut loads) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..workers {
         let (commands_in, commands_out) = bounded(4);
@@ -38,7 +39,7 @@ fn setup(name: &str, workers: usize) -> Setup {
         commands.push(commands_out);
         loads.push(load);
     }
-    let router = Router::new(handles.into(), 6, [7; 32], vec!["127.0.0.1".parse().unwrap()]);
+    let router = Router::new(handles.into(), 6, [7; 32], vec!["127.0.0.1".parse().unwrap()], progress);
     let server = ControlServer::start(&path, router, from).unwrap();
     Setup { server, ends, commands, loads, path }
 }
@@ -88,7 +89,7 @@ fn read(mut client: &Socket) -> Option<Message> {
 }
 
 fn greet(client: &Socket) {
-    send(client, 0, Request::Hello { version: VERSION });
+    send(client, 0, Request::Hello { version: VERSION, progress: false });
     assert!(matches!(read(client), Some(Message::Reply { id: 0, result: Ok(Reply::Hello(_)) })));
 }
 
@@ -105,7 +106,7 @@ fn a_client_must_say_hello_in_our_version() {
     assert!(matches!(read(&client), Some(Message::Reply { id: 3, result: Err(Refusal::Invalid(_)) })));
     assert_eq!(read(&client), None);
     let client = connect(&setup.path);
-    send(&client, 4, Request::Hello { version: VERSION + 1 });
+    send(&client, 4, Request::Hello { version: VERSION + 1, progress: false });
     let refused = Message::Reply { id: 4, result: Err(Refusal::Version { ours: VERSION }) };
     assert_eq!(read(&client), Some(refused));
     assert_eq!(read(&client), None);
@@ -139,7 +140,7 @@ fn requests_reach_their_worker_and_answers_their_client() {
 fn what_is_about_all_workers_is_for_the_server() {
     let setup = setup("server", 1);
     let (client, mut attached) = greeted(&setup);
-    send(&client, 5, Request::Hello { version: VERSION });
+    send(&client, 5, Request::Hello { version: VERSION, progress: false });
     send(&client, 6, Request::Query { session: SessionId(7) });
     assert!(matches!(next(&mut attached), Next::Request(_)));
     assert!(matches!(read(&client), Some(Message::Reply { id: 5, result: Ok(Reply::Hello(_)) })));

@@ -58,11 +58,12 @@ pub trait Driver {
     /// Reads the clocks; in a simulation they are virtual.
     fn now(&self) -> Now;
 
-    /// Opens a UDP socket bound to `local` and begins to receive from it.
+    /// Opens a UDP socket bound to `local` and begins to receive from it. One that is `shared` by many legs gets a
+    /// longer queue: the usual one holds a second of a leg's own traffic.
     ///
     /// # Errors
     /// What the system says, above all that the port is taken.
-    fn open(&mut self, local: SocketAddr) -> io::Result<SocketId>;
+    fn open(&mut self, local: SocketAddr, shared: bool) -> io::Result<SocketId>;
 
     /// Closes a socket after what was queued on it has been sent. Its id must not be used any more.
     fn close(&mut self, socket: SocketId);

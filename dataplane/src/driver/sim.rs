@@ -81,7 +81,7 @@ impl Driver for SimDriver {
         self.now
     }
 
-    fn open(&mut self, local: SocketAddr) -> io::Result<SocketId> {
+    fn open(&mut self, local: SocketAddr, _shared: bool) -> io::Result<SocketId> {
         if self.sockets.contains(&Some(local)) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
@@ -273,7 +273,7 @@ mod tests {
         let start = now();
         let mut network = Network::new(1, impairment, start);
         let mut driver = SimDriver::new(4, start);
-        let socket = driver.open(address(1)).unwrap();
+        let socket = driver.open(address(1), false).unwrap();
         network.send(address(2), address(1), b"in");
         network.advance(start.instant + Duration::from_millis(9), &mut driver);
         assert!(driver.receive().is_none());

@@ -37,8 +37,8 @@ const BUFFER_GROUP: u16 = 0;
 /// Bytes that the kernel reserves for the source address in front of a datagram: the space that
 /// `struct io_uring_recvmsg_out` (16 bytes) leaves of [`HEADROOM`].
 const NAME_BYTES: usize = HEADROOM - 16;
-/// What a socket's receive queue may hold, in bytes, as far as the system allows.
-const SOCKET_RECEIVE_BYTES: usize = 1 << 20;
+/// What the receive queue of a shared socket may hold, in bytes, as far as the system allows.
+const SHARED_RECEIVE_BYTES: usize = 1 << 20;
 /// How often a driver that is dropped waits for its last receives to end, and how long each time.
 const CLOSING_TURNS: usize = 100;
 const CLOSING_WAIT: Duration = Duration::from_millis(10);
@@ -55,6 +55,7 @@ enum Operation {
     Receive = 1,
     Send,
     Cancel,
+    Close,
     Wake,
     Watch,
 }
@@ -107,6 +108,8 @@ pub struct UringDriver {
     watch: Watch,
     sockets: Vec<SocketSlot>,
     free_sockets: Vec<u32>,
+    /// Sockets whose end is queued.
+    leaving: Vec<u32>,
     /// Sockets whose receive must be armed again, or whose cancellation must be repeated.
     unsettled: Vec<u32>,
     counters: DriverCounters,
@@ -142,6 +145,7 @@ impl UringDriver {
             watch: Watch::default(),
             sockets: vec![SocketSlot { state: SocketState::Free, armed: false }; max_sockets],
             free_sockets: (0..slots).rev().collect(),
+            leaving: Vec::with_capacity(max_sockets),
             unsettled: Vec::with_capacity(2 * max_sockets),
             counters: DriverCounters::default(),
         })
@@ -205,6 +209,7 @@ impl UringDriver {
             let Some(socket) = self.unsettled.pop() else { break };
             match self.sockets[socket as usize] {
                 SocketSlot { state: SocketState::Open, armed: false } => self.arm_receive(socket),
+                SocketSlot { state: SocketState::Closing, armed: false, .. } => self.free_socket(socket),
                 SocketSlot { state: SocketState::Closing, armed: true } => self.cancel_receive(socket),
                 _ => {}
             }
@@ -226,6 +231,7 @@ impl UringDriver {
         if self.ring.submission().is_empty() {
             // The kernel has consumed every entry. Sends carry MSG_DONTWAIT, so they are over, whatever came of them.
             self.sends.finish(|buffer| self.pool.give(buffer));
+            self.free_sockets.append(&mut self.leaving);
             self.refill();
         }
         match outcome {
@@ -298,12 +304,15 @@ impl UringDriver {
         self.unsettled.push(socket);
     }
 
+    /// Takes a socket out of the ring's table, behind what is queued on it. Its place is free once the kernel has done
+    /// so.
     fn free_socket(&mut self, socket: u32) {
-        if let Err(error) = self.ring.submitter().register_files_update(socket, &[-1]) {
-            tracing::error!(%error, socket, "cannot take a socket out of the ring");
+        let entry = opcode::Close::new(Fixed(socket)).build().flags(squeue::Flags::SKIP_SUCCESS);
+        if !self.push(&entry.user_data(user_data(Operation::Close, socket))) {
+            return self.unsettled.push(socket);
         }
         self.sockets[socket as usize].state = SocketState::Free;
-        self.free_sockets.push(socket);
+        self.leaving.push(socket);
     }
 }
 
@@ -313,12 +322,14 @@ impl Driver for UringDriver {
         Now { instant: Instant::now(), unix }
     }
 
-    fn open(&mut self, local: SocketAddr) -> io::Result<SocketId> {
+    fn open(&mut self, local: SocketAddr, shared: bool) -> io::Result<SocketId> {
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         if local.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        socket.set_recv_buffer_size(SOCKET_RECEIVE_BYTES)?;
+        if shared {
+            socket.set_recv_buffer_size(SHARED_RECEIVE_BYTES)?;
+        }
         socket.bind(&local.into())?;
         let slot = self.free_sockets.pop().ok_or(io::ErrorKind::QuotaExceeded)?;
         if let Err(error) = self.ring.submitter().register_files_update(slot, &[socket.as_raw_fd()]) {
@@ -341,8 +352,6 @@ impl Driver for UringDriver {
         if slot.armed {
             return self.cancel_receive(socket.0);
         }
-        // Nothing of it will complete, but sends may be queued on it.
-        self.enter_now();
         self.free_socket(socket.0);
     }
 
@@ -362,6 +371,9 @@ impl Driver for UringDriver {
                     if entry.result() < 0 {
                         self.unsettled.push(index);
                     }
+                }
+                kind if kind == Operation::Close as u64 => {
+                    tracing::error!(result = entry.result(), "cannot take a socket out of the ring");
                 }
                 kind if kind == Operation::Watch as u64 => {
                     // Not one of a descriptor before.

@@ -21,7 +21,7 @@ use sessions::Sessions;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 use tandem_control::{Event, ListedSession, Refusal, Reply, RequestFrame, SessionId};
 use tandem_media::Now;
@@ -122,6 +122,21 @@ pub struct Queues {
     /// How many sessions the worker has or is about to get. The control server adds before it asks for one; the
     /// worker subtracts when there was none to be had, and when one is gone.
     pub load: Arc<AtomicU32>,
+    /// Whether anybody wants to hear of [`tandem_control::EventKind::is_progress`].
+    pub progress: Arc<AtomicBool>,
+}
+
+impl Queues {
+    /// Queues of a worker without sessions.
+    pub fn new(commands: Receiver<Command>, answers: Sender<Answer>, events: Sender<Event>) -> Queues {
+        Queues { commands, answers, events, load: Arc::default(), progress: Arc::default() }
+    }
+
+    /// Passes an event on, if anybody wants it; `false` if it is lost.
+    fn tell(&self, event: Event) -> bool {
+        let is_wanted = !event.kind.is_progress() || self.progress.load(Ordering::Relaxed);
+        !is_wanted || self.events.try_send(event).is_ok()
+    }
 }
 
 /// Why a worker could not start.
@@ -175,7 +190,8 @@ impl<D: Driver> Worker<D> {
         for &address in &settings.addresses {
             let ports = Ports::new(address, settings.ports);
             let address = ports.shared();
-            let shared = driver.open(address).map_err(|error| StartError::SharedPort { address, error })?;
+            let shared =
+                driver.open(address, true).map_err(|error| StartError::SharedPort { address, error })?;
             local.push(LocalAddress { ports, shared });
         }
         let now = driver.now();

@@ -154,7 +154,7 @@ fn settle(
     counters: &mut Counters,
 ) {
     while let Some(kind) = entry.session.poll_event() {
-        if queues.events.try_send(Event { session: entry.id, kind }).is_err() {
+        if !queues.tell(Event { session: entry.id, kind }) {
             counters.events_lost += 1;
         }
     }

@@ -126,8 +126,8 @@ impl<D: Driver> Worker<D> {
             let pair =
                 local.and_then(|local| local.ports.lend(&mut self.random)).ok_or(Refusal::OutOfPorts)?;
             // A port that another program holds: its pair rests and the next one is tried.
-            let Ok(rtp) = self.driver.open(pair.rtp()) else { continue };
-            let Ok(rtcp) = self.driver.open(pair.rtcp()) else {
+            let Ok(rtp) = self.driver.open(pair.rtp(), false) else { continue };
+            let Ok(rtcp) = self.driver.open(pair.rtcp(), false) else {
                 self.driver.close(rtp);
                 continue;
             };

@@ -61,7 +61,7 @@ impl Client {
         let socket = socket.expect("the dataplane came up");
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let mut client = Client { socket, next_id: 0, events: Vec::new() };
-        match client.ask(Request::Hello { version: VERSION }) {
+        match client.ask(Request::Hello { version: VERSION, progress: false }) {
             Ok(Reply::Hello(hello)) => (client, hello),
             other => panic!("no hello but {other:?}"),
         }
@@ -150,7 +150,7 @@ pub(crate) fn local_queues() -> (Queues, QueueEnds) {
     let (commands, commands_out) = bounded(16);
     let (answers_in, answers) = bounded(16);
     let (events_in, events) = bounded(1024);
-    let queues =
-        Queues { commands: commands_out, answers: answers_in, events: events_in, load: Arc::default() };
+    let queues = Queues::new(commands_out, answers_in, events_in);
+    queues.progress.store(true, Ordering::Relaxed);
     (queues, QueueEnds { commands, answers, events })
 }

@@ -28,7 +28,7 @@ fn serve(listener: &Socket, count: usize) {
         }
         let frame: RequestFrame = decode(&buffer[..length]).unwrap();
         let result = match frame.request {
-            Request::Hello { version: VERSION } => {
+            Request::Hello { version: VERSION, .. } => {
                 let (workers, sessions, fingerprint) = (2, 0, [7; 32]);
                 let addresses = vec!["127.0.0.1".parse().unwrap()];
                 Ok(Reply::Hello(Hello { version: VERSION, workers, sessions, fingerprint, addresses }))

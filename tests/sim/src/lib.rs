@@ -77,7 +77,7 @@ impl World {
         let (_commands, commands_out) = bounded(1);
         let (answers, _answers) = bounded(1);
         let (events, _events) = bounded(1);
-        let queues = Queues { commands: commands_out, answers, events, load: Arc::default() };
+        let queues = Queues::new(commands_out, answers, events);
         let settings = WorkerSettings {
             index: 0,
             addresses: vec![LOCAL],

@@ -41,7 +41,7 @@ fn wait_until_closed(driver: &mut UringDriver, left_open: usize) {
 fn echoes_from_the_buffer_that_it_received_in() {
     let mut driver = driver();
     let local = free_port();
-    let socket = driver.open(local).unwrap();
+    let socket = driver.open(local, false).unwrap();
     let (peer, peer_address) = loopback();
     for round in 0..10_000u32 {
         peer.send_to(&round.to_be_bytes(), local).unwrap();
@@ -64,7 +64,7 @@ fn echoes_over_ipv6() {
     peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut driver = driver();
     let local = UdpSocket::bind("[::1]:0").unwrap().local_addr().unwrap();
-    let socket = driver.open(local).unwrap();
+    let socket = driver.open(local, false).unwrap();
     peer.send_to(b"six", local).unwrap();
     let received = wait_for_one(&mut driver);
     assert_eq!(received.source, peer.local_addr().unwrap());
@@ -80,7 +80,7 @@ fn a_closed_socket_frees_its_port_after_what_was_queued() {
     let local = free_port();
     let (peer, peer_address) = loopback();
     for round in 0..20 {
-        let socket = driver.open(local).unwrap();
+        let socket = driver.open(local, false).unwrap();
         let mut buffer = driver.take_buffer().unwrap();
         buffer[0] = round;
         driver.send(socket, buffer, 0..1, peer_address);
@@ -96,7 +96,7 @@ fn a_closed_socket_frees_its_port_after_what_was_queued() {
 fn a_taken_port_is_an_error() {
     let mut driver = driver();
     let (_holder, taken) = loopback();
-    assert_eq!(driver.open(taken).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    assert_eq!(driver.open(taken, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     assert_eq!(driver.open_sockets(), 0);
 }
 
@@ -117,7 +117,7 @@ fn a_waker_ends_a_sleep_each_time() {
 fn survives_running_out_of_buffers() {
     let mut driver = driver();
     let local = free_port();
-    driver.open(local).unwrap();
+    driver.open(local, false).unwrap();
     driver.wait(Some(Instant::now())).unwrap();
     let (peer, _) = loopback();
     let mut held = Vec::new();
@@ -143,7 +143,7 @@ fn survives_running_out_of_buffers() {
 fn an_oversized_datagram_is_counted_and_dropped() {
     let mut driver = driver();
     let local = free_port();
-    driver.open(local).unwrap();
+    driver.open(local, false).unwrap();
     let (peer, _) = loopback();
     peer.send_to(&[1; MAX_DATAGRAM + 1], local).unwrap();
     peer.send_to(&[2; MAX_DATAGRAM], local).unwrap();
