@@ -6,12 +6,14 @@
 
 mod formats;
 mod peer;
+mod plan;
 mod protocol;
 mod text;
 mod write;
 
 pub(super) use formats::{Codings, Format};
 pub(super) use peer::Peer;
+pub(super) use plan::{KeyForm, Relayed, RtcpLines, SectionPlan, SessionPlan};
 pub(super) use protocol::Protocol;
 pub(super) use text::{Kind, Line, Section, Text};
-pub(super) use write::{Draft, KeyForm, Relayed, RtcpLines, SectionPlan, SessionPlan, origin_at};
+pub(super) use write::{Draft, origin_at};

@@ -102,7 +102,8 @@ pub(super) fn offer(
         let in_use = running.iter().find(|payload| is_speech(payload)).filter(|one| is_transcodable(one));
         if let Some(in_use) = in_use.filter(|in_use| !offered.ours.iter().any(|one| is_same(one, in_use))) {
             add(&mut offered, in_use.codec, in_use.clock, running);
-            offered.ours.rotate_right(1);
+            let at = offered.ours.iter().position(|one| is_same(one, in_use));
+            offered.ours[..=at.unwrap_or(0)].rotate_right(1);
         }
         add_events(&mut offered, running);
     }
@@ -148,13 +149,12 @@ fn add(offered: &mut Offered, codec: Codec, clock: u32, running: &[PayloadType])
     if offered.ours.iter().any(|one| one.codec.same_coding(codec) && one.clock == clock) {
         return;
     }
+    let is_it = |one: &PayloadType| one.codec.same_coding(codec) && one.clock == clock;
     let is_free = |number: u8| {
-        !offered.theirs.iter().chain(&offered.ours).any(|known| known.number == number)
-            && running
-                .iter()
-                .all(|one| one.number != number || (one.codec.same_coding(codec) && one.clock == clock))
+        let mut known = offered.theirs.iter().chain(&offered.ours).chain(running);
+        known.all(|one| one.number != number || is_it(one))
     };
-    let known = running.iter().find(|one| one.codec.same_coding(codec) && one.clock == clock);
+    let known = running.iter().find(|one| is_it(one));
     let usual = crate::sdp::codecs::usual_number(codec, clock);
     let number = known
         .map(|known| known.number)

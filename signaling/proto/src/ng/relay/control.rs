@@ -30,12 +30,14 @@ impl Relay {
                 if is_meant(dialogue, side, &control.party) {
                     is_found = true;
                     let media = dialogue.sections.iter_mut().flatten();
-                    media.for_each(|media| apply(&mut media.legs[index(side)], control.action));
+                    media.for_each(|media| media.change(side, |leg| apply(leg, control.action)));
                 }
             }
-            for media in dialogue.sections.iter().flatten().filter(|media| media.is_active) {
-                let Some(session) = media.session else { continue };
-                let legs = Box::new(media.configs().map(Some));
+            for media in dialogue.sections.iter().flatten() {
+                let legs = Box::new(media.configs());
+                let Some(session) = media.session.filter(|_| legs.iter().any(Option::is_some)) else {
+                    continue;
+                };
                 requests.push(Request::Configure { session, legs, note: None });
             }
         }

@@ -220,7 +220,7 @@ fn wanted(section: usize, media: &Media, interfaces: &[crate::ng::Interface], ve
     match (media.session, verb) {
         (None, Verb::Offer) => Some(Wanted::Create { section, ports: media.port_requests(interfaces)? }),
         (Some(session), Verb::Answer) => {
-            let legs = Box::new(media.configs().map(Some));
+            let legs = Box::new(media.configs());
             Some(Wanted::Configure(Request::Configure { session, legs, note: None }))
         }
         _ => None,

@@ -22,9 +22,14 @@ impl Whereabouts {
     /// What a description and the options that came with it say. `local` is our own address on that side.
     ///
     /// # Errors
-    /// [`SdpError::NotAcceptable`] where media would go to this host or its link from an interface that is elsewhere
+    /// [`SdpError::NotAcceptable`] where there is no address, or media would go to this host or its link from an interface that is elsewhere
     /// (attacks.md row 7).
-    pub(super) fn new(peer: &Peer<'_>, options: &Options, local: IpAddr) -> Result<Whereabouts, SdpError> {
+    pub(super) fn new(
+        peer: &Peer<'_>,
+        uses_ice: bool,
+        options: &Options,
+        local: IpAddr,
+    ) -> Result<Whereabouts, SdpError> {
         let source = options.received_from;
         let from_source = source.filter(|_| options.flags.has(Flag::SipSourceAddress));
         let at = |address: SocketAddr, ip: IpAddr| SocketAddr::new(ip, address.port());
@@ -32,8 +37,11 @@ impl Whereabouts {
             (Some(remote), Some(ip)) => Some(Remote { rtp: at(remote.rtp, ip), rtcp: at(remote.rtcp, ip) }),
             (remote, _) => remote,
         };
-        let has_ice = peer.ice.is_some();
-        let targets = remote.filter(|_| !has_ice).map(|remote| [remote.rtp.ip(), remote.rtcp.ip()]);
+        if !uses_ice && peer.address.is_none() {
+            return not_acceptable("the connection address (c=) is no IP address");
+        }
+        // With ICE nothing is sent to a described address, only to one that checks came from.
+        let targets = remote.filter(|_| !uses_ice).map(|remote| [remote.rtp.ip(), remote.rtcp.ip()]);
         for target in targets.into_iter().flatten() {
             if media::is_local(target) && !media::is_local(local) && source != Some(target) {
                 return not_acceptable(format!("media may not be sent to {target}"));

@@ -45,7 +45,7 @@ pub(super) fn rewrite(
                     warnings.push(format!("sections of {what} are refused: only audio over RTP is relayed"));
                 }
                 if let Some(media) = slot {
-                    media.is_active = false;
+                    media.close();
                 }
                 SectionPlan::Refused
             }
@@ -161,6 +161,7 @@ fn write(
         origin: None,
         name: None,
         ice_lite: relayed.is_some_and(|relayed| relayed.ice.is_some()),
+        strip_extmap: options.flags.has(Flag::StripExtmap),
         mark: options.flags.has(Flag::LoopProtect),
     };
     let at = options.media_address.or(relayed.and_then(|relayed| relayed.connection)).or(first);

@@ -1,5 +1,8 @@
 mod bench;
 mod calls;
+mod codecs;
+mod flags;
+mod security;
 
 use super::*;
 use crate::sdp::samples;
