@@ -4,6 +4,7 @@
 #![no_main]
 
 mod media;
+mod relay;
 mod signaling;
 
 use libfuzzer_sys::fuzz_target;
@@ -12,12 +13,13 @@ use std::sync::LazyLock;
 /// A parser under test.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 14] = [
+const TARGETS: [(&str, Target); 15] = [
     ("control", media::control),
     ("dtls-client", media::dtls_client),
     ("dtls-server", media::dtls_server),
     ("ice", media::ice),
     ("ng", signaling::ng),
+    ("ng-relay", relay::relay),
     ("ng-stream", signaling::ng_stream),
     ("rtcp", media::rtcp),
     ("rtp", media::rtp),

@@ -15,7 +15,7 @@ pub(in crate::ng) struct Peer<'a> {
     pub formats: Vec<Format<'a>>,
     /// The connection address, whatever it is; `None` for a name.
     pub address: Option<IpAddr>,
-    /// Where it wants its media; `None` on hold by address zero, or where only ICE will tell.
+    /// Where it wants its media, without multiplexing; `None` on hold by address zero, or where only ICE will tell.
     pub remote: Option<Remote>,
     /// `a=rtcp-mux`.
     pub rtcp_mux: bool,
@@ -56,14 +56,13 @@ impl<'a> Peer<'a> {
         if address.is_some_and(|ip| ip.is_unspecified()) && ice.is_none() {
             direction = Direction::new(direction.sends(), false);
         }
-        let rtcp_mux = lines.iter().any(|line| line.kind == Kind::RtcpMux);
         let setup = both_levels(text, lines, Kind::Setup).next();
         Ok(Peer {
             protocol,
             formats: Format::read_all(section, lines)?,
             address,
-            remote: remote.map(|rtp| Remote { rtp, rtcp: rtcp(lines, rtp, rtcp_mux) }),
-            rtcp_mux,
+            remote: remote.map(|rtp| Remote { rtp, rtcp: rtcp(lines, rtp) }),
+            rtcp_mux: lines.iter().any(|line| line.kind == Kind::RtcpMux),
             direction,
             crypto: crypto::read_all(values(lines, Kind::Crypto))?,
             fingerprints: fingerprint::read_all(both_levels(text, lines, Kind::Fingerprint))?,
@@ -113,10 +112,7 @@ fn connection(text: &Text<'_>, lines: &[Line<'_>]) -> Result<Option<IpAddr>, Sdp
 }
 
 /// RFC 3605: the RTCP port, and perhaps another address; else the next higher port (RFC 3550 section 11).
-fn rtcp(lines: &[Line<'_>], rtp: SocketAddr, mux: bool) -> SocketAddr {
-    if mux {
-        return rtp;
-    }
+fn rtcp(lines: &[Line<'_>], rtp: SocketAddr) -> SocketAddr {
     let mut fields = values(lines, Kind::Rtcp).next().unwrap_or_default().split_ascii_whitespace();
     let port = fields.next().and_then(|port| port.parse().ok()).unwrap_or(rtp.port().saturating_add(1));
     let ip = fields.nth(2).and_then(|ip| ip.parse().ok()).unwrap_or(rtp.ip());
@@ -150,7 +146,7 @@ mod tests {
     #[test]
     fn real_descriptions() {
         let both = Direction::SendRecv;
-        let chromium = remote("192.0.2.10:46154", "192.0.2.10:46154");
+        let chromium = remote("192.0.2.10:46154", "0.0.0.0:9");
         assert_eq!(read(samples::CHROMIUM), Ok((chromium, both, true, true)));
         assert_eq!(read(samples::FIREFOX), Ok((None, both, true, true)));
         let baresip = remote("192.0.2.20:10018", "192.0.2.20:10019");

@@ -8,7 +8,7 @@ use super::rewrite::{Rewritten, rewrite};
 use super::{Relay, Timer};
 use crate::ng::Reply;
 use crate::ng::body::Text;
-use crate::ng::request::{Exchange, Flag, Names, Verb};
+use crate::ng::request::{Exchange, Flag, IceMode, Names, Options, Verb};
 use std::time::Instant;
 use tandem_control::{LegConfig, Request, Side};
 
@@ -141,9 +141,7 @@ impl Relay {
         verb: Verb,
     ) {
         let Rewritten { draft, mut warnings } = rewritten;
-        if exchange.options.flags.has(Flag::RecordCall) {
-            warnings.push("the call is not recorded: recording is not supported yet".to_owned());
-        }
+        warnings.extend(not_carried_out(&exchange.options).map(str::to_owned));
         for warning in &warnings {
             self.warn_once(&format!("NG: {warning}"));
         }
@@ -200,6 +198,21 @@ impl Relay {
             }
         }
     }
+}
+
+/// What was asked for and is not done.
+fn not_carried_out(options: &Options) -> impl Iterator<Item = &'static str> {
+    let record = options.flags.has(Flag::RecordCall);
+    let relay = options.ice == Some(IceMode::ForceRelay);
+    [
+        record.then_some("the call is not recorded: recording is not supported yet"),
+        relay.then_some("ICE=force-relay is carried out as ICE=force"),
+        options.tos.map(|_| "TOS is not set for one call"),
+        (!options.codecs.set.is_empty()).then_some("codec-set is ignored: codecs have one quality here"),
+        (!options.sdes.parameters.is_empty()).then_some("SRTP is always encrypted and authenticated here"),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What the dataplane is asked for.

@@ -41,7 +41,8 @@ impl Whereabouts {
             return not_acceptable("the connection address (c=) is no IP address");
         }
         // With ICE nothing is sent to a described address, only to one that checks came from.
-        let targets = remote.filter(|_| !uses_ice).map(|remote| [remote.rtp.ip(), remote.rtcp.ip()]);
+        let rtcp = |remote: Remote| if peer.rtcp_mux { remote.rtp } else { remote.rtcp };
+        let targets = remote.filter(|_| !uses_ice).map(|remote| [remote.rtp.ip(), rtcp(remote).ip()]);
         for target in targets.into_iter().flatten() {
             if media::is_local(target) && !media::is_local(local) && source != Some(target) {
                 return not_acceptable(format!("media may not be sent to {target}"));

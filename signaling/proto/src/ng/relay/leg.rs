@@ -7,7 +7,8 @@ use crate::ng::body::Protocol;
 use crate::sdp::crypto::Crypto;
 use crate::sdp::{Direction, Setup};
 use tandem_control::{
-    Audio, DtlsRole, Fingerprint, Ice, IceCredentials, Latch, LegConfig, PayloadType, Security, Treatment,
+    Audio, DtlsRole, Fingerprint, Ice, IceCredentials, Latch, LegConfig, PayloadType, Remote, Security,
+    Treatment,
 };
 
 /// The packet times that the dataplane encodes, in milliseconds.
@@ -123,7 +124,10 @@ impl Leg {
                 .filter(|_| self.peer_ice.is_some())
                 .map(|local| Ice { local, remote: self.peer_ice.clone() }),
             rtcp_mux: self.rtcp_mux,
-            remote: self.place.remote,
+            remote: self.place.remote.map(|remote| match self.rtcp_mux {
+                true => Remote { rtcp: remote.rtp, ..remote },
+                false => remote,
+            }),
             latch: self.place.latch,
             asymmetric: self.place.asymmetric,
             audio: Audio {

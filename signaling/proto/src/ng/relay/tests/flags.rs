@@ -228,6 +228,22 @@ fn a_call_that_is_to_be_recorded_goes_through_with_a_warning() {
 }
 
 #[test]
+fn what_is_not_carried_out_is_said() {
+    for (key, value) in [
+        ("ICE", json!("force-relay")),
+        ("TOS", json!(184)),
+        ("codec", json!({ "set": ["opus/48000/2/32000"] })),
+        ("SDES", json!(["unencrypted_srtp"])),
+    ] {
+        let mut bench = Bench::new();
+        let mut more = json!({});
+        more[key] = value;
+        let reply = bench.ask(&request("offer", samples::SIPP, more));
+        assert!(reply["warning"].is_string() && bench.warnings.len() == 1, "{key}: {reply}");
+    }
+}
+
+#[test]
 fn bad_descriptions_are_refused_and_leave_nothing() {
     let mut bench = Bench::new();
     for sdp in ["nonsense", "v=0\r\n", "v=0\r\nm=audio 1 RTP/AVP 0\r\n", "v=0\r\nm=audio 1 RTP/AVP x\r\n"] {

@@ -4,6 +4,7 @@ use super::*;
 use tandem_control::{DtlsRole, PortKind, Security, SrtpSuite};
 
 const TO_SAVP: &str = "RTP/SAVP";
+const PLAIN: &str = samples::SIPP;
 
 /// The lines of an SDP that begin so.
 fn lines<'a>(sdp: &'a str, start: &str) -> Vec<&'a str> {
@@ -225,6 +226,14 @@ fn rtcp_mux_by_options() {
     assert_eq!(run(&mux_sdp, &["demux"]), (false, true));
     assert_eq!(run(&mux_sdp, &["reject"]), (false, false));
     assert_eq!(run(&mux_sdp, &["reject", "offer"]), (true, false));
+
+    let rtcp = |mux: &[&str]| {
+        let mut bench = Bench::new();
+        bench.offer(&mux_sdp, json!({ "rtcp-mux": mux }));
+        bench.answer_with(PLAIN, json!({}));
+        bench.session().legs[0].remote.unwrap().rtcp.port()
+    };
+    assert_eq!((rtcp(&["demux"]), rtcp(&["reject"])), (6000, 6001));
 }
 
 #[test]
