@@ -18,19 +18,24 @@ struct Launcher {
 }
 
 impl Launcher {
-    fn start() -> Launcher {
+    /// With this configuration and these arguments.
+    fn start(configuration: &str, arguments: &[&str]) -> Launcher {
         let directory = directory();
+        let file = directory.join("tandem.toml");
+        fs::write(&file, configuration).unwrap();
         let launcher = directory.join("tandem");
         fs::copy(env!("CARGO_BIN_EXE_tandem"), &launcher).unwrap();
         for program in PROGRAMS {
             let path = directory.join(program);
-            // A rename makes the file of ids appear at once with all that is in it.
-            let script = "#!/bin/sh\necho $$ > \"$0.new\" && mv \"$0.new\" \"$0.id\" && exec sleep 60\n";
+            // A rename makes the file of ids appear at once with all that is in it, and behind the arguments.
+            let script = "#!/bin/sh\necho \"$@\" > \"$0.arguments\" && echo $$ > \"$0.new\" && \
+                          mv \"$0.new\" \"$0.id\" && exec sleep 60\n";
             fs::write(&path, script).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         }
         let mut command = Command::new(&launcher);
-        command.arg("--state").arg(&directory).current_dir(&directory).stdout(Stdio::null());
+        command.arg("--state").arg(&directory).arg("--config").arg(&file).args(arguments);
+        command.current_dir(&directory).stdout(Stdio::null());
         Launcher { child: command.spawn().unwrap(), directory }
     }
 
@@ -69,10 +74,23 @@ fn has_ended(id: u32) -> bool {
 
 #[test]
 fn a_launcher_that_is_killed_leaves_nothing_running() {
-    let mut launcher = Launcher::start();
+    let mut launcher = Launcher::start("", &[]);
     let children = launcher.children();
     assert!(children.iter().all(|id| !has_ended(*id)));
     launcher.child.kill().unwrap();
     launcher.child.wait().unwrap();
     wait_until("the children have ended", || children.iter().all(|id| has_ended(*id)));
+}
+
+#[test]
+fn a_relay_is_told_so_and_the_dataplane_every_interface() {
+    let interfaces = "[[interface]]\nname = \"a\"\nlocal = \"127.0.0.1\"\n\
+                      [[interface]]\nname = \"b\"\nlocal = \"127.0.0.2\"\nadvertised = \"203.0.113.5\"\n";
+    let launcher = Launcher::start(interfaces, &["--relay"]);
+    launcher.children();
+    let [dataplane, signaling] = PROGRAMS.map(|program| {
+        fs::read_to_string(launcher.directory.join(format!("{program}.arguments"))).unwrap()
+    });
+    assert!(signaling.contains("--relay") && signaling.contains("--config "), "{signaling}");
+    assert!(dataplane.contains("--ip-local 127.0.0.1 --ip-local 127.0.0.2 --media-ports"), "{dataplane}");
 }
