@@ -97,8 +97,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let event_loop = EventLoop { switch, relay, replies, transports, dns, dataplane, events, queue };
     let mut terminate = signal(SignalKind::terminate())?;
     tracing::info!(relay = config.relay, listen = ?config.listen, advertised = ?config.advertised, "started");
+    // A task of its own: tokio looks for new events of all sockets each time the main future is woken.
+    let running = tokio::spawn(event_loop.run());
     tokio::select! {
-        () = event_loop.run() => {}
+        ended = running => tracing::error!(?ended, "the event loop has ended"),
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }

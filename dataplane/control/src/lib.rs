@@ -251,7 +251,7 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum EventKind {
-    /// ICE and DTLS, as far as the leg has them, are up: media can flow.
+    /// ICE and DTLS, as far as the leg has them, are up: media can flow. A leg with neither does not tell.
     Connected {
         /// The leg.
         side: Side,

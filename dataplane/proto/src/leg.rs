@@ -475,7 +475,10 @@ impl Leg {
             // The first packets of a peer behind NAT may come much later than its description.
             let LegConfig { remote, latch, asymmetric, .. } = self.config;
             self.guard.configure(now, remote, latch, asymmetric);
-            io.events.push(EventKind::Connected { side });
+            // Whoever configured a leg with neither knows already; such calls come and go by the thousand.
+            if has_ice || matches!(self.config.security, Security::Dtls { .. }) {
+                io.events.push(EventKind::Connected { side });
+            }
         }
     }
 }
