@@ -1,12 +1,17 @@
 //! The relays under measurement: each with one worker or thread, on the relay's core, driven over NG.
 
 use crate::measure::process::{Measured, Usage};
-use crate::ng::Client;
+use crate::media::Codec;
+use crate::ng::{self, Client, Shape, Transport};
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How long a relay may take until it carries calls.
+const START: Duration = Duration::from_secs(10);
 
 /// Which relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -63,7 +68,8 @@ impl Relay {
         };
         let connected = started
             .and_then(|command| Measured::start(command, Some(&log)))
-            .and_then(|process| Ok((process, Client::connect(control)?)));
+            .and_then(|process| Ok((process, Client::connect(control)?)))
+            .and_then(|(process, mut client)| try_call(&mut client).map(|()| (process, client)));
         match connected {
             Ok((process, client)) => Ok(Relay { process, client, directory }),
             Err(error) => {
@@ -89,6 +95,22 @@ impl Drop for Relay {
     }
 }
 
+/// Sets up a call and takes it down, again until the relay does it: one of several processes may answer before the others
+/// are there.
+fn try_call(client: &mut Client) -> io::Result<()> {
+    let side = (Codec::Pcmu, Transport::Rtp);
+    // No media comes, so nobody need listen there.
+    let sides = [10_000, 10_002].map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+    let patience = Instant::now() + START;
+    loop {
+        match ng::open(client, Shape { a: side, b: side }, "trial", sides) {
+            Ok(_) => return client.ask(&ng::delete("trial")).map(drop),
+            Err(error) if Instant::now() > patience => return Err(error),
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
 /// The ports that a relay may use for media: each has half of those below the kernel's ephemeral ones.
 const PORTS: (u16, u16) = (20_000, 32_000);
 
@@ -96,7 +118,8 @@ fn tandem(folder: &Path, directory: &Path, control: SocketAddr, calls: usize) ->
     let config = directory.join("tandem.toml");
     let (first, last) = (PORTS.0, PORTS.0.saturating_add(u16::try_from(4 * calls + 100).unwrap_or(u16::MAX)));
     let text = format!(
-        "ip = [\"127.0.0.1\"]\nstate_directory = \"{}\"\n[ng]\nudp = \"{control}\"\nhttp = false\n\
+        "ip = [\"127.0.0.1\"]\nip_local = [\"127.0.0.1\"]\nstate_directory = \"{}\"\n\
+         [ng]\nudp = \"{control}\"\nhttp = false\n\
          [media]\nports = \"{first}-{}\"\nworkers = 1\n",
         directory.display(),
         last.max(PORTS.1)
