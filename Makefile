@@ -8,13 +8,14 @@ BUILD_PACKAGES := build-essential cmake pkg-config
 # Browsers, softphones, SIP servers and relays that nobody here wrote; tools to make and to measure sound.
 TEST_PACKAGES := chromium baresip-core baresip-ffmpeg kamailio kamailio-websocket-modules kamailio-tls-modules \
 	kamailio-outbound-modules sip-tester tshark openssl iproute2 iptables conntrack procps
-BENCH_PACKAGES := rtpengine-daemon janus
+# Relays and gateways beside which Tandem is measured, speech to send through them, and valgrind, which counts instructions.
+BENCH_PACKAGES := rtpengine-daemon janus asterisk-core-sounds-en-wav valgrind
 NODE_PACKAGES := $(shell command -v npm >/dev/null || echo nodejs npm)
 
 # Seconds that each fuzz target runs in `make test`.
 FUZZ_SECONDS ?= 10
 
-.PHONY: run relay test build unit e2e fuzz bench deps-build deps-test deps-bench check
+.PHONY: bench-smoke run relay test build unit e2e fuzz bench deps-build deps-test deps-bench check
 
 run: deps-build
 	cargo build --release --bin tandem --bin tandem-signaling --bin tandem-dataplane
@@ -25,7 +26,7 @@ relay: deps-build
 	cargo build --release --bin tandem --bin tandem-signaling --bin tandem-dataplane
 	exec target/release/tandem --relay
 
-test: deps-build deps-test unit fuzz e2e
+test: deps-build deps-test deps-bench unit fuzz e2e bench-smoke
 
 # Formatting and lints, as CI wants them.
 check:
@@ -42,6 +43,11 @@ e2e: deps-test
 	cargo build --workspace --bins
 	cd tests/e2e && npm ci --no-audit --no-fund --silent && \
 		$(SUDO) env "PATH=$$PATH" TANDEM_BIN="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug" npm test
+
+# Whether the generators and suites work, with whatever build on whatever machine; and the packet path's instructions.
+bench-smoke: deps-bench
+	cargo build --workspace --bins
+	bench/smoke "$(abspath $(or $(CARGO_TARGET_DIR),target))/debug"
 
 # Speed and memory, beside the peers. Not a part of `make test`: a busy machine must not fail it.
 bench: deps-build deps-bench

@@ -43,6 +43,16 @@ pub(crate) struct Programs {
     pub(crate) rtpengine: PathBuf,
 }
 
+impl Programs {
+    /// Whether the relay's program is there.
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Tandem => self.tandem.join("tandem").exists(),
+            Kind::Rtpengine => self.rtpengine.exists(),
+        }
+    }
+}
+
 /// A running relay; ended when it goes.
 pub(crate) struct Relay {
     process: Measured,

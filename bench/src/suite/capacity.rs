@@ -23,10 +23,10 @@ pub(super) fn run(context: &Context<'_>) -> io::Result<Figures> {
     for (case, codec, first) in [("PCMU to PCMA", Codec::Pcma, 200), ("PCMU to Opus", Codec::Opus, 30)] {
         let shape = Shape { a: (Codec::Pcmu, Transport::Rtp), b: (codec, Transport::Rtp) };
         let mut limits = Vec::new();
-        for kind in &context.arguments.relays {
-            let limit = if context.arguments.smoke { 2 } else { search(context, *kind, shape, first)? };
+        for kind in context.relays() {
+            let limit = if context.arguments.smoke { 2 } else { search(context, kind, shape, first)? };
             println!("{case}, {}: {limit} calls", kind.name());
-            limits.push((*kind, limit));
+            limits.push((kind, limit));
         }
         context.interleaved(|kind| {
             let calls = limits.iter().find(|(other, _)| *other == kind).map_or(0, |(_, calls)| *calls);
