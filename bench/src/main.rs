@@ -1,8 +1,10 @@
 //! Measures Tandem, side by side with the relays it replaces: generators of load, and suites of measurements.
 
+mod instructions;
 mod measure;
 mod media;
 mod ng;
+mod packet_path;
 mod relay;
 mod rtp_load;
 mod sip;
@@ -26,6 +28,8 @@ enum Command {
     Rtp(rtp_load::Arguments),
     /// A SIP load: registrations, calls with media, re-INVITE, hold, transfer, CANCEL, MESSAGE.
     Sip(Box<sip::options::Options>),
+    /// Instructions per packet of the media core, counted by callgrind, beside the committed counts.
+    Instructions(instructions::Arguments),
     /// Named measurements of Tandem beside rtpengine, kept with plots.
     Suite(suite::Arguments),
     /// A load of browsers: WebSocket, ICE, DTLS-SRTP; calls to each other or to telephones.
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Rtp(arguments) => rtp_load::run(&arguments),
         Command::Sip(options) => sip::run(&options),
+        Command::Instructions(arguments) => instructions::run(&arguments),
         Command::Suite(arguments) => suite::run(&arguments),
         Command::Webrtc(options) => webrtc::run(&options),
     };

@@ -86,7 +86,7 @@ impl Context<'_> {
     /// The relays to measure; in a smoke test those that are installed.
     fn relays(&self) -> impl Iterator<Item = Kind> {
         let Arguments { relays, smoke, programs, .. } = self.arguments;
-        relays.iter().copied().filter(|kind| !smoke || programs.has(*kind))
+        relays.iter().copied().filter(move |kind| !smoke || programs.has(*kind))
     }
 
     /// Calls `measure` for each relay in each round, the relays taking turns; stops when the user wants an end.
