@@ -12,6 +12,7 @@ mod sdp;
 mod transaction;
 
 use crate::measure::report::json_line;
+use crate::webrtc::gateway;
 use generator::{Control, Generator};
 use options::Options;
 use std::io;
@@ -21,6 +22,13 @@ use std::io;
 /// # Errors
 /// If a socket cannot be opened, anything failed, or the results cannot be written.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
+    if options.print_config {
+        print!(
+            "{}",
+            gateway::configuration(options.local, &options.domain, &options.password, options.users)
+        );
+        return Ok(());
+    }
     let report = Generator::new(options.clone())?.run(&Control::default())?;
     print!("{}", report.table());
     if let Some(path) = &options.json {

@@ -7,7 +7,9 @@ mod forward;
 mod page;
 mod plot;
 mod setup;
+mod sip;
 mod thousands;
+mod webrtc;
 
 use crate::measure::{machine, process, stop};
 use crate::media::Pacing;
@@ -33,6 +35,10 @@ enum Name {
     Capacity,
     /// 5,000 calls set up, run and torn down, three times
     Thousands,
+    /// Telephones that register and call each other through Tandem
+    Sip,
+    /// Browsers that call telephones, beside Janus; needs root
+    Webrtc,
 }
 
 impl Name {
@@ -42,6 +48,8 @@ impl Name {
             Name::Setup => "setup",
             Name::Capacity => "capacity",
             Name::Thousands => "thousands",
+            Name::Sip => "sip",
+            Name::Webrtc => "webrtc",
         }
     }
 }
@@ -63,6 +71,9 @@ pub(crate) struct Arguments {
     /// Some seconds in all: only whether everything works, with any build and on a busy machine; nothing is kept
     #[arg(long)]
     smoke: bool,
+    /// Janus
+    #[arg(long, default_value = "/usr/bin/janus")]
+    janus: PathBuf,
     #[command(flatten)]
     programs: Programs,
 }
@@ -135,7 +146,8 @@ impl Context<'_> {
 /// If a relay cannot be started or driven, or loses packets at a load that it should carry.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     process::leave_relay_core();
-    let all = [Name::Forward, Name::Setup, Name::Capacity, Name::Thousands];
+    // The last moves this process into a network of its own.
+    let all = [Name::Forward, Name::Setup, Name::Capacity, Name::Thousands, Name::Sip, Name::Webrtc];
     let names = if arguments.names.is_empty() { all.to_vec() } else { arguments.names.clone() };
     let context = Context { arguments };
     for name in names {
@@ -145,6 +157,8 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
             Name::Setup => setup::run(&context),
             Name::Capacity => capacity::run(&context),
             Name::Thousands => thousands::run(&context),
+            Name::Sip => sip::run(&context),
+            Name::Webrtc => webrtc::run(&context),
         }?;
         println!("{}", figures.table());
         if !arguments.smoke {

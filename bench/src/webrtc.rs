@@ -13,9 +13,10 @@ pub(crate) mod signaling;
 
 use crate::measure::process::leave_relay_core;
 use crate::measure::report::json_line;
-use gateway::Gateway;
+use gateway::{Gateway, Kind, Place};
 use load::Outcome;
 use options::Options;
+use signaling::Protocol;
 use std::io;
 
 /// Runs one load, against a gateway that is there or that it starts.
@@ -28,7 +29,12 @@ pub(crate) fn measure(options: &Options) -> io::Result<Outcome> {
         None => load::run(&options, None),
         Some(program) => {
             leave_relay_core();
-            let gateway = Gateway::start(&mut options, &program)?;
+            let kind = if options.protocol == Protocol::Janus { Kind::Janus } else { Kind::Tandem };
+            let place =
+                Place { address: options.local, domain: &options.domain, password: &options.password };
+            let gateway = Gateway::start(kind, &program, &place, options.calls)?;
+            options.url.clone_from(&gateway.url);
+            options.sip_server = gateway.sip;
             load::run(&options, Some(&|| gateway.usage()))
         }
     }

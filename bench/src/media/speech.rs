@@ -53,7 +53,7 @@ impl Codec {
     }
 
     /// What the RTP time stamp advances by in one millisecond.
-    pub(super) fn ticks_per_ms(self) -> u32 {
+    pub(crate) fn ticks_per_ms(self) -> u32 {
         if self == Codec::Opus { 48 } else { 8 }
     }
 

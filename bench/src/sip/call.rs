@@ -2,7 +2,7 @@
 
 use super::message;
 use rsip::headers::UntypedHeader;
-use rsip::message::{HasHeaders, HeadersExt};
+use rsip::message::HeadersExt;
 use rsip::{Request, Uri};
 use std::net::SocketAddr;
 
@@ -45,7 +45,6 @@ pub(crate) struct Call {
     pub(crate) ack: Option<(u32, Vec<u8>)>,
     /// The caller wants out, but RFC 3261 section 9.1 has CANCEL wait for a provisional response.
     pub(crate) cancelled: bool,
-    pub(crate) challenged: bool,
 }
 
 impl Call {
@@ -68,7 +67,6 @@ impl Call {
             unacknowledged: None,
             ack: None,
             cancelled: false,
-            challenged: false,
         }
     }
 
@@ -92,12 +90,11 @@ impl Call {
             unacknowledged: None,
             ack: None,
             cancelled: false,
-            challenged: false,
         })
     }
 
     /// Learns the peer's half of the dialog from a response to our INVITE (section 12.1.2).
-    pub(crate) fn learn(&mut self, response: &(impl HeadersExt + HasHeaders)) {
+    pub(crate) fn learn(&mut self, response: &impl HeadersExt) {
         if let Ok(to) = response.to_header() {
             self.remote = to.value().to_owned();
         }

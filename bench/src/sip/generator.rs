@@ -54,7 +54,6 @@ struct Side {
 
 /// One end of a call.
 struct Leg {
-    user: usize,
     started: Instant,
     rang: bool,
     answered: bool,
@@ -359,11 +358,10 @@ impl Generator {
     }
 
     /// Opens the media of a call; `None` if there are no more descriptors.
-    fn open_leg(&mut self, now: Instant, key: u64, user: usize) -> Option<&mut Leg> {
+    fn open_leg(&mut self, now: Instant, key: u64) -> Option<&mut Leg> {
         let local = self.media.open(key, self.options.local, &self.epoll).ok()?;
         let payload_type = self.options.codec.payload_type();
         let leg = Leg {
-            user,
             started: now,
             rang: false,
             answered: false,

@@ -1,8 +1,9 @@
 //! The sound of calls: one socket for each, as a telephone has; packets are sent evenly over the packet time.
 
-use super::options::{Codec, Sound};
+use super::options::Sound;
 use crate::measure::histogram::Histogram;
 use crate::measure::pace::Pace;
+use crate::media::Codec;
 use crate::stamp;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use std::collections::HashMap;
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 const SLOTS: u32 = 20;
 /// Between two bursts.
 const SLOT: Duration = Duration::from_millis(1);
+/// The packet time of all calls, in milliseconds.
+pub(crate) const PTIME_MS: u32 = 20;
 /// Packets read from one socket before others have their turn.
 const BUDGET: usize = 16;
 const HEADER: usize = 12;
@@ -204,7 +207,7 @@ impl Media {
             }
             for key in &self.slots[self.slot] {
                 let Some(leg) = self.legs.get_mut(key) else { continue };
-                leg.timestamp = leg.timestamp.wrapping_add(self.codec.ticks());
+                leg.timestamp = leg.timestamp.wrapping_add(PTIME_MS * self.codec.ticks_per_ms());
                 if self.turn == 0 {
                     leg.send(&mut self.packet);
                 }

@@ -1,5 +1,6 @@
 //! What the SIP generator can be asked for.
 
+use crate::media::Codec;
 use clap::{Args, Parser, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -39,39 +40,6 @@ pub(crate) enum Sound {
     Echo,
     /// Nothing, and nothing is expected.
     None,
-}
-
-/// The codec that is offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Codec {
-    Pcmu,
-    Pcma,
-    Opus,
-}
-
-impl Codec {
-    /// The name and clock of `rtpmap`.
-    pub(crate) fn encoding(self) -> &'static str {
-        match self {
-            Codec::Pcmu => "PCMU/8000",
-            Codec::Pcma => "PCMA/8000",
-            Codec::Opus => "opus/48000/2",
-        }
-    }
-
-    /// Our payload type for it.
-    pub(crate) fn payload_type(self) -> u8 {
-        match self {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
-            Codec::Opus => 111,
-        }
-    }
-
-    /// Ticks of the RTP clock in 20 ms.
-    pub(crate) fn ticks(self) -> u32 {
-        if self == Codec::Opus { 960 } else { 160 }
-    }
 }
 
 /// A SIP load.
@@ -133,6 +101,9 @@ pub(crate) struct Options {
     /// Seconds after which everything is hung up, whatever is still to do.
     #[arg(long, default_value_t = 300.0)]
     pub(crate) time: f64,
+    /// Only prints a configuration of Tandem with these users.
+    #[arg(long)]
+    pub(crate) print_config: bool,
     /// Appends one JSON line to this file.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,

@@ -62,6 +62,11 @@ impl Report {
         }
     }
 
+    /// How many calls or messages went well.
+    pub(crate) fn succeeded(&self) -> u64 {
+        self.succeeded
+    }
+
     pub(super) fn fail(&mut self, what: &str, cause: Cause) {
         *self.failures.entry(format!("{what}: {cause}")).or_default() += 1;
     }
@@ -72,7 +77,7 @@ impl Report {
     }
 
     /// Calls begun each second, from the first to the last.
-    fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         let elapsed = self.first.zip(self.last).map_or(Duration::ZERO, |(first, last)| last - first);
         // The first call is at the beginning: N calls have N - 1 intervals.
         if elapsed.is_zero() { 0.0 } else { (self.started.max(1) - 1) as f64 / elapsed.as_secs_f64() }

@@ -1,6 +1,6 @@
 //! Session descriptions of telephones: one audio section in the clear.
 
-use super::options::Codec;
+use crate::media::Codec;
 use std::net::{IpAddr, SocketAddr};
 
 /// Which way media flows, as the writer sees it (RFC 3264 section 5.1).
@@ -53,7 +53,7 @@ pub(crate) fn write(
     format!(
         "v=0\r\no=- {port} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP {payload_type}\r\na=rtpmap:{payload_type} {}\r\na=ptime:20\r\na={}\r\n",
-        codec.encoding(),
+        codec.rtpmap(),
         direction.name()
     )
 }
@@ -85,7 +85,7 @@ pub(crate) fn read(text: &str, codec: Codec) -> Option<Remote> {
                 "inactive" => direction = Direction::Inactive,
                 map => {
                     let map = map.strip_prefix("rtpmap:").and_then(|map| map.split_once(' '));
-                    let found = map.filter(|(_, name)| name.eq_ignore_ascii_case(codec.encoding()));
+                    let found = map.filter(|(_, name)| name.eq_ignore_ascii_case(codec.rtpmap()));
                     mapped = mapped.or(found.and_then(|(number, _)| number.parse().ok()));
                 }
             }

@@ -4,9 +4,9 @@ use super::board::Board;
 use super::description::{Local, Remote, Setup};
 use super::peer::{Arrival, CONNECT_TIMEOUT, Identity, Peer};
 use super::signaling::{Page, Signal};
+use crate::media::Codec;
 use crate::sip::event::Cause;
-use crate::sip::media::{Reception, payload};
-use crate::sip::options::Codec;
+use crate::sip::media::{PTIME_MS, Reception, payload};
 use crate::stamp;
 use futures_util::{SinkExt, StreamExt};
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// The packet time.
-const PTIME: Duration = Duration::from_millis(20);
+const PTIME: Duration = Duration::from_millis(PTIME_MS as u64);
 /// Datagrams read before the WebSocket has its turn.
 const BUDGET: usize = 32;
 /// How long a page may take to log off.
@@ -375,7 +375,7 @@ impl Client {
             self.packet[8..HEADER].copy_from_slice(&self.ssrc.to_be_bytes());
             stamp::put(&mut self.packet[HEADER..], Instant::now());
             self.sequence = self.sequence.wrapping_add(1);
-            self.timestamp = self.timestamp.wrapping_add(self.plan.codec.ticks());
+            self.timestamp = self.timestamp.wrapping_add(PTIME_MS * self.plan.codec.ticks_per_ms());
             self.sent += u64::from(peer.send_rtp(&self.packet));
             self.board.borrow_mut().lateness.record(now - due);
         }

@@ -1,6 +1,6 @@
 //! Session descriptions of browsers (RFC 8829): one bundled audio section with ICE, DTLS and rtcp-mux.
 
-use crate::sip::options::Codec;
+use crate::media::Codec;
 use is::{Candidate, IceCreds};
 use std::net::SocketAddr;
 
@@ -50,7 +50,7 @@ impl Local<'_> {
             credentials.ufrag,
             credentials.pass,
             self.setup.name(),
-            self.codec.encoding(),
+            self.codec.rtpmap(),
         )
     }
 }
@@ -74,7 +74,7 @@ impl Remote {
         let types: Vec<u8> = section.split(' ').skip(2).filter_map(|word| word.parse().ok()).collect();
         let mapped = text.lines().find_map(|line| {
             let (number, name) = line.strip_prefix("a=rtpmap:")?.trim().split_once(' ')?;
-            name.eq_ignore_ascii_case(codec.encoding()).then(|| number.parse().ok())?
+            name.eq_ignore_ascii_case(codec.rtpmap()).then(|| number.parse().ok())?
         });
         let fixed = (codec != Codec::Opus).then(|| codec.payload_type());
         let payload_type = mapped.or(fixed).filter(|number| types.contains(number))?;

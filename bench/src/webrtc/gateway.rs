@@ -3,11 +3,9 @@
 mod janus;
 mod tandem;
 
-use super::options::Options;
-use super::signaling::Protocol;
 use crate::measure::process::{Measured, Usage};
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,34 +16,54 @@ const START: Duration = Duration::from_secs(10);
 const HTTP_PORT: u16 = 8090;
 const SIP_PORT: u16 = 5070;
 
+/// Which gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Tandem,
+    Janus,
+}
+
+/// Where a gateway stands and whom it serves.
+pub(crate) struct Place<'a> {
+    pub(crate) address: IpAddr,
+    pub(crate) domain: &'a str,
+    pub(crate) password: &'a str,
+}
+
 /// A gateway that was started here; it ends with this.
 pub(crate) struct Gateway {
     processes: Vec<Measured>,
     directory: PathBuf,
+    /// Its WebSocket.
+    pub(crate) url: String,
+    /// Where telephones register.
+    pub(crate) sip: SocketAddr,
 }
 
 impl Gateway {
-    /// Starts the gateway that `options` speak to, from `program`, and points `options` to it.
+    /// Starts a gateway, with `users` users of each role, from its program or, for Tandem, the folder of its programs.
     ///
     /// # Errors
     /// If it does not start.
-    pub(crate) fn start(options: &mut Options, program: &Path) -> io::Result<Gateway> {
+    pub(crate) fn start(kind: Kind, program: &Path, place: &Place<'_>, users: usize) -> io::Result<Gateway> {
         let directory = std::env::temp_dir().join(format!("tandem-bench-{:016x}", fastrand::u64(..)));
         std::fs::create_dir(&directory)?;
-        let mut gateway = Gateway { processes: Vec::new(), directory };
-        let is_janus = options.protocol == Protocol::Janus;
-        let commands = if is_janus {
-            janus::commands(program, &gateway.directory, options.local)?
-        } else {
-            tandem::commands(program, &gateway.directory, options)?
+        let http = SocketAddr::new(place.address, HTTP_PORT);
+        let mut gateway = Gateway {
+            processes: Vec::new(),
+            directory,
+            url: format!("ws://{http}/"),
+            sip: SocketAddr::new(place.address, SIP_PORT),
+        };
+        let commands = match kind {
+            Kind::Tandem => tandem::commands(program, &gateway.directory, place, users)?,
+            Kind::Janus => janus::commands(program, &gateway.directory, place.address)?,
         };
         for (name, command) in commands {
             let log = gateway.directory.join(format!("{name}.log"));
             gateway.processes.push(Measured::start(command, Some(&log))?);
         }
-        options.url = format!("ws://{}/", SocketAddr::new(options.local, HTTP_PORT));
-        options.sip_server = SocketAddr::new(options.local, SIP_PORT);
-        gateway.wait(SocketAddr::new(options.local, HTTP_PORT))?;
+        gateway.wait(http)?;
         Ok(gateway)
     }
 

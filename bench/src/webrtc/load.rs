@@ -5,6 +5,8 @@ use super::client::{Client, Order, Plan, WebSocket};
 use super::options::{Mode, Options};
 use super::peer::{CONNECT_TIMEOUT, Identity};
 use super::signaling::{Account, Protocol};
+use crate::measure::histogram::Histogram;
+use crate::measure::machine::Machine;
 use crate::measure::process::Usage;
 use crate::measure::{report, stop};
 use crate::sip;
@@ -46,6 +48,8 @@ pub(crate) struct Cost {
     pub(crate) resident: u64,
     /// The CPU time of this process meanwhile.
     pub(crate) own: Duration,
+    /// The load of everything else meanwhile, as a share of one core.
+    pub(crate) others: f64,
 }
 
 /// What a run found.
@@ -159,9 +163,14 @@ async fn conduct(
         .await;
     let set_up = usage()?;
     wait(options, "warming up", WARM_UP, || false).await;
-    let (from, first, own) = (Instant::now(), usage()?, Usage::of_self()?);
+    // While handshakes went on, this thread was late with everything else.
+    board.borrow_mut().lateness = Histogram::default();
+    board.borrow_mut().latency = Histogram::default();
+    let (machine, from, first, own) = (Machine::now()?, Instant::now(), usage()?, Usage::of_self()?);
     wait(options, "talking", options.hold(), || false).await;
     let (last, stood, own) = (usage()?, from.elapsed(), Usage::of_self()? - own);
+    let known = first.zip(last).map_or(Duration::ZERO, |(first, last)| (last - first).cpu);
+    let others = machine.others_until_now(known + own.cpu)?;
 
     orders.send_replace(Order::HangUp);
     wait(options, "hanging up", PATIENCE, all(|board| board.over)).await;
@@ -175,6 +184,7 @@ async fn conduct(
         stood,
         resident: (last - before).resident,
         own: own.cpu,
+        others,
     }))
 }
 
@@ -225,10 +235,9 @@ async fn connect(options: &Options) -> Option<WebSocket> {
 /// Waits until `done`, for `longest`, or until Ctrl-C.
 async fn wait(options: &Options, what: &str, longest: Duration, done: impl Fn() -> bool) {
     let until = Instant::now() + longest;
-    while !done()
-        && Instant::now() < until
-        && !(stop::requested() && !matches!(what, "hanging up" | "leaving"))
-    {
+    // After Ctrl-C there is only the leaving to wait for.
+    let goes_on = || matches!(what, "hanging up" | "leaving") || !stop::requested();
+    while !done() && Instant::now() < until && goes_on() {
         if !options.quiet {
             let left = until.saturating_duration_since(Instant::now());
             report::progress(&format!("{what}, {:.0} s at most", left.as_secs_f64()));

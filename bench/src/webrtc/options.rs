@@ -1,8 +1,8 @@
 //! What the WebRTC load can be asked for.
 
 use super::signaling::Protocol;
-use crate::sip::options::Codec;
-use clap::{Args, ValueEnum};
+use crate::media::Codec;
+use clap::{Args, Parser, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,6 +61,20 @@ pub(crate) struct Options {
     /// No progress while running.
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// What no argument changes.
+impl Default for Options {
+    fn default() -> Options {
+        #[derive(Parser)]
+        struct Nothing {
+            #[command(flatten)]
+            options: Options,
+        }
+        let mut options = Nothing::parse_from(["webrtc"]).options;
+        options.quiet = true;
+        options
+    }
 }
 
 impl Options {

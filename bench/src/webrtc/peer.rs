@@ -261,7 +261,7 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::options::Codec;
+    use crate::media::Codec;
     use crate::webrtc::description::Local;
 
     fn describe(peer: &Peer, fingerprint: &str, setup: Setup) -> Remote {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 impl Generator {
     pub(super) fn on_callee_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Incoming { call, user, sdp } => self.on_incoming(now, call, user, sdp.as_deref()),
+            Event::Incoming { call, sdp, .. } => self.on_incoming(now, call, sdp.as_deref()),
             Event::Offered { call, sdp } => self.on_offer(now, End::Callee, call, sdp.as_deref()),
             Event::Message { .. } => self.report.messages += 1,
             Event::Ended { call, .. } => self.forget(key_of(End::Callee, call)),
@@ -15,10 +15,10 @@ impl Generator {
         }
     }
 
-    fn on_incoming(&mut self, now: Instant, call: u32, user: usize, offer: Option<&str>) {
+    fn on_incoming(&mut self, now: Instant, call: u32, offer: Option<&str>) {
         let key = key_of(End::Callee, call);
         self.report.incoming += 1;
-        let is_open = self.open_leg(now, key, user).is_some();
+        let is_open = self.open_leg(now, key).is_some();
         // RFC 3261 section 21.4.26: 488 says that the description cannot be used.
         let refusal = match (is_open, self.aim(key, offer)) {
             (false, _) => Some(503),

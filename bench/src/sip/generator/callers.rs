@@ -45,7 +45,7 @@ impl Generator {
         // The agent gives the number, but the socket must be there before: it is opened under the next number.
         let Some(call) = self.callers.as_ref().map(|side| side.agent.upcoming_call()) else { return };
         let key = key_of(End::Caller, call);
-        if self.open_leg(now, key, user).is_none() {
+        if self.open_leg(now, key).is_none() {
             return self.report.finish("call", Cause::Full);
         }
         let Some(offer) = self.describe(key, Direction::SendReceive) else { return };

@@ -1,6 +1,6 @@
 //! Tandem with a local domain of many users.
 
-use super::{HTTP_PORT, Options, SIP_PORT};
+use super::{HTTP_PORT, Place, SIP_PORT};
 use std::fmt::Write;
 use std::fs;
 use std::io;
@@ -9,18 +9,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// The configuration of a Tandem that `users` callers and as many callees can load from one address.
-pub(crate) fn configuration(
-    address: IpAddr,
-    ports: (u16, u16),
-    domain: &str,
-    password: &str,
-    users: usize,
-) -> String {
-    let (sip, http) = ports;
+pub(crate) fn configuration(address: IpAddr, domain: &str, password: &str, users: usize) -> String {
     let mut text = format!(
         "ip = \"{address}\"\nip_local = \"{address}\"\n\
-         [sip]\nudp = {sip}\ntcp = false\ntls = false\nconnections = 20000\nconnections_per_source = 20000\n\
-         [http]\nport = {http}\ntls_port = false\n\
+         [sip]\nudp = {SIP_PORT}\ntcp = false\ntls = false\nconnections = 20000\nconnections_per_source = 20000\n\
+         [http]\nport = {HTTP_PORT}\ntls_port = false\n\
          [media]\nports = \"20000-39999\"\nworkers = 1\npin = false\nsessions = 9000\n\
          [limits]\ncalls = 9000\ncalls_per_user = 9000\ncontacts_per_user = 100\nrequests_per_source = 1000000\n\
          [[domain]]\nname = \"{domain}\"\n"
@@ -38,16 +31,16 @@ pub(crate) fn configuration(
 pub(super) fn commands(
     programs: &Path,
     directory: &Path,
-    options: &Options,
+    place: &Place<'_>,
+    users: usize,
 ) -> io::Result<Vec<(&'static str, Command)>> {
     let control = directory.join("control");
     let config = directory.join("tandem.toml");
-    let users = options.calls;
-    let text = configuration(options.local, (SIP_PORT, HTTP_PORT), &options.domain, &options.password, users);
+    let text = configuration(place.address, place.domain, place.password, users);
     let media = format!("[media]\ncontrol = \"{}\"\n", control.display());
     fs::write(&config, text.replacen("[media]\n", &media, 1))?;
     let mut dataplane = Command::new(programs.join("tandem-dataplane"));
-    dataplane.arg("--control").arg(&control).arg("--ip-local").arg(options.local.to_string());
+    dataplane.arg("--control").arg(&control).arg("--ip-local").arg(place.address.to_string());
     dataplane.args(["--media-ports", "20000-39999", "--workers", "1", "--max-sessions", "9000"]);
     dataplane.args(["--log", "warn"]);
     let mut signaling = Command::new(programs.join("tandem-signaling"));
