@@ -24,6 +24,10 @@ struct Place {
 impl Relay {
     /// An offer or an answer.
     pub(super) fn exchange(&mut self, now: Instant, asker: Asker, exchange: &Exchange, verb: Verb) {
+        if exchange.options.flags.has(Flag::Fragment) {
+            let reason = "fragments of trickle ICE are not supported: our candidate is complete";
+            return self.reply(&asker, &Reply::Error(reason.to_owned()));
+        }
         let malformed = |error: &dyn std::fmt::Display| Reply::Error(format!("cannot read the SDP: {error}"));
         let text = match std::str::from_utf8(&exchange.sdp) {
             Ok(text) => text,

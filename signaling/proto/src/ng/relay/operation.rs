@@ -69,7 +69,7 @@ impl Relay {
                 if is_new {
                     self.drop_dialogue(now, key, dialogue);
                 }
-                self.refused(&refusal)
+                refused(&refusal)
             }
             (Task::Exchange { dialogue, side, draft, warning, .. }, None) => {
                 let sdp = draft.fill(|section| ports(call.dialogue(dialogue)?, section, side));
@@ -85,7 +85,7 @@ impl Relay {
                     Reply::Call(Box::new(super::report::report(call, dialogues, &figures, unix)))
                 }
             }
-            (Task::Control, Some(refusal)) => self.refused(&refusal),
+            (Task::Control, Some(refusal)) => refused(&refusal),
             (Task::Control, None) => Reply::Done { warning: None },
         };
         self.reply(&asker, &reply);
@@ -117,13 +117,14 @@ impl Relay {
             self.by_id.remove(&call.id);
         }
     }
+}
 
-    fn refused(&mut self, refusal: &Refusal) -> Reply {
-        match refusal {
-            Refusal::OutOfPorts => Reply::Error(Reply::NO_PORTS.to_owned()),
-            Refusal::TooManySessions => Reply::Error(Reply::SESSION_LIMIT.to_owned()),
-            other => Reply::Error(other.to_string()),
-        }
+/// The words that modules know, where there are such.
+fn refused(refusal: &Refusal) -> Reply {
+    match refusal {
+        Refusal::OutOfPorts => Reply::Error(Reply::NO_PORTS.to_owned()),
+        Refusal::TooManySessions => Reply::Error(Reply::SESSION_LIMIT.to_owned()),
+        other => Reply::Error(other.to_string()),
     }
 }
 

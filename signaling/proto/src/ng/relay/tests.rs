@@ -2,6 +2,7 @@ mod bench;
 mod calls;
 mod codecs;
 mod flags;
+mod input;
 mod security;
 
 use super::*;
