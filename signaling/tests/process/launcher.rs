@@ -88,9 +88,8 @@ fn a_relay_is_told_so_and_the_dataplane_every_interface() {
                       [[interface]]\nname = \"b\"\nlocal = \"127.0.0.2\"\nadvertised = \"203.0.113.5\"\n";
     let launcher = Launcher::start(interfaces, &["--relay"]);
     launcher.children();
-    let [dataplane, signaling] = PROGRAMS.map(|program| {
-        fs::read_to_string(launcher.directory.join(format!("{program}.arguments"))).unwrap()
-    });
+    let [dataplane, signaling] = PROGRAMS
+        .map(|program| fs::read_to_string(launcher.directory.join(format!("{program}.arguments"))).unwrap());
     assert!(signaling.contains("--relay") && signaling.contains("--config "), "{signaling}");
     assert!(dataplane.contains("--ip-local 127.0.0.1 --ip-local 127.0.0.2 --media-ports"), "{dataplane}");
 }

@@ -62,8 +62,16 @@ export class Engine {
     return (await this.ng.request({ command: 'list', limit: 1000 })).calls;
   }
 
-  /** How many ports are open for media. */
-  mediaPorts() {
+  /**
+   * What it holds for calls: rtpengine its open ports; Tandem, which keeps sockets for the next call, its sessions and
+   * the ports that rest.
+   */
+  held() {
+    if (ENGINE === 'tandem') {
+      const metrics = this.host.run('curl', '-s', 'http://127.0.0.1:2225/metrics');
+      const gauge = (name) => Number(new RegExp(`^tandem_dataplane_${name} (\\d+)$`, 'm').exec(metrics)[1]);
+      return gauge('sessions') + gauge('port_pairs_resting');
+    }
     const lines = this.host.run('ss', '-uanH').split('\n').map((line) => line.trim().split(/\s+/)[3] ?? '');
     const ports = lines.map((local) => Number(local.slice(local.lastIndexOf(':') + 1)));
     return ports.filter((port) => port >= PORTS.first && port <= PORTS.last).length;

@@ -47,6 +47,9 @@ pub(in crate::ng) enum Kind {
     /// The other attributes of ICE and DTLS, which speak of the writer's own transport; and the BUNDLE group, because each
     /// section has a transport of its own here.
     OtherTransport,
+    /// `a=ssrc`, `a=ssrc-group` (RFC 5576): what is relayed has sources of our own, and a browser plays no other than those
+    /// that its peer named.
+    Source,
     /// The attribute that marks descriptions which this relay has written.
     LoopMark,
     /// Anything else.
@@ -88,6 +91,7 @@ impl Kind {
             "end-of-candidates" | "remote-candidates" | "ice-options" | "ice-mismatch" | "ice-pacing"
             | "tls-id" | "connection" | "rtcp-mux-only" | "bundle-only" => Kind::OtherTransport,
             "group" if value.starts_with("group:BUNDLE") => Kind::OtherTransport,
+            "ssrc" | "ssrc-group" => Kind::Source,
             LOOP_MARK => Kind::LoopMark,
             _ => Kind::Other,
         }
