@@ -35,6 +35,9 @@ pub(crate) struct ShaNi(());
 /// Proves AVX2.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
+/// Proves AVX-512 on 256 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512Half(());
 /// Proves AVX-512 F and BW.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
@@ -57,6 +60,7 @@ detect! {
     Gcm512: "aes", "vaes", "pclmulqdq", "vpclmulqdq", "avx512f", "avx512bw";
     ShaNi: "sha", "ssse3", "sse4.1";
     Avx2: "avx2";
+    Avx512Half: "avx512f", "avx512vl";
     Avx512: "avx512f", "avx512bw";
 }
 

@@ -1,6 +1,6 @@
 //! SHA-1 of many messages at once, one in each 32-bit lane of a vector (FIPS 180-4 section 6.1.2).
 
-use super::{Avx2, Avx512, load, load_256, load_512};
+use super::{Avx2, Avx512, Avx512Half, load, load_256, load_512};
 use core::arch::x86_64::*;
 
 /// A word of each lane, as they stand in memory.
@@ -118,25 +118,36 @@ lanes! {
     majority_8, rol_8, load_8, store_8, transposed_8
 }
 
+lanes! {
+    Avx512Half, "avx512f,avx512vl", __m256i, 8 lanes,
+    compress_half, digests_half, rounds_half: splat_8, _mm256_add_epi32, _mm256_xor_si256, choose_half, parity_half,
+    majority_half, _mm256_rol_epi32, load_8, store_8, transposed_8
+}
+
+/// The functions of FIPS 180-4 section 4.1.1 as truth tables of three inputs: bits of the second where the first has
+/// ones, of the third elsewhere; the XOR; what two or more of them have.
+const CHOOSE: i32 = 0b1100_1010;
+const PARITY: i32 = 0b1001_0110;
+const MAJORITY: i32 = 0b1110_1000;
+
 #[target_feature(enable = "avx512f")]
 fn splat_16(word: u32) -> __m512i {
     _mm512_set1_epi32(word.cast_signed())
 }
 
-/// Bits of `b` where `a` has ones, of `c` elsewhere. The constant is the truth table of that.
 #[target_feature(enable = "avx512f")]
 fn choose_16(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<0b1100_1010>(a, b, c)
+    _mm512_ternarylogic_epi32::<CHOOSE>(a, b, c)
 }
 
 #[target_feature(enable = "avx512f")]
 fn parity_16(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<0b1001_0110>(a, b, c)
+    _mm512_ternarylogic_epi32::<PARITY>(a, b, c)
 }
 
 #[target_feature(enable = "avx512f")]
 fn majority_16(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<0b1110_1000>(a, b, c)
+    _mm512_ternarylogic_epi32::<MAJORITY>(a, b, c)
 }
 
 #[target_feature(enable = "avx512f")]
@@ -185,6 +196,21 @@ fn transposed_16(blocks: &[&[u8; 64]; 16]) -> [__m512i; 16] {
         words[12 + c] = _mm512_shuffle_i32x4::<0xDD>(odd[0], odd[1]);
     }
     words
+}
+
+#[target_feature(enable = "avx512f,avx512vl")]
+fn choose_half(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
+    _mm256_ternarylogic_epi32::<CHOOSE>(a, b, c)
+}
+
+#[target_feature(enable = "avx512f,avx512vl")]
+fn parity_half(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
+    _mm256_ternarylogic_epi32::<PARITY>(a, b, c)
+}
+
+#[target_feature(enable = "avx512f,avx512vl")]
+fn majority_half(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
+    _mm256_ternarylogic_epi32::<MAJORITY>(a, b, c)
 }
 
 /// Turns each four bytes round.

@@ -1,6 +1,6 @@
-//! SHA-1 by the SHA instructions: one message, or two interleaved, since one alone waits for the latency of its rounds.
+//! SHA-1 by the SHA instructions: messages interleaved, since one alone waits for the latency of its rounds.
 
-use super::{ShaNi, load, store};
+use super::{ShaNi, load};
 use core::arch::x86_64::*;
 
 impl ShaNi {
@@ -9,17 +9,21 @@ impl ShaNi {
         // SAFETY: the token proves the features.
         unsafe { compress(states, blocks) }
     }
-
-    /// Takes one block into one state.
-    pub(crate) fn compress_one(self, state: &mut [u32; 5], block: &[u8; 64]) {
-        self.compress(std::array::from_mut(state), [block]);
-    }
 }
 
-/// Four words in the order of the SHA instructions, the first in the highest place.
-fn load_words([a, b, c, d]: [u32; 4]) -> __m128i {
-    let words = u128::from(a) << 96 | u128::from(b) << 64 | u128::from(c) << 32 | u128::from(d);
-    load(&words.to_le_bytes())
+/// Four words as the SHA instructions want them, the first in the highest place.
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn load_words(words: &[u32; 4]) -> __m128i {
+    // SAFETY: 16 bytes are read from an array of 16, and no alignment is asked for.
+    _mm_shuffle_epi32::<0b00_01_10_11>(unsafe { _mm_loadu_si128(words.as_ptr().cast()) })
+}
+
+/// The inverse of [`load_words`].
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn store_words(words: &mut [u32; 4], vector: __m128i) {
+    let vector = _mm_shuffle_epi32::<0b00_01_10_11>(vector);
+    // SAFETY: 16 bytes are written to an array of 16, and no alignment is asked for.
+    unsafe { _mm_storeu_si128(words.as_mut_ptr().cast(), vector) };
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
@@ -28,13 +32,13 @@ fn compress<const N: usize>(states: &mut [[u32; 5]; N], blocks: [&[u8; 64]; N]) 
     let reversed = load(&[15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
     let zero = _mm_setzero_si128();
     let (mut first, mut first_e) = ([zero; N], [zero; N]);
-    let mut words = [[zero; 4]; N];
+    let mut schedule = [[zero; 4]; N];
     for n in 0..N {
-        let [a, b, c, d, e] = states[n];
-        first[n] = load_words([a, b, c, d]);
-        first_e[n] = load_words([e, 0, 0, 0]);
+        let [abcd @ .., e] = &states[n];
+        first[n] = load_words(abcd);
+        first_e[n] = _mm_set_epi32(e.cast_signed(), 0, 0, 0);
         let (quarters, _) = blocks[n].as_chunks::<16>();
-        for (word, quarter) in words[n].iter_mut().zip(quarters) {
+        for (word, quarter) in schedule[n].iter_mut().zip(quarters) {
             *word = _mm_shuffle_epi8(load(quarter), reversed);
         }
     }
@@ -43,7 +47,7 @@ fn compress<const N: usize>(states: &mut [[u32; 5]; N], blocks: [&[u8; 64]; N]) 
     macro_rules! four_rounds {
         ($function:literal: $($group:literal)+) => {
             $(for n in 0..N {
-                let word = words[n][$group % 4];
+                let word = schedule[n][$group % 4];
                 let e = if $group == 0 {
                     _mm_add_epi32(first_e[n], word)
                 } else {
@@ -53,8 +57,8 @@ fn compress<const N: usize>(states: &mut [[u32; 5]; N], blocks: [&[u8; 64]; N]) 
                 abcd[n] = _mm_sha1rnds4_epu32::<$function>(abcd[n], e);
                 if $group < 16 {
                     let [w0, w1, w2, w3] =
-                        [word, words[n][($group + 1) % 4], words[n][($group + 2) % 4], words[n][($group + 3) % 4]];
-                    words[n][$group % 4] = _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(w0, w1), w2), w3);
+                        [word, schedule[n][($group + 1) % 4], schedule[n][($group + 2) % 4], schedule[n][($group + 3) % 4]];
+                    schedule[n][$group % 4] = _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(w0, w1), w2), w3);
                 }
             })+
         };
@@ -65,9 +69,8 @@ fn compress<const N: usize>(states: &mut [[u32; 5]; N], blocks: [&[u8; 64]; N]) 
     four_rounds!(3: 15 16 17 18 19);
     for n in 0..N {
         let e = _mm_sha1nexte_epu32(last[n], first_e[n]);
-        let abcd = u128::from_le_bytes(store(_mm_add_epi32(abcd[n], first[n])));
-        let e = u128::from_le_bytes(store(e));
-        states[n] =
-            [(abcd >> 96) as u32, (abcd >> 64) as u32, (abcd >> 32) as u32, abcd as u32, (e >> 96) as u32];
+        let [abcd_place @ .., e_place] = &mut states[n];
+        store_words(abcd_place, _mm_add_epi32(abcd[n], first[n]));
+        *e_place = _mm_extract_epi32::<3>(e).cast_unsigned();
     }
 }
