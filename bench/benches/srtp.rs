@@ -7,7 +7,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use tandem_control::{SrtpKey, SrtpSuite};
-use tandem_media::srtp::{Inbound, MAX_TRAILER, Outbound};
+use tandem_media::srtp::{Inbound, MAX_BATCH, MAX_TRAILER, Outbound, TagBatch};
 
 /// Whole RTP packets: 20 ms of G.711, and video.
 const SIZES: [usize; 2] = [172, 1200];
@@ -66,5 +66,72 @@ fn srtp(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, srtp);
+/// As the worker does it: a batch of packets, each under a key of its own, protected with their tags left due, and
+/// taken off again. The time is of the whole batch; divide by [`MAX_BATCH`].
+fn batches(criterion: &mut Criterion) {
+    for (name, suite) in SUITES {
+        let mut group = criterion.benchmark_group(format!("srtp/{name}"));
+        group.throughput(Throughput::Elements(MAX_BATCH as u64));
+        let keys: Vec<_> = (0..MAX_BATCH as u8)
+            .map(|byte| SrtpKey { suite, key_and_salt: vec![byte; suite.key_len() + suite.salt_len()] })
+            .collect();
+        let senders = || keys.iter().map(|key| Sender::new(key, SIZES[0])).collect::<Vec<_>>();
+        let mut batch = senders();
+        group.bench_function("protect-batch-of-32/172", |bencher| {
+            bencher.iter(|| black_box(protect_batch(&mut batch)));
+        });
+        let (mut batch, inbound) = (senders(), keys.iter().map(Inbound::new).collect::<Result<Vec<_>, _>>());
+        let mut inbound = inbound.expect("keys of the right length");
+        group.bench_function("protect-unprotect-batch-of-32/172", |bencher| {
+            bencher.iter(|| {
+                let length = protect_batch(&mut batch);
+                unprotect_batch(&mut inbound, &mut batch, length);
+            });
+        });
+        group.finish();
+    }
+}
+
+/// Returns the length of each packet.
+fn protect_batch(senders: &mut [Sender]) -> usize {
+    let mut length = 0;
+    let mut due = [const { None }; MAX_BATCH];
+    for (sender, due) in senders.iter_mut().zip(&mut due) {
+        sender.sequence = sender.sequence.wrapping_add(1);
+        sender.buffer[2..4].copy_from_slice(&sender.sequence.to_be_bytes());
+        let protected = sender.outbound.protect_but_tag(black_box(&mut sender.buffer), sender.length);
+        (length, *due) = protected.expect("sequence numbers rise");
+    }
+    let mut batch = TagBatch::new();
+    for (sender, due) in senders.iter().zip(&due) {
+        if let Some(due) = due {
+            batch.push(due, &sender.buffer[..length]);
+        }
+    }
+    let tags = batch.compute();
+    for (tag, sender) in tags.zip(senders) {
+        tag.write(&mut sender.buffer[..length]);
+    }
+    length
+}
+
+fn unprotect_batch(inbound: &mut [Inbound], senders: &mut [Sender], length: usize) {
+    let mut due = [const { None }; MAX_BATCH];
+    for ((due, inbound), sender) in due.iter_mut().zip(&*inbound).zip(&*senders) {
+        *due = inbound.due_tag(&sender.buffer[..length]);
+    }
+    let mut batch = TagBatch::new();
+    for (due, sender) in due.iter().zip(&*senders) {
+        if let Some(due) = due {
+            batch.push(due, &sender.buffer[..length]);
+        }
+    }
+    let mut tags = batch.compute();
+    for ((due, inbound), sender) in due.iter().zip(inbound).zip(senders) {
+        let computed = due.as_ref().and_then(|_| tags.next());
+        inbound.unprotect_with(&mut sender.buffer[..length], computed).expect("authentic");
+    }
+}
+
+criterion_group!(benches, srtp, batches);
 criterion_main!(benches);
