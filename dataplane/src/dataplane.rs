@@ -138,6 +138,7 @@ fn start_worker(
         let count = cores.len().max(1);
         cores.get(index % count).copied()
     });
+    let gather = settings.gather;
     let waker = Waker::new()?;
     let (commands, commands_out) = bounded(COMMAND_QUEUE);
     let load = Arc::new(AtomicU32::new(0));
@@ -149,7 +150,7 @@ fn start_worker(
     let (started, outcome) = bounded(1);
     let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn({
         let waker = waker.clone();
-        move || worker_thread(core, worker, waker, queues, &started)
+        move || worker_thread(core, worker, gather, waker, queues, &started)
     })?;
     outcome.recv().map_err(|_| DataplaneError::WorkerGone)??;
     Ok((WorkerHandle { commands, waker, load }, thread))
@@ -160,6 +161,7 @@ fn start_worker(
 fn worker_thread(
     core: Option<CoreId>,
     settings: WorkerSettings,
+    gather: Duration,
     waker: Waker,
     queues: Queues,
     started: &Sender<Result<(), DataplaneError>>,
@@ -171,7 +173,7 @@ fn worker_thread(
     }
     wait_for_predecessor(&settings);
     let index = settings.index;
-    let worker = UringDriver::new(settings.max_sockets(), waker)
+    let worker = UringDriver::new(settings.max_sockets(), waker, gather)
         .map_err(DataplaneError::Ring)
         .and_then(|driver| Ok(Worker::new(settings, driver, queues)?));
     let worker = match worker {

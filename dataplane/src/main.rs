@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tandem_dataplane::dataplane::Dataplane;
 use tandem_dataplane::ports::PortRange;
 use tandem_dataplane::settings::Settings;
@@ -16,6 +17,9 @@ use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// More than this would be heard.
+const MAX_GATHER_US: u64 = 1000;
 
 /// Moves the media packets of Tandem.
 #[derive(Parser)]
@@ -39,6 +43,10 @@ struct Arguments {
     /// Pin each worker to a core of its own
     #[arg(long)]
     pin: bool,
+    /// Under load, for how many microseconds a packet may wait for others, so that a worker wakes up for several of
+    /// them: costs that much delay, saves a third of the CPU time
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=MAX_GATHER_US))]
+    gather_us: u64,
     /// What to log, as in `info` or `tandem_dataplane=debug`
     #[arg(long, default_value = "info")]
     log: String,
@@ -74,6 +82,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         },
         max_sessions: arguments.max_sessions,
         pin: arguments.pin,
+        gather: Duration::from_micros(arguments.gather_us),
     };
     let identity = Arc::new(Identity::generate()?);
     let dataplane = Dataplane::start(&settings, identity, open_files)?;

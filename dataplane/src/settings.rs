@@ -5,6 +5,7 @@ use crate::worker::{MAX_WORKERS, max_sockets};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::time::Duration;
 use thiserror::Error;
 
 /// The most local addresses: each takes a socket of each worker.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub max_sessions: u32,
     /// Whether each worker is pinned to a core of its own.
     pub pin: bool,
+    /// How long a datagram may wait for others under load, so that a worker wakes up for several; zero for not at all.
+    pub gather: Duration,
 }
 
 /// Why settings cannot work.
@@ -133,6 +136,7 @@ mod tests {
             workers: 2,
             max_sessions: 10,
             pin: false,
+            gather: Duration::ZERO,
         }
     }
 

@@ -192,7 +192,7 @@ fn a_plain_call_over_the_real_driver() {
     sockets.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
     let addresses = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
     let settings = settings((Ipv4Addr::LOCALHOST, free_ports()).into());
-    let driver = UringDriver::new(settings.max_sockets(), Waker::new().unwrap()).unwrap();
+    let driver = UringDriver::new(settings.max_sockets(), Waker::new().unwrap(), Duration::ZERO).unwrap();
     let (queues, _ends) = local_queues();
     let mut worker = Worker::new(settings, driver, queues).unwrap();
     let start = worker.driver_mut().now();

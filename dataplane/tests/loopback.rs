@@ -24,6 +24,7 @@ fn settings(name: &str) -> Settings {
         workers: 2,
         max_sessions: 8,
         pin: false,
+        gather: Duration::ZERO,
     }
 }
 

@@ -25,8 +25,10 @@ use crate::transcode::{Sink, Target, Transcoder};
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bridged {
-    /// It is rewritten and goes on.
+    /// It is rewritten and goes on; at most it has put a deadline off.
     Forward,
+    /// So is the telephone event, whose end is awaited now.
+    ForwardEvent,
     /// Its contents were taken.
     Consumed,
 }
@@ -347,7 +349,7 @@ impl Bridge {
         }
         packet.set_len(HEADER_LEN + dtmf::PAYLOAD_LEN);
         self.output.sent(now, &header, index, packet.len());
-        Ok(Bridged::Forward)
+        Ok(Bridged::ForwardEvent)
     }
 
     /// Leaves a packet out of the output without leaving a gap.

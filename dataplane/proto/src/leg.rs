@@ -280,7 +280,7 @@ impl Leg {
             return Err(DropReason::WrongComponent);
         }
         self.check_source(now, component, is_rtcp, source)?;
-        let is_secure = self.config.security != Security::None;
+        let is_secure = !matches!(self.config.security, Security::None);
         if is_secure {
             let inbound = self.protection(component).inbound.as_mut().ok_or(DropReason::NotReady)?;
             let computed = packet.computed_tag();
@@ -345,6 +345,16 @@ impl Leg {
         }
     }
 
+    /// The only address that RTP is exchanged with; none on a leg with ICE, whose peer may move at any time.
+    pub(crate) fn exclusive_peer(&self) -> Option<SocketAddr> {
+        if self.ice.is_some() { None } else { self.guard.exclusive() }
+    }
+
+    /// Whether no packet of media can change where the next one goes.
+    pub(crate) fn is_latched(&self) -> bool {
+        self.ice.is_some() || self.guard.is_latched()
+    }
+
     /// From which port RTCP goes.
     pub(crate) fn rtcp_component(&self) -> Component {
         if self.config.rtcp_mux { Component::Rtp } else { Component::Rtcp }
@@ -352,12 +362,12 @@ impl Leg {
 
     /// Whether the keys for sending that component are there, if it needs any.
     pub(crate) fn has_keys(&mut self, component: Component) -> bool {
-        self.config.security == Security::None || self.protection(component).outbound.is_some()
+        matches!(self.config.security, Security::None) || self.protection(component).outbound.is_some()
     }
 
     /// Protects `buffer[..len]`, RTP, in place; returns the new length.
     pub(crate) fn protect(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, DropReason> {
-        if self.config.security == Security::None {
+        if matches!(self.config.security, Security::None) {
             return Ok(len);
         }
         let outbound = self.rtp.outbound.as_mut().ok_or(DropReason::NoDestination)?;
@@ -392,7 +402,7 @@ impl Leg {
 
     /// Protects `buffer[..len]`, RTCP, in place; returns the new length.
     pub(crate) fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, DropReason> {
-        if self.config.security == Security::None {
+        if matches!(self.config.security, Security::None) {
             return Ok(len);
         }
         let component = self.rtcp_component();
@@ -467,7 +477,7 @@ impl Leg {
         if result.is_err_and(DtlsError::is_final) && protection.fail() && component == Component::Rtp {
             io.events.push(EventKind::DtlsFailed { side });
         }
-        let has_inbound = self.config.security == Security::None || self.rtp.inbound.is_some();
+        let has_inbound = matches!(self.config.security, Security::None) || self.rtp.inbound.is_some();
         let is_ready =
             has_inbound && self.has_keys(Component::Rtp) && self.destination(Component::Rtp).is_some();
         if is_ready && !self.connected {

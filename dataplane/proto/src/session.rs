@@ -71,6 +71,8 @@ pub struct Session {
     /// The last media, or the last configuration.
     media_at: Instant,
     media_timed_out: bool,
+    /// See [`Session::take_news`].
+    news: bool,
 }
 
 /// RFC 7022 section 4.2: 96 random bits, here as hexadecimal digits.
@@ -142,6 +144,7 @@ impl Session {
             media_timeout,
             media_at: now.instant,
             media_timed_out: false,
+            news: true,
         }
     }
 
@@ -194,6 +197,7 @@ impl Session {
     ) -> Result<Verdict, DropReason> {
         let [a, b] = &mut self.sides;
         let here = if side == Side::A { a } else { b };
+        let was_latched = here.leg.is_latched();
         let io = &mut Io { out: &mut *out, events: &mut self.events };
         let result = match here.leg.receive(now.instant, component, source, packet, io) {
             Ok(Arrival::Handled) => Ok(Verdict::Consumed),
@@ -201,6 +205,7 @@ impl Session {
             Ok(Arrival::Rtcp) => self.rtcp(now, side, packet),
             Err(reason) => Err(reason),
         };
+        self.news |= !was_latched || !matches!(result, Ok(Verdict::Forward { .. }));
         if result.is_err() {
             let is_rtcp = component == Component::Rtcp || rtcp::is_rtcp(packet.bytes());
             let here = self.split(side).0;
@@ -255,7 +260,8 @@ impl Session {
         let sink = &mut LegSink { side: there.side, leg: &mut there.leg, out };
         match here.bridge.receive(now.instant, place, parsed, packet, sink)? {
             Bridged::Consumed => Ok(Verdict::Consumed),
-            Bridged::Forward => {
+            forward => {
+                self.news |= forward == Bridged::ForwardEvent;
                 there.leg.protect_packet(packet)?;
                 Ok(Verdict::Forward { to: there.side, component: Component::Rtp, destination })
             }
@@ -277,6 +283,7 @@ impl Session {
 
     /// Does everything that is due.
     pub fn handle_timeout(&mut self, now: Now, out: &mut impl Outbox) {
+        self.news = true;
         for side in [Side::A, Side::B] {
             let [a, b] = &mut self.sides;
             let (here, there) = if side == Side::A { (a, b) } else { (b, a) };
@@ -316,6 +323,7 @@ impl Session {
         if event > 15 || !DIGIT_MS.contains(&duration_ms) {
             return Err(Refusal::Invalid("no such digit, or not 40 to 6000 ms long".into()));
         }
+        self.news = true;
         let bridge = &mut self.split(side).1.bridge;
         if !bridge.has_events() {
             return Err(Refusal::Invalid("the peer takes no telephone events".into()));
@@ -331,6 +339,20 @@ impl Session {
                 self.send_rtcp(now, side, true, out);
             }
         }
+    }
+
+    /// Whether there is something to ask for since it was last asked: events, a timeout that may be nearer than
+    /// before, another exclusive peer. Speech that is forwarded, which is most of what comes, brings none of it.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news) || !self.events.is_empty()
+    }
+
+    /// The only address that the RTP port of that side exchanges packets with, until it is configured anew: all
+    /// others are dropped. `None` while it is not known, and where it may change at any time.
+    pub fn exclusive_peer(&self, side: Side) -> Option<SocketAddr> {
+        let [a, b] = &self.sides;
+        let half = if side == Side::A { a } else { b };
+        half.leg.exclusive_peer()
     }
 
     /// What happened, the oldest first.

@@ -138,6 +138,17 @@ impl SourceGuard {
         is_usable.then_some(address)
     }
 
+    /// Whether RTP has latched to a source.
+    pub(crate) fn is_latched(&self) -> bool {
+        self.rtp.is_some()
+    }
+
+    /// The only address that RTP is exchanged with, until another configuration comes.
+    pub(crate) fn exclusive(&self) -> Option<SocketAddr> {
+        let latched = self.rtp.filter(|_| self.latch != Latch::Handover)?;
+        self.destination(Component::Rtp).filter(|&destination| destination == latched)
+    }
+
     fn latched(&self, component: Component) -> Option<SocketAddr> {
         match component {
             Component::Rtp => self.rtp,

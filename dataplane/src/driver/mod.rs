@@ -68,6 +68,11 @@ pub trait Driver {
     /// Closes a socket after what was queued on it has been sent. Its id must not be used any more.
     fn close(&mut self, socket: SocketId);
 
+    /// Tells that from now on the socket exchanges datagrams with `peer` only; `None` ends that. The system may then
+    /// refuse what others send to it before a driver sees it (and count it: `NoPorts` in `/proc/net/snmp`); what came
+    /// before may still be received.
+    fn connect(&mut self, socket: SocketId, peer: Option<SocketAddr>);
+
     /// Takes the next received datagram, without entering the kernel.
     fn receive(&mut self) -> Option<Received>;
 

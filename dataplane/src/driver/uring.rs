@@ -5,27 +5,30 @@
 //! Rust, or turned into a raw pointer in [`BufferRing`] or a send slot while the kernel may touch it.
 #![allow(unsafe_code)]
 
+mod address;
 mod buffer_ring;
+mod gathering;
 mod sends;
+mod setup;
+mod slots;
 
 use super::{Driver, DriverCounters, Received, SocketId, Waker};
-use crate::buffers::{BUFFER_BYTES, Buffer, HEADROOM, MAX_DATAGRAM, Pool};
+use crate::buffers::{BUFFER_BYTES, Buffer, HEADROOM, Pool};
 use buffer_ring::BufferRing;
+use gathering::Gathering;
 use io_uring::types::{Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use sends::SendSlots;
+use setup::{SUBMISSION_ENTRIES, build_ring};
+use slots::{SocketSlot, SocketState, Watch};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tandem_media::Now;
 
-/// Submission queue entries.
-const SUBMISSION_ENTRIES: u32 = 1024;
-/// Completion queue entries: a burst of receives on every provided buffer fits.
-const COMPLETION_ENTRIES: u32 = 8192;
 /// Buffers that the kernel may fill; a power of two.
 const RECEIVE_BUFFERS: u16 = 4096;
 /// Buffers for datagrams made here, and those on their way out.
@@ -54,10 +57,13 @@ const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 enum Operation {
     Receive = 1,
     Send,
+    Connect,
     Cancel,
     Close,
     Wake,
     Watch,
+    Timer,
+    TimerUpdate,
 }
 
 fn user_data(operation: Operation, index: u32) -> u64 {
@@ -68,31 +74,8 @@ fn user_data(operation: Operation, index: u32) -> u64 {
 enum Sleep {
     No,
     UntilWoken,
-    For(Timespec),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SocketState {
-    Free,
-    Open,
-    Closing,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct SocketSlot {
-    state: SocketState,
-    /// Whether a multishot receive is in the kernel.
-    armed: bool,
-}
-
-/// The descriptor that also wakes the worker.
-#[derive(Default)]
-struct Watch {
-    descriptor: Option<RawFd>,
-    /// Tells the polls of one descriptor from those of the one before.
-    turn: u32,
-    armed: bool,
-    ready: bool,
+    /// For so many microseconds until there is enough; then until there is anything, or that time has passed.
+    Gathering(u32, Timespec),
 }
 
 /// The driver. It must be used on the thread that made it.
@@ -106,21 +89,27 @@ pub struct UringDriver {
     waker: Waker,
     wake_armed: bool,
     watch: Watch,
+    /// When the timer in the ring fires.
+    timer_at: Option<Instant>,
+    /// What the kernel reads when it is armed.
+    timer_rest: Box<Timespec>,
     sockets: Vec<SocketSlot>,
     free_sockets: Vec<u32>,
     /// Sockets whose end is queued.
     leaving: Vec<u32>,
     /// Sockets whose receive must be armed again, or whose cancellation must be repeated.
     unsettled: Vec<u32>,
+    /// Where the kernel can hold wake-ups back.
+    gathering: Option<Gathering>,
     counters: DriverCounters,
 }
 
 impl UringDriver {
-    /// A driver for up to `max_sockets` sockets.
+    /// A driver for up to `max_sockets` sockets; under load a datagram may wait for others as long as `gather`.
     ///
     /// # Errors
     /// When the kernel lacks io_uring or forbids it, or its limits are too low for the socket table.
-    pub fn new(max_sockets: usize, waker: Waker) -> io::Result<UringDriver> {
+    pub fn new(max_sockets: usize, waker: Waker, gather: Duration) -> io::Result<UringDriver> {
         let ring = build_ring()?;
         let slots = u32::try_from(max_sockets).map_err(|_| io::ErrorKind::InvalidInput)?;
         ring.submitter().register_files_sparse(slots)?;
@@ -134,6 +123,7 @@ impl UringDriver {
         // SAFETY: `msghdr` is plain data for which all zeros is valid: no pointers, no lengths.
         let mut receive_message: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
         receive_message.msg_namelen = NAME_BYTES as libc::socklen_t;
+        let can_gather = ring.params().is_feature_min_timeout();
         Ok(UringDriver {
             ring,
             buffers,
@@ -143,10 +133,13 @@ impl UringDriver {
             waker,
             wake_armed: false,
             watch: Watch::default(),
-            sockets: vec![SocketSlot { state: SocketState::Free, armed: false }; max_sockets],
+            timer_at: None,
+            timer_rest: Box::new(Timespec::new()),
+            sockets: vec![SocketSlot::FREE; max_sockets],
             free_sockets: (0..slots).rev().collect(),
             leaving: Vec::with_capacity(max_sockets),
             unsettled: Vec::with_capacity(2 * max_sockets),
+            gathering: can_gather.then(|| Gathering::new(Instant::now(), gather)),
             counters: DriverCounters::default(),
         })
     }
@@ -154,7 +147,7 @@ impl UringDriver {
     /// Puts an entry into the submission queue, entering the kernel first if it is full; `false` if it stays full.
     fn push(&mut self, entry: &squeue::Entry) -> bool {
         for _ in 0..2 {
-            // SAFETY: whatever the entries built in this module point to (`receive_message`, a send slot) lives as
+            // SAFETY: whatever the entries built in this module point to (`receive_message`, `timer_rest`, a send slot) lives as
             // long as the ring and stays as it is until the kernel has consumed the entry; buffers under a send
             // stay in their slot until then.
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
@@ -199,6 +192,30 @@ impl UringDriver {
         self.watch.armed = self.push(&entry.user_data(user_data(Operation::Watch, self.watch.turn)));
     }
 
+    /// Sees to it that a sleep ends at `at`, in `rest`, or before; `false` if it cannot. A timer of its own for each sleep would be set and
+    /// cancelled by the kernel for each packet of a quiet worker, and that costs more than to handle the packet.
+    fn arm_timer(&mut self, at: Instant, rest: Duration) -> bool {
+        if self.timer_at.is_some_and(|armed| armed <= at) {
+            return true;
+        }
+        *self.timer_rest = Timespec::from(rest);
+        let timer = user_data(Operation::Timer, 0);
+        let entry = if self.timer_at.is_some() {
+            // It fails only where the timer fires at this moment: then nobody sleeps.
+            opcode::TimeoutUpdate::new(timer, &raw const *self.timer_rest)
+                .build()
+                .flags(squeue::Flags::SKIP_SUCCESS)
+                .user_data(user_data(Operation::TimerUpdate, 0))
+        } else {
+            opcode::Timeout::new(&raw const *self.timer_rest).build().user_data(timer)
+        };
+        let armed = self.push(&entry);
+        if armed {
+            self.timer_at = Some(at);
+        }
+        armed
+    }
+
     /// Arms again what ended while no buffer was left, and repeats cancellations that came at a bad moment.
     fn settle(&mut self) {
         if !self.wake_armed {
@@ -208,9 +225,9 @@ impl UringDriver {
         for _ in 0..self.unsettled.len() {
             let Some(socket) = self.unsettled.pop() else { break };
             match self.sockets[socket as usize] {
-                SocketSlot { state: SocketState::Open, armed: false } => self.arm_receive(socket),
+                SocketSlot { state: SocketState::Open, armed: false, .. } => self.arm_receive(socket),
                 SocketSlot { state: SocketState::Closing, armed: false, .. } => self.free_socket(socket),
-                SocketSlot { state: SocketState::Closing, armed: true } => self.cancel_receive(socket),
+                SocketSlot { state: SocketState::Closing, armed: true, .. } => self.cancel_receive(socket),
                 _ => {}
             }
         }
@@ -226,7 +243,10 @@ impl UringDriver {
             // deferred completions would never complete anything.
             Sleep::No => unsafe { submitter.enter::<libc::sigset_t>(queued, 0, ENTER_GETEVENTS, None) },
             Sleep::UntilWoken => submitter.submit_and_wait(1),
-            Sleep::For(limit) => submitter.submit_with_args(1, &SubmitArgs::new().timespec(&limit)),
+            Sleep::Gathering(gather, limit) => {
+                let arguments = SubmitArgs::new().timespec(&limit).min_wait_usec(gather);
+                submitter.submit_with_args(gathering::ENOUGH, &arguments)
+            }
         };
         if self.ring.submission().is_empty() {
             // The kernel has consumed every entry. Sends carry MSG_DONTWAIT, so they are over, whatever came of them.
@@ -259,6 +279,36 @@ impl UringDriver {
         self.buffers.publish();
     }
 
+    /// Takes note of anything but a datagram.
+    fn completed(&mut self, operation: u64, index: u32, result: i32) {
+        match operation {
+            // Successful sends skip their completion.
+            kind if kind == Operation::Send as u64 => {
+                self.counters.send_errors += 1;
+                if result == -libc::ECONNREFUSED {
+                    self.refused(index);
+                }
+            }
+            kind if kind == Operation::Connect as u64 => self.peer_set(index, result),
+            kind if kind == Operation::Cancel as u64 && result < 0 => self.unsettled.push(index),
+            // Successful ones skip theirs too.
+            kind if kind == Operation::Close as u64 => {
+                tracing::error!(result, "cannot take a socket out of the ring");
+            }
+            // Not a poll of a descriptor before.
+            kind if kind == Operation::Watch as u64 && index == self.watch.turn => {
+                self.watch.armed = false;
+                self.watch.ready = true;
+            }
+            kind if kind == Operation::Wake as u64 => {
+                self.waker.clear();
+                self.wake_armed = false;
+            }
+            kind if kind == Operation::Timer as u64 => self.timer_at = None,
+            _ => {}
+        }
+    }
+
     fn received(&mut self, socket: u32, result: i32, flags: u32) -> Option<Received> {
         let buffer = cqueue::buffer_select(flags).and_then(|id| self.buffers.reclaim(id));
         if !cqueue::more(flags) {
@@ -271,11 +321,15 @@ impl UringDriver {
             return None;
         }
         let filled = (result as usize).min(BUFFER_BYTES);
-        let Some((source, datagram)) = parse_received(&buffer[..filled], &self.receive_message) else {
+        let Some((source, datagram)) = address::parse_received(&buffer[..filled], &self.receive_message)
+        else {
             self.counters.malformed += 1;
             self.release(buffer);
             return None;
         };
+        if let Some(gathering) = &mut self.gathering {
+            gathering.received();
+        }
         Some(Received { socket: SocketId(socket), source, buffer, datagram })
     }
 
@@ -287,6 +341,10 @@ impl UringDriver {
             return self.free_socket(socket);
         }
         match -result {
+            libc::ECONNREFUSED => {
+                self.counters.receive_errors += 1;
+                self.refused(socket);
+            }
             libc::ENOBUFS => self.counters.receive_starved += 1,
             error @ (libc::EINVAL | libc::EBADF | libc::EOPNOTSUPP) => {
                 // It would end the same way each time, and keep the worker busy with it.
@@ -311,8 +369,43 @@ impl UringDriver {
         if !self.push(&entry.user_data(user_data(Operation::Close, socket))) {
             return self.unsettled.push(socket);
         }
-        self.sockets[socket as usize].state = SocketState::Free;
+        self.sockets[socket as usize] = SocketSlot::FREE;
         self.leaving.push(socket);
+    }
+
+    /// Connects a socket, or with no peer lets it go. Until the kernel has confirmed it everything sent keeps its address.
+    fn set_peer(&mut self, socket: u32, peer: Option<SocketAddr>) {
+        if self.sends.is_full() {
+            self.enter_now();
+        }
+        let slot = &mut self.sockets[socket as usize];
+        slot.connected = None;
+        slot.connecting = None;
+        let Some(name) = self.sends.name(peer) else { return self.counters.queue_full += 1 };
+        slot.connecting = peer;
+        slot.unconfirmed += 1;
+        let entry = opcode::Connect::new(Fixed(socket), name.address, name.len)
+            .build()
+            .user_data(user_data(Operation::Connect, socket));
+        if !self.push(&entry) {
+            self.sockets[socket as usize].unconfirmed -= 1;
+        }
+    }
+
+    /// Only connected sockets hear of ICMP errors, which anyone can forge who knows both ports, and each of which would
+    /// cost a packet: this one does not hear of them any more.
+    fn refused(&mut self, socket: u32) {
+        if self.sockets.get(socket as usize).is_some_and(|slot| slot.connected.is_some()) {
+            self.set_peer(socket, None);
+        }
+    }
+
+    fn peer_set(&mut self, socket: u32, result: i32) {
+        let Some(slot) = self.sockets.get_mut(socket as usize) else { return };
+        slot.unconfirmed = slot.unconfirmed.saturating_sub(1);
+        if slot.unconfirmed == 0 {
+            slot.connected = slot.connecting.take().filter(|_| result == 0);
+        }
     }
 }
 
@@ -338,7 +431,7 @@ impl Driver for UringDriver {
         }
         // The ring's table keeps the socket; the descriptor is not needed any more.
         drop(socket);
-        self.sockets[slot as usize].state = SocketState::Open;
+        self.sockets[slot as usize] = SocketSlot { state: SocketState::Open, ..SocketSlot::FREE };
         self.arm_receive(slot);
         Ok(SocketId(slot))
     }
@@ -358,35 +451,19 @@ impl Driver for UringDriver {
     fn receive(&mut self) -> Option<Received> {
         loop {
             let entry = self.ring.completion().next()?;
-            let index = entry.user_data() as u32;
-            match entry.user_data() >> 32 {
-                kind if kind == Operation::Receive as u64 => {
-                    if let Some(received) = self.received(index, entry.result(), entry.flags()) {
-                        return Some(received);
-                    }
-                }
-                // Successful sends skip their completion.
-                kind if kind == Operation::Send as u64 => self.counters.send_errors += 1,
-                kind if kind == Operation::Cancel as u64 => {
-                    if entry.result() < 0 {
-                        self.unsettled.push(index);
-                    }
-                }
-                kind if kind == Operation::Close as u64 => {
-                    tracing::error!(result = entry.result(), "cannot take a socket out of the ring");
-                }
-                kind if kind == Operation::Watch as u64 => {
-                    // Not one of a descriptor before.
-                    if index == self.watch.turn {
-                        self.watch.armed = false;
-                        self.watch.ready = true;
-                    }
-                }
-                _ => {
-                    self.waker.clear();
-                    self.wake_armed = false;
-                }
+            let (operation, index) = (entry.user_data() >> 32, entry.user_data() as u32);
+            if operation != Operation::Receive as u64 {
+                self.completed(operation, index, entry.result());
+            } else if let Some(received) = self.received(index, entry.result(), entry.flags()) {
+                return Some(received);
             }
+        }
+    }
+
+    fn connect(&mut self, socket: SocketId, peer: Option<SocketAddr>) {
+        match self.sockets.get(socket.0 as usize) {
+            Some(slot) if slot.state == SocketState::Open => self.set_peer(socket.0, peer),
+            _ => {}
         }
     }
 
@@ -410,9 +487,13 @@ impl Driver for UringDriver {
                 return self.release(buffer);
             }
         }
-        let message = self.sends.fill(buffer, datagram, destination);
-        let entry = opcode::SendMsg::new(Fixed(socket.0), message)
-            .flags(libc::MSG_DONTWAIT as u32)
+        let connected = self.sockets.get(socket.0 as usize).and_then(|slot| slot.connected);
+        let queued =
+            self.sends.fill(buffer, datagram, Some(destination).filter(|_| connected != Some(destination)));
+        let entry = opcode::Send::new(Fixed(socket.0), queued.bytes, queued.len)
+            .flags(libc::MSG_DONTWAIT)
+            .dest_addr(queued.name.address)
+            .dest_addr_len(queued.name.len)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)
             .user_data(user_data(Operation::Send, socket.0));
@@ -431,11 +512,19 @@ impl Driver for UringDriver {
 
     fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
         self.settle();
-        self.enter(match until.map(|until| until.saturating_duration_since(Instant::now())) {
-            None => Sleep::UntilWoken,
-            Some(Duration::ZERO) => Sleep::No,
-            Some(rest) => Sleep::For(Timespec::from(rest)),
-        })
+        let Some(until) = until else { return self.enter(Sleep::UntilWoken) };
+        let now = Instant::now();
+        let gather = self.gathering.as_mut().map_or(Duration::ZERO, |gathering| gathering.wait(now));
+        let rest = until.saturating_duration_since(now);
+        if rest.is_zero() {
+            self.enter(Sleep::No)
+        } else if !gather.is_zero() {
+            self.enter(Sleep::Gathering(gather.as_micros() as u32, Timespec::from(rest)))
+        } else if self.arm_timer(until, rest) {
+            self.enter(Sleep::UntilWoken)
+        } else {
+            self.enter(Sleep::No)
+        }
     }
 
     fn open_sockets(&self) -> usize {
@@ -469,52 +558,6 @@ impl Drop for UringDriver {
             }
         }
         self.buffers.abandon();
-    }
-}
-
-/// The ring with what this kernel has: completions deferred to our own system calls where possible (Linux 6.1).
-fn build_ring() -> io::Result<IoUring> {
-    let mut best = IoUring::builder();
-    best.setup_cqsize(COMPLETION_ENTRIES).setup_submit_all();
-    let mut deferred = best.clone();
-    deferred.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
-    let mut cooperative = best.clone();
-    cooperative.setup_coop_taskrun().setup_taskrun_flag();
-    deferred
-        .build(SUBMISSION_ENTRIES)
-        .or_else(|_| cooperative.build(SUBMISSION_ENTRIES))
-        .or_else(|_| best.build(SUBMISSION_ENTRIES))
-}
-
-/// The source and the place of a datagram in a buffer that a multishot receive filled; `None` if it was cut off
-/// or did not come over IP.
-fn parse_received(filled: &[u8], template: &libc::msghdr) -> Option<(SocketAddr, Range<usize>)> {
-    if filled.len() < HEADROOM {
-        return None;
-    }
-    let parsed = io_uring::types::RecvMsgOut::parse(filled, template).ok()?;
-    if parsed.is_payload_truncated() || parsed.payload_data().len() > MAX_DATAGRAM {
-        return None;
-    }
-    let source = parse_source(parsed.name_data())?;
-    Some((source, HEADROOM..HEADROOM + parsed.payload_data().len()))
-}
-
-/// Reads a `sockaddr_in` or `sockaddr_in6`.
-fn parse_source(name: &[u8]) -> Option<SocketAddr> {
-    let family = u16::from_ne_bytes(*name.first_chunk()?);
-    let port = u16::from_be_bytes(*name.get(2..)?.first_chunk()?);
-    match i32::from(family) {
-        libc::AF_INET => {
-            let address: [u8; 4] = *name.get(4..)?.first_chunk()?;
-            Some(SocketAddrV4::new(Ipv4Addr::from(address), port).into())
-        }
-        libc::AF_INET6 => {
-            let address: [u8; 16] = *name.get(8..)?.first_chunk()?;
-            let scope = u32::from_ne_bytes(*name.get(24..)?.first_chunk()?);
-            Some(SocketAddrV6::new(Ipv6Addr::from(address), port, 0, scope).into())
-        }
-        _ => None,
     }
 }
 

@@ -1,12 +1,11 @@
 //! The packet path and the timers of sessions.
 
 use super::batch::{Arrival, Departure, Departures};
-use super::sessions::{Entry, LegPorts, index};
-use super::{PACKET_BUDGET, Queues, Worker};
+use super::sessions::{Entry, LegPorts, SIDES, index};
+use super::{PACKET_BUDGET, Worker};
 use crate::counters::Counters;
 use crate::demux::Ufrag;
 use crate::driver::{Driver, Received};
-use crate::timers::Wheel;
 use std::net::{IpAddr, SocketAddr};
 use tandem_control::{Event, Side};
 use tandem_media::Now;
@@ -121,7 +120,9 @@ impl<D: Driver> Worker<D> {
                 self.driver.release(buffer);
             }
         }
-        settle(entry, leg.session, &mut self.timers, &self.queues, &mut self.counters);
+        if entry.session.take_news() {
+            self.settle_session(leg.session);
+        }
     }
 
     /// The timer of a session has fired.
@@ -134,31 +135,28 @@ impl<D: Driver> Worker<D> {
             legs: &entry.legs,
         };
         entry.session.handle_timeout(now, &mut outbox);
-        settle(entry, session_index, &mut self.timers, &self.queues, &mut self.counters);
+        self.settle_session(session_index);
     }
 
-    /// After a request has changed a session: as after a packet.
+    /// Passes on what a session has to tell, arms its timer anew, and connects its sockets to peers that have become
+    /// the only ones, or lets them go.
     pub(super) fn settle_session(&mut self, session_index: usize) {
-        if let Some(entry) = self.sessions.get_mut(session_index) {
-            settle(entry, session_index, &mut self.timers, &self.queues, &mut self.counters);
+        let Some(Entry { id, session, legs, .. }) = self.sessions.get_mut(session_index) else { return };
+        while let Some(kind) = session.poll_event() {
+            if !self.queues.tell(Event { session: *id, kind }) {
+                self.counters.events_lost += 1;
+            }
+        }
+        self.timers.arm(session_index, session.next_timeout());
+        for (side, leg) in SIDES.into_iter().zip(legs).filter(|(_, leg)| leg.pair.is_some()) {
+            let local = leg.local.rtp.ip();
+            let peer = session.exclusive_peer(side).filter(|&peer| may_be_sent_to(peer, local));
+            if leg.connected != peer {
+                leg.connected = peer;
+                self.driver.connect(leg.rtp, peer);
+            }
         }
     }
-}
-
-/// Passes on what a session has to tell, and arms its timer anew.
-fn settle(
-    entry: &mut Entry,
-    session_index: usize,
-    timers: &mut Wheel,
-    queues: &Queues,
-    counters: &mut Counters,
-) {
-    while let Some(kind) = entry.session.poll_event() {
-        if !queues.tell(Event { session: entry.id, kind }) {
-            counters.events_lost += 1;
-        }
-    }
-    timers.arm(session_index, entry.session.next_timeout());
 }
 
 /// Our half of the user name, if the datagram is a STUN request that has one.

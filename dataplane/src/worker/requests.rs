@@ -2,7 +2,7 @@
 
 use super::Worker;
 use super::packets::WorkerOutbox;
-use super::sessions::{Entry, LegPorts, index};
+use super::sessions::{Entry, LegPorts, SIDES, index};
 use crate::demux::{Leg, SharedEntries, Ufrag};
 use crate::driver::Driver;
 use std::time::Duration;
@@ -19,8 +19,6 @@ const MIN_UFRAG: usize = 8;
 const PORT_TRIES: usize = 8;
 /// The bits of a [`SessionId`] below its worker.
 const ID_BITS: u32 = 56;
-
-const SIDES: [Side; 2] = [Side::A, Side::B];
 
 impl<D: Driver> Worker<D> {
     /// Carries out one request about a session.
@@ -118,6 +116,7 @@ impl<D: Driver> Worker<D> {
                 rtp: socket,
                 rtcp: socket,
                 pair: None,
+                connected: None,
                 shared: SharedEntries::default(),
             });
         }
@@ -138,6 +137,7 @@ impl<D: Driver> Worker<D> {
                 rtp,
                 rtcp,
                 pair: Some(pair),
+                connected: None,
                 shared: SharedEntries::default(),
             });
         }

@@ -4,10 +4,13 @@ use crate::demux::SharedEntries;
 use crate::driver::SocketId;
 use crate::ports::PortPair;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::Bound;
 use std::time::Instant;
 use tandem_control::{LocalPorts, SessionId, Side};
 use tandem_media::session::{Component, Session};
+
+pub(super) const SIDES: [Side; 2] = [Side::A, Side::B];
 
 /// The index of a side in arrays of two.
 pub(super) fn index(side: Side) -> usize {
@@ -23,6 +26,8 @@ pub(super) struct LegPorts {
     pub(super) rtp: SocketId,
     /// Equal to `rtp` on the shared port.
     pub(super) rtcp: SocketId,
+    /// The peer that the socket of RTP is connected to.
+    pub(super) connected: Option<SocketAddr>,
     /// The lent ports; `None` on the shared port.
     pub(super) pair: Option<PortPair>,
     /// What it has registered on the shared port.

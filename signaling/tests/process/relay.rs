@@ -27,6 +27,7 @@ async fn start_dataplane(relay: &Relay) -> Dataplane {
         workers: 1,
         max_sessions: 10,
         pin: false,
+        gather: Duration::ZERO,
     };
     let dataplane = Dataplane::start(&settings, Arc::new(Identity::generate().unwrap()), OPEN_FILES).unwrap();
     relay.process.wait_for("/health", "HTTP/1.1 200 ").await;

@@ -1,16 +1,20 @@
-//! What the kernel reads while it sends: message headers, addresses, and the datagrams themselves.
+//! What the kernel reads while it takes entries from the queue: addresses, and the datagrams that it sends.
 
+use super::address::{Name, Storage};
 use crate::buffers::Buffer;
-use socket2::SockAddr;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::Range;
-use std::ptr;
 
 struct Slot {
-    message: libc::msghdr,
-    part: libc::iovec,
-    address: SockAddr,
+    address: Storage,
     buffer: Option<Buffer>,
+}
+
+/// A datagram in its slot.
+pub(super) struct Queued {
+    pub(super) bytes: *const u8,
+    pub(super) len: u32,
+    pub(super) name: Name,
 }
 
 /// The datagrams between [`super::UringDriver`]'s queue and the kernel. The slots never move.
@@ -21,13 +25,7 @@ pub(super) struct SendSlots {
 
 impl SendSlots {
     pub(super) fn new(count: usize) -> SendSlots {
-        let slot = || Slot {
-            // SAFETY: `msghdr` is plain data for which all zeros is valid.
-            message: unsafe { std::mem::zeroed() },
-            part: libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 },
-            address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into(),
-            buffer: None,
-        };
+        let slot = || Slot { address: Storage::new(), buffer: None };
         SendSlots { slots: (0..count).map(|_| slot()).collect(), used: 0 }
     }
 
@@ -35,25 +33,28 @@ impl SendSlots {
         self.used == self.slots.len()
     }
 
-    /// Fills the next slot and returns its header, which stays valid until [`SendSlots::finish`]. The caller has
-    /// asked [`SendSlots::is_full`].
+    /// Fills the next slot. What is returned stays valid until [`SendSlots::finish`]. The caller has asked
+    /// [`SendSlots::is_full`]. Without a destination it is for the peer that the socket is connected to.
     pub(super) fn fill(
         &mut self,
-        mut buffer: Buffer,
+        buffer: Buffer,
         datagram: Range<usize>,
-        destination: SocketAddr,
-    ) -> *const libc::msghdr {
+        destination: Option<SocketAddr>,
+    ) -> Queued {
         let slot = &mut self.slots[self.used];
         self.used += 1;
-        let bytes = buffer.get_mut(datagram).unwrap_or_default();
-        slot.part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
-        slot.address = destination.into();
-        slot.buffer = Some(buffer);
-        slot.message.msg_name = slot.address.as_ptr().cast_mut().cast();
-        slot.message.msg_namelen = slot.address.len();
-        slot.message.msg_iov = &raw mut slot.part;
-        slot.message.msg_iovlen = 1;
-        &raw const slot.message
+        let name = destination.map_or(Name::NONE, |destination| slot.address.store(Some(destination)));
+        let buffer = slot.buffer.insert(buffer);
+        let bytes = buffer.get(datagram).unwrap_or_default();
+        Queued { bytes: bytes.as_ptr(), len: bytes.len() as u32, name }
+    }
+
+    /// Keeps the address of a peer, or that of none, in the next slot until [`SendSlots::finish`]; `None` if no slot
+    /// is left.
+    pub(super) fn name(&mut self, peer: Option<SocketAddr>) -> Option<Name> {
+        let slot = self.slots.get_mut(self.used)?;
+        self.used += 1;
+        Some(slot.address.store(peer))
     }
 
     /// Empties every slot; the kernel must be done with them.

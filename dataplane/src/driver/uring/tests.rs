@@ -1,8 +1,9 @@
 use super::*;
+use crate::buffers::MAX_DATAGRAM;
 use std::net::UdpSocket;
 
 fn driver() -> UringDriver {
-    UringDriver::new(8, Waker::new().unwrap()).unwrap()
+    UringDriver::new(8, Waker::new().unwrap(), Duration::ZERO).unwrap()
 }
 
 fn loopback() -> (UdpSocket, SocketAddr) {
@@ -103,7 +104,7 @@ fn a_taken_port_is_an_error() {
 #[test]
 fn a_waker_ends_a_sleep_each_time() {
     let waker = Waker::new().unwrap();
-    let mut driver = UringDriver::new(1, waker.clone()).unwrap();
+    let mut driver = UringDriver::new(1, waker.clone(), Duration::ZERO).unwrap();
     for _ in 0..3 {
         let waker = waker.clone();
         let thread = std::thread::spawn(move || waker.wake());
@@ -152,17 +153,83 @@ fn an_oversized_datagram_is_counted_and_dropped() {
     assert_eq!(driver.counters().malformed, 1);
 }
 
+/// Waits until the kernel has confirmed the connection, or its end.
+fn wait_until_connected(driver: &mut UringDriver, socket: SocketId, peer: Option<SocketAddr>) {
+    for _ in 0..1000 {
+        let slot = driver.sockets[socket.0 as usize];
+        if (slot.connected, slot.unconfirmed) == (peer, 0) {
+            return;
+        }
+        driver.wait(Some(Instant::now())).unwrap();
+        assert!(driver.receive().is_none());
+    }
+    panic!("the socket was never connected");
+}
+
 #[test]
-fn sources_of_both_families_are_read() {
-    let mut name = [0; 28];
-    name[..2].copy_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
-    name[2..4].copy_from_slice(&5060u16.to_be_bytes());
-    name[4..8].copy_from_slice(&[192, 0, 2, 1]);
-    assert_eq!(parse_source(&name[..16]), Some("192.0.2.1:5060".parse().unwrap()));
-    name[..2].copy_from_slice(&(libc::AF_INET6 as u16).to_ne_bytes());
-    name[8..24].copy_from_slice(&"2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
-    assert_eq!(parse_source(&name), Some("[2001:db8::1]:5060".parse().unwrap()));
-    assert_eq!(parse_source(&name[..10]), None);
-    name[..2].copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
-    assert_eq!(parse_source(&name), None);
+fn a_connected_socket_hears_its_peer_alone_until_it_is_let_go() {
+    let mut driver = driver();
+    let local = free_port();
+    let socket = driver.open(local, false).unwrap();
+    let ((peer, peer_address), (stranger, stranger_address)) = (loopback(), loopback());
+    driver.connect(socket, Some(peer_address));
+    wait_until_connected(&mut driver, socket, Some(peer_address));
+    stranger.send_to(b"stranger", local).unwrap();
+    peer.send_to(b"peer", local).unwrap();
+    let received = wait_for_one(&mut driver);
+    assert_eq!((received.source, &received.buffer[received.datagram.clone()]), (peer_address, &b"peer"[..]));
+    driver.send(socket, received.buffer, received.datagram, peer_address);
+    let mut answer = [0; 8];
+    driver.wait(Some(Instant::now())).unwrap();
+    assert_eq!(peer.recv_from(&mut answer).unwrap(), (4, local));
+    let buffer = driver.take_buffer().unwrap();
+    driver.send(socket, buffer, 0..3, stranger_address);
+    driver.wait(Some(Instant::now())).unwrap();
+    assert_eq!(stranger.recv_from(&mut answer).unwrap(), (3, local), "what is sent may still go elsewhere");
+    driver.connect(socket, None);
+    wait_until_connected(&mut driver, socket, None);
+    stranger.send_to(b"again", local).unwrap();
+    assert_eq!(wait_for_one(&mut driver).source, stranger_address);
+    assert_eq!(driver.counters(), DriverCounters::default());
+}
+
+#[test]
+fn a_peer_that_refuses_costs_the_connection_and_nothing_else() {
+    let mut driver = driver();
+    let local = free_port();
+    let socket = driver.open(local, false).unwrap();
+    let (peer, peer_address) = loopback();
+    driver.connect(socket, Some(peer_address));
+    wait_until_connected(&mut driver, socket, Some(peer_address));
+    drop(peer);
+    let buffer = driver.take_buffer().unwrap();
+    driver.send(socket, buffer, 0..3, peer_address);
+    wait_until_connected(&mut driver, socket, None);
+    assert_eq!(driver.counters().receive_errors + driver.counters().send_errors, 1);
+    let peer = UdpSocket::bind(peer_address).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    for _ in 0..3 {
+        peer.send_to(b"back", local).unwrap();
+        let received = wait_for_one(&mut driver);
+        driver.send(socket, received.buffer, received.datagram, peer_address);
+        driver.wait(Some(Instant::now())).unwrap();
+        assert_eq!(peer.recv_from(&mut [0; 8]).unwrap(), (4, local));
+    }
+}
+
+#[test]
+fn a_sleep_ends_in_time_also_where_the_one_before_would_have_been_longer() {
+    let waker = Waker::new().unwrap();
+    let mut driver = UringDriver::new(1, waker.clone(), Duration::ZERO).unwrap();
+    let far = Instant::now() + Duration::from_secs(3600);
+    waker.wake();
+    driver.wait(Some(far)).unwrap();
+    assert!(driver.receive().is_none());
+    for _ in 0..3 {
+        let near = Instant::now() + Duration::from_millis(5);
+        while Instant::now() < near {
+            driver.wait(Some(near)).unwrap();
+            assert!(driver.receive().is_none());
+        }
+    }
 }
