@@ -9,7 +9,7 @@ use crate::media::{Codec, Direction, Engine, Leg, Pacing, Protection, SocketId};
 use crate::ng::{self, Shape, Transport};
 use crate::relay::{Kind, Programs, Relay};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -138,7 +138,8 @@ impl Calls {
             if index.is_multiple_of(PROGRESS_EACH) {
                 progress(&format!("{index} of {} calls set up", plan.calls));
             }
-            if index.is_multiple_of(CALLS_PER_SOCKET) {
+            // A browser's handshake has a socket to itself, and its media the same one.
+            if index.is_multiple_of(CALLS_PER_SOCKET) || plan.shape.b.1 == Transport::Dtls {
                 sockets = None;
             }
             let pair = match sockets {
@@ -158,14 +159,17 @@ impl Calls {
         self.ids.push(id);
         let mut legs = Vec::new();
         for (side, (opened, socket)) in opened.into_iter().zip(sockets).enumerate() {
-            legs.push(self.engine.add(Leg {
-                socket,
-                remote: opened.remote,
-                codec: [shape.a.0, shape.b.0][side],
-                payload_type: opened.payload_type,
-                protection: opened.keys.as_ref().map(Protection::new).transpose()?,
-                side,
-            })?);
+            let (remote, protection) = match opened.peer {
+                Some(mut peer) => {
+                    self.engine.connect_peer(socket, &mut peer)?;
+                    let path = peer.into_path().ok_or_else(|| io::Error::other("DTLS gave no keys"))?;
+                    (ipv4(path.0)?, Some(Protection::of_handshake(path.1, path.2)))
+                }
+                None => (opened.remote, opened.keys.as_ref().map(Protection::new).transpose()?),
+            };
+            let codec = [shape.a.0, shape.b.0][side];
+            let payload_type = opened.payload_type;
+            legs.push(self.engine.add(Leg { socket, remote, codec, payload_type, protection, side })?);
         }
         self.engine.connect(legs[0], legs[1]);
         Ok(())
@@ -212,6 +216,13 @@ impl Calls {
             disturbance: Disturbance { others, lateness: lateness.quantile(0.99) },
             lateness,
         })
+    }
+}
+
+fn ipv4(address: SocketAddr) -> io::Result<SocketAddrV4> {
+    match address {
+        SocketAddr::V4(address) => Ok(address),
+        SocketAddr::V6(_) => Err(io::Error::other("the generator has IPv4 only")),
     }
 }
 

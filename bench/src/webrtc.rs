@@ -2,12 +2,12 @@
 
 mod board;
 mod client;
-mod description;
+pub(crate) mod description;
 pub(crate) mod gateway;
 pub(crate) mod load;
 pub(crate) mod network;
 pub(crate) mod options;
-mod peer;
+pub(crate) mod peer;
 mod report;
 pub(crate) mod signaling;
 

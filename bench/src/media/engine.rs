@@ -3,10 +3,11 @@
 use crate::measure::histogram::Histogram;
 use crate::measure::pace::{Pace, precise_sleep};
 use crate::measure::stop;
-use crate::media::batch::{BATCH, Inbox, Outbox};
+use crate::media::batch::{BATCH, Inbox, MAX_DATAGRAM, Outbox};
 use crate::media::calls::{Calls, Leg, LegId, Pacing};
 use crate::media::figures::Direction;
 use crate::media::sockets::{SocketId, Sockets};
+use crate::webrtc::peer::{CONNECT_TIMEOUT, Peer};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant, SystemTime};
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 const SLOTS: usize = 200;
 /// Sleeps shorter than this are not worth the system call.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(20);
+/// Between two looks at a socket over which a handshake goes.
+const HANDSHAKE_PAUSE: Duration = Duration::from_micros(200);
 /// Receive calls on one socket before the next has its turn.
 const RECEIVES: usize = 8;
 /// The generator.
@@ -59,6 +62,38 @@ impl Engine {
     /// Where a socket receives RTP; RTCP is one port above.
     pub(crate) fn address(&self, socket: SocketId) -> SocketAddrV4 {
         self.sockets.address(socket)
+    }
+
+    /// Carries ICE and DTLS over a socket that no leg uses yet, until `peer` is connected. Once media flows, neither is
+    /// answered any more: runs are shorter than the 30 seconds after which consent expires (RFC 7675 section 5.1).
+    ///
+    /// # Errors
+    /// If they fail or take too long.
+    pub(crate) fn connect_peer(&self, socket: SocketId, peer: &mut Peer) -> io::Result<()> {
+        let patience = Instant::now() + CONNECT_TIMEOUT;
+        let mut buffer = [0; MAX_DATAGRAM];
+        loop {
+            while let Some((to, datagram)) = peer.poll_datagram() {
+                self.sockets.send_to(socket, &datagram, to)?;
+            }
+            let now = Instant::now();
+            if peer.connected.is_some() {
+                return Ok(());
+            }
+            if peer.has_failed() || now > patience || stop::requested() {
+                return Err(io::Error::other("ICE or DTLS with the relay failed"));
+            }
+            match self.sockets.receive_from(socket, &mut buffer) {
+                Ok((length, source)) => drop(peer.handle(now, source, &mut buffer[..length])),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    std::thread::sleep(HANDSHAKE_PAUSE)
+                }
+                Err(error) => return Err(error),
+            }
+            if peer.next_timeout().is_some_and(|due| due <= now) {
+                peer.handle_timeout(now);
+            }
+        }
     }
 
     /// Takes a leg; it sends whenever the engine runs.

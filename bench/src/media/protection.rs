@@ -30,6 +30,11 @@ impl Protection {
         Ok(Protection { outbound: context(&keys.send)?, inbound: context(&keys.receive)? })
     }
 
+    /// With the keys of a DTLS handshake.
+    pub(crate) fn of_handshake(outbound: Context, inbound: Context) -> Protection {
+        Protection { outbound, inbound }
+    }
+
     /// Protects a packet that begins with `header`.
     ///
     /// # Errors

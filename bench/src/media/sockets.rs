@@ -3,7 +3,7 @@
 
 use socket2::{Domain, Socket, Type};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Asked for; the kernel gives what net.core.rmem_max allows to those without CAP_NET_ADMIN.
@@ -55,6 +55,18 @@ impl Sockets {
 
     pub(super) fn descriptor(&self, SocketId(index): SocketId) -> BorrowedFd<'_> {
         self.pairs[index].0.as_fd()
+    }
+
+    pub(super) fn send_to(&self, SocketId(index): SocketId, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.pairs[index].0.send_to(bytes, to).map(drop)
+    }
+
+    pub(super) fn receive_from(
+        &self,
+        SocketId(index): SocketId,
+        buffer: &mut [u8],
+    ) -> io::Result<(usize, SocketAddr)> {
+        self.pairs[index].0.recv_from(buffer)
     }
 
     /// Throws away what came for RTCP.

@@ -114,6 +114,12 @@ impl Peer {
         self.handle_timeout(now);
     }
 
+    /// The way that was found: the gateway's address, what protects packets to it and what opens those from it. `None`
+    /// before it is connected.
+    pub(crate) fn into_path(self) -> Option<(SocketAddr, Context, Context)> {
+        Some((self.nominated?, self.outbound?, self.inbound?))
+    }
+
     pub(crate) fn has_failed(&self) -> bool {
         self.failed
     }
