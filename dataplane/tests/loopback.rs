@@ -118,6 +118,32 @@ fn calls_are_carried_and_leave_nothing_behind() {
 }
 
 #[test]
+fn legs_stand_on_the_addresses_that_were_asked_for() {
+    let [inside, outside] = [Ipv4Addr::new(127, 0, 78, 1), Ipv4Addr::new(127, 0, 78, 2)].map(IpAddr::V4);
+    let settings = Settings { addresses: vec![inside, outside], ..settings("interfaces") };
+    let dataplane = start(&settings);
+    let (mut client, hello) = Client::connect(&settings.control);
+    assert_eq!(hello.addresses, [inside, outside]);
+    let [(a, at_a), (b, at_b)] = [peer(), peer()];
+    let ports = [outside, inside].map(|address| PortRequest { address, kind: PortKind::Own });
+    let legs = Box::new([plain_leg(at_a), plain_leg(at_b)]);
+    let both = Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0 };
+    let Ok(Reply::Created { session, local }) = client.ask(both) else { panic!("not created") };
+    assert_eq!(local.map(|ports| (ports.rtp.ip(), ports.rtcp.ip())), [(outside, outside), (inside, inside)]);
+    exchange(&a, local[0].rtp, &b, local[1].rtp, 1, 10);
+    exchange(&b, local[1].rtp, &a, local[0].rtp, 2, 10);
+    let shared = PortRequest { address: outside, kind: PortKind::Shared };
+    let Ok(Reply::Created { local, .. }) = client.ask(create([shared, shared], b"")) else { panic!() };
+    assert_eq!(local[0].rtp.ip(), outside);
+    let bad = Box::new([plain_leg(at_a), plain_leg("[::1]:9".parse().unwrap())]);
+    let refused = Request::Create { ports, legs: bad, note: Vec::new(), media_timeout_seconds: 0 };
+    assert!(matches!(client.ask(refused), Err(Refusal::Invalid(_))));
+    assert_eq!(client.counter("sessions"), 2, "what is refused leaves no session");
+    assert!(matches!(client.ask(Request::Delete { session }), Ok(Reply::Stats(_))));
+    dataplane.stop();
+}
+
+#[test]
 fn sessions_survive_their_client_and_are_listed() {
     let settings = settings("survive");
     let dataplane = start(&settings);

@@ -18,6 +18,8 @@ const USUAL_SESSIONS: u32 = 500;
 const ROUNDS: usize = 3;
 /// Resident memory that a round may leave behind, in kB: what the allocator keeps differs from round to round.
 const MEMORY_SLACK: u64 = 2048;
+/// How long the allocator may take to give memory back.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The program, ended with its test.
 struct Running(Child);
@@ -154,6 +156,10 @@ fn many_sessions_leave_nothing_behind_in_three_rounds() {
     }
     let pairs = client.counter("port_pairs_free") + client.counter("port_pairs_resting");
     assert_eq!((pairs, client.counter("buffers_spare")), (idle[1].1, idle[2].1));
-    let [first, .., last] = after_rounds[..] else { panic!("rounds") };
-    assert!(last <= first + MEMORY_SLACK, "memory after each round, in kB: {after_rounds:?}");
+    let deadline = Instant::now() + MEMORY_PATIENCE;
+    while process.memory() > after_rounds[0] + MEMORY_SLACK {
+        assert!(Instant::now() < deadline, "memory after each round, in kB: {after_rounds:?}");
+        client.counter("sessions");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tandem_control::{
     Audio, Codec, Latch, LegConfig, LocalPorts, PayloadType, PortKind, PortRequest, Refusal, Remote, Reply,
-    Request, Security, SessionId, SrtpKey, SrtpSuite,
+    Request, Security, SessionId, SrtpKey, SrtpSuite, Treatment,
 };
 
 /// What is done with the packets of a call.
@@ -14,7 +14,7 @@ use tandem_control::{
 pub(crate) struct Kind {
     /// Whether each side speaks SRTP.
     secure: [bool; 2],
-    /// Whether the sides have different codecs.
+    /// Whether what one side sends is encoded anew for the other.
     pub(crate) transcoded: bool,
     latch: Latch,
 }
@@ -51,7 +51,9 @@ impl Call {
         let end = begin + Duration::from_millis(random.u64(500..4000));
         let port = 10_000 + 4 * index as u16;
         let addresses = [1, 2].map(|host| SocketAddr::from(([192, 0, 2, host], port)));
-        let codecs = [Codec::Pcmu, if kind.transcoded { Codec::Pcma } else { Codec::Pcmu }];
+        // What is transcoded is so by different codings, or because signaling wants it.
+        let differs = kind.transcoded && random.bool();
+        let codecs = [Codec::Pcmu, if differs { Codec::Pcma } else { Codec::Pcmu }];
         let keys: [[SrtpKey; 2]; 2] = [[key(random), key(random)], [key(random), key(random)]];
         let peers = [0, 1].map(|side| {
             let of_side = kind.secure[side].then_some((&keys[side][0], &keys[side][1]));
@@ -63,7 +65,9 @@ impl Call {
                 true => Security::Sdes { send: to_peer, receive: Some(from_peer) },
                 false => Security::None,
             };
-            leg(addresses[side], codecs[side], security, kind.latch)
+            let mut leg = leg(addresses[side], codecs[side], security, kind.latch);
+            leg.audio.always_transcode = kind.transcoded;
+            leg
         });
         let nowhere = LocalPorts { rtp: addresses[0], rtcp: addresses[0] };
         Call { kind, begin, end, ended: false, session: None, local: [nowhere; 2], peers, legs }
@@ -79,7 +83,8 @@ impl Call {
         self.local = local;
     }
 
-    /// Now and then one side goes on hold for a moment, or its peer moves to another port, as signaling tells.
+    /// Now and then one side goes on hold for a moment, or is silenced, or its peer moves to another port, as signaling
+    /// tells.
     pub(crate) fn change(
         &mut self,
         random: &mut fastrand::Rng,
@@ -96,6 +101,12 @@ impl Call {
                 let moved = SocketAddr::new(self.peers[side].address.ip(), random.u16(30_000..60_000) & !1);
                 self.peers[side].move_to(moved);
                 leg.remote = Some(remote(moved));
+            }
+            // What is silenced goes on; what is blocked here are events, of which peers send none.
+            (true, 2..6) => {
+                leg.audio.speech =
+                    random.choice([Treatment::Passed, Treatment::Silenced]).unwrap_or_default();
+                leg.audio.events_blocked = random.bool();
             }
             _ => return,
         }
