@@ -1,11 +1,11 @@
 //! Suite `webrtc`: calls of browsers to telephones, through whole Tandem and through Janus with its SIP plugin, by the
-//! same clients.
+//! same clients; and calls of browsers to each other, which Janus' SIP plugin would need a SIP server for.
 
 use crate::measure::machine::Disturbance;
 use crate::media::Codec;
 use crate::suite::Context;
 use crate::suite::figures::Figures;
-use crate::webrtc::options::Options;
+use crate::webrtc::options::{Mode, Options};
 use crate::webrtc::signaling::Protocol;
 use crate::webrtc::{self, network};
 use std::io;
@@ -38,17 +38,25 @@ pub(super) fn run(context: &Context<'_>) -> io::Result<Figures> {
         println!("without Janus: {} is not there", context.arguments.janus.display());
         protocols.truncate(1);
     }
-    for (case, codec) in
-        [("browser to telephone, PCMU", Codec::Pcmu), ("browser to telephone, Opus", Codec::Opus)]
-    {
+    let between_browsers = [Protocol::Wcs];
+    for (case, codec, mode, protocols) in [
+        ("browser to telephone, PCMU", Codec::Pcmu, Mode::Phones, &protocols[..]),
+        ("browser to telephone, Opus", Codec::Opus, Mode::Phones, &protocols[..]),
+        ("browser to browser, Opus", Codec::Opus, Mode::Pairs, &between_browsers[..]),
+    ] {
         for _ in 0..context.rounds() {
-            for protocol in &protocols {
+            for protocol in protocols {
                 let program = match protocol {
                     Protocol::Janus => &context.arguments.janus,
                     _ => &context.arguments.programs.tandem,
                 };
-                let options =
-                    Options { protocol: *protocol, codec, start: Some(program.clone()), ..base.clone() };
+                let options = Options {
+                    protocol: *protocol,
+                    codec,
+                    mode,
+                    start: Some(program.clone()),
+                    ..base.clone()
+                };
                 round(&mut figures, case, &options)?;
             }
         }

@@ -14,8 +14,8 @@ pub(crate) fn configuration(address: IpAddr, domain: &str, password: &str, users
         "ip = \"{address}\"\nip_local = \"{address}\"\n\
          [sip]\nudp = {SIP_PORT}\ntcp = false\ntls = false\nconnections = 20000\nconnections_per_source = 20000\n\
          [http]\nport = {HTTP_PORT}\ntls_port = false\n\
-         [media]\nports = \"20000-39999\"\nworkers = 1\npin = false\nsessions = 9000\n\
-         [limits]\ncalls = 9000\ncalls_per_user = 9000\ncontacts_per_user = 100\nrequests_per_source = 1000000\n\
+         [media]\nports = \"20000-35999\"\nworkers = 1\npin = false\nsessions = 4000\n\
+         [limits]\ncalls = 4000\ncalls_per_user = 4000\ncontacts_per_user = 100\nrequests_per_source = 1000000\n\
          [[domain]]\nname = \"{domain}\"\n"
     );
     for role in ["caller", "callee"] {
@@ -41,7 +41,7 @@ pub(super) fn commands(
     fs::write(&config, text.replacen("[media]\n", &media, 1))?;
     let mut dataplane = Command::new(programs.join("tandem-dataplane"));
     dataplane.arg("--control").arg(&control).arg("--ip-local").arg(place.address.to_string());
-    dataplane.args(["--media-ports", "20000-39999", "--workers", "1", "--max-sessions", "9000"]);
+    dataplane.args(["--media-ports", "20000-35999", "--workers", "1", "--max-sessions", "4000"]);
     dataplane.args(["--log", "warn"]);
     let mut signaling = Command::new(programs.join("tandem-signaling"));
     signaling.arg("--config").arg(&config).arg("--state").arg(directory.join("state"));
