@@ -2,16 +2,18 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::sync::LazyLock;
-use std::time::Instant;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 use tandem_control::{
-    DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Message, RequestFrame, SrtpKey, SrtpSuite,
+    DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Message, Request, RequestFrame, Side, SrtpKey, SrtpSuite,
 };
+use tandem_media::drops::DropReason;
 use tandem_media::dtls::{DtlsSession, Identity, MTU};
 use tandem_media::ice::{IceLite, MAX_VALIDATED};
+use tandem_media::session::{Component, Outbox, Session};
 use tandem_media::srtp::{Inbound, MAX_TRAILER, Outbound};
 use tandem_media::stun::{self, MAX_REPLY};
-use tandem_media::{rtcp, rtp};
+use tandem_media::{Now, rtcp, rtp};
 
 const SUITES: [SrtpSuite; 4] = [
     SrtpSuite::AesCm128HmacSha1_80,
@@ -20,8 +22,31 @@ const SUITES: [SrtpSuite; 4] = [
     SrtpSuite::AeadAes256Gcm,
 ];
 
-/// What decodes must encode to something that decodes to the same.
+/// Takes what a session sends.
+struct Nowhere;
+
+impl Outbox for Nowhere {
+    fn send(&mut self, _: Side, _: Component, _: SocketAddr, _: &[u8]) {}
+
+    fn dropped(&mut self, _: DropReason) {}
+}
+
+/// What decodes must encode to something that decodes to the same; and whatever it says of legs, a session takes or
+/// refuses.
 pub(crate) fn control(data: &[u8]) {
+    static IDENTITY: LazyLock<Arc<Identity>> =
+        LazyLock::new(|| Arc::new(Identity::generate().expect("randomness")));
+    let legs = match tandem_control::decode::<RequestFrame>(data).map(|frame| frame.request) {
+        Ok(Request::Create { legs, .. }) => (*legs).map(Some),
+        Ok(Request::Configure { legs, .. }) => *legs,
+        _ => [None, None],
+    };
+    if legs.iter().any(Option::is_some) {
+        let now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
+        let mut session = Session::new(now, 1, Arc::clone(&IDENTITY), None);
+        let _ = session.configure(now, legs.each_ref().map(Option::as_ref), &mut Nowhere);
+        session.end(now, &mut Nowhere);
+    }
     if let Ok(frame) = tandem_control::decode::<RequestFrame>(data) {
         let bytes = tandem_control::encode(&frame).expect("no longer than what it came from");
         assert_eq!(tandem_control::decode(&bytes), Ok(frame));
