@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tandem_control::{
-    DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Message, Request, RequestFrame, Side, SrtpKey, SrtpSuite,
+    DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Message, Request, RequestFrame, Side,
+    SrtpKey, SrtpSuite,
 };
 use tandem_media::drops::DropReason;
 use tandem_media::dtls::{DtlsSession, Identity, MTU};
