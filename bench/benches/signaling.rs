@@ -54,7 +54,7 @@ fn sdp(criterion: &mut Criterion) {
     };
     let rules = MediaRules {
         advertised: vec![IpAddr::from([192, 0, 2, 1])],
-        local: vec!["10.0.0.1".parse().unwrap()],
+        local: vec![IpAddr::from([10, 0, 0, 1])],
         allow_local: false,
         fingerprint: [0xAB; 32],
     };
