@@ -121,18 +121,23 @@ fn try_call(client: &mut Client) -> io::Result<()> {
     }
 }
 
-/// The ports that a relay may use for media: each has half of those below the kernel's ephemeral ones.
+/// The ports that a relay may use for media, and those that Tandem has at least.
 const PORTS: (u16, u16) = (20_000, 32_000);
+/// The sockets that one worker of Tandem may have, below the usual limit on open files.
+const SOCKETS_PER_WORKER: usize = 18_000;
 
 fn tandem(folder: &Path, directory: &Path, control: SocketAddr, calls: usize) -> io::Result<Command> {
     let config = directory.join("tandem.toml");
-    let (first, last) = (PORTS.0, PORTS.0.saturating_add(u16::try_from(4 * calls + 100).unwrap_or(u16::MAX)));
+    // RTP and RTCP for both legs, and a tenth for ports that rest after a call.
+    let sockets = 4 * calls + calls / 2 + 100;
+    let last = PORTS.0.saturating_add(u16::try_from(sockets).unwrap_or(u16::MAX)).max(PORTS.1);
+    let workers = sockets.div_ceil(SOCKETS_PER_WORKER);
     let text = format!(
         "ip = [\"127.0.0.1\"]\nip_local = [\"127.0.0.1\"]\nstate_directory = \"{}\"\n\
          [ng]\nudp = \"{control}\"\nhttp = false\n\
-         [media]\nports = \"{first}-{}\"\nworkers = 1\n",
+         [media]\nports = \"{}-{last}\"\nworkers = {workers}\n",
         directory.display(),
-        last.max(PORTS.1)
+        PORTS.0,
     );
     fs::write(&config, text)?;
     let mut command = Command::new(folder.join("tandem"));

@@ -122,9 +122,8 @@ impl Context<'_> {
     fn check(&self, kind: Kind, outcome: &Outcome) -> io::Result<()> {
         let both = outcome.both();
         let wrong = both.corrupt + both.unauthentic + both.duplicates;
-        let lost = both.lost() as f64 / both.sent.max(1) as f64;
-        // A relay that is not at its limit loses nothing; one packet in a thousand is left to the machine.
-        if both.sent == 0 || wrong > 0 || lost > 1e-3 {
+        // In a smoke test there is next to no load, so nothing may be lost; elsewhere losses are among the figures.
+        if both.received == 0 || wrong > 0 || self.arguments.smoke && both.lost() > 0 {
             let text = format!(
                 "{}: of {} packets {} lost, {} corrupt, {} not authentic, {} twice",
                 kind.name(),

@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context<'_>) -> io::Result<Figures> {
                 ("latency p99, us", latency(0.99)),
                 ("latency p99.9, us", latency(0.999)),
                 ("latency max, us", latency(1.0)),
-                ("late packets", both.late as f64),
+                ("late or lost packets", (both.late + both.lost()) as f64),
                 ("memory, kB a call", per_call(outcome.grown.resident as f64)),
                 ("kernel slab, kB a call", per_call(outcome.slab as f64)),
                 ("descriptors a call", outcome.grown.descriptors as f64 / calls as f64),
