@@ -93,28 +93,28 @@ impl CounterKey {
         }))
     }
 
-    /// XORs the key stream of an initialisation vector into `data`. The last 16 bits of every block are its counter,
-    /// from 0.
+    /// XORs the key stream of an initialisation vector, given as a big-endian number, into `data`. The last 16 bits of
+    /// every block are its counter, from 0; those of `iv` do not count.
     ///
     /// # Errors
     /// [`CryptoError::TooLong`] if `data` has more than [`MAX_KEYSTREAM`] bytes; it is then as it was.
-    pub fn apply_keystream(&self, iv: &[u8; 14], data: &mut [u8]) -> Result<(), CryptoError> {
+    pub fn apply_keystream(&self, iv: u128, data: &mut [u8]) -> Result<(), CryptoError> {
         if data.len() > MAX_KEYSTREAM {
             return Err(CryptoError::TooLong);
         }
-        let mut counter = [0; 16];
-        counter[..14].copy_from_slice(iv);
+        let counter = iv & !0xFFFF;
         match &self.0 {
             Expanded::Portable(key) => {
-                let encrypted = key.less_safe_encrypt(data, EncryptionContext::Iv128(counter.into()));
+                let encrypted =
+                    key.less_safe_encrypt(data, EncryptionContext::Iv128(counter.to_be_bytes().into()));
                 return encrypted.map(|_| ()).map_err(|_| CryptoError::Refused);
             }
             #[cfg(target_arch = "x86_64")]
-            Expanded::Blocks1(aes, keys) => aes.apply_keystream(keys, &counter, data),
+            Expanded::Blocks1(aes, keys) => aes.apply_keystream(keys, counter, data),
             #[cfg(target_arch = "x86_64")]
-            Expanded::Blocks2(vaes, keys) => vaes.apply_keystream(keys, &counter, data),
+            Expanded::Blocks2(vaes, keys) => vaes.apply_keystream(keys, counter, data),
             #[cfg(target_arch = "x86_64")]
-            Expanded::Blocks4(vaes, keys) => vaes.apply_keystream(keys, &counter, data),
+            Expanded::Blocks4(vaes, keys) => vaes.apply_keystream(keys, counter, data),
         }
         Ok(())
     }

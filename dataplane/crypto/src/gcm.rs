@@ -121,7 +121,7 @@ fn counter_block(nonce: &[u8; 12], counter: u8) -> [u8; 16] {
 #[cfg(target_arch = "x86_64")]
 impl Kernel {
     fn apply_keystream(&self, nonce: &[u8; 12], data: &mut [u8]) {
-        self.vaes.apply_keystream(&self.keys, &counter_block(nonce, 2), data);
+        self.vaes.apply_keystream(&self.keys, u128::from_be_bytes(counter_block(nonce, 2)), data);
     }
 
     fn tag(&self, nonce: &[u8; 12], associated: &[u8], ciphertext: &[u8]) -> [u8; 16] {

@@ -11,21 +11,22 @@ macro_rules! counter_mode {
     (
         $token:ident, $features:literal, $vector:ty, $bytes:literal bytes, $at_once:literal at once,
         $apply:ident, $some:ident: $zero:ident, $add:ident, $shuffle:ident, $xor:ident, $round:ident, $last_round:ident,
-        $broadcast:ident, $set:expr, $xor_into:ident
+        $broadcast:ident, $widen:ident, $set:expr, $xor_into:ident
     ) => {
         impl $token {
-            /// XORs the key stream that begins with the block `counter` into `data`. The counter proper is the last 32
-            /// bits of it, which must not overflow.
-            pub(crate) fn apply_keystream(self, keys: &RoundKeys, counter: &[u8; 16], data: &mut [u8]) {
+            /// XORs the key stream that begins with the block `counter`, as a number, into `data`. The counter proper
+            /// is the last 32 bits of it, which must not overflow.
+            pub(crate) fn apply_keystream(self, keys: &RoundKeys, counter: u128, data: &mut [u8]) {
                 // SAFETY: the token proves the features.
                 unsafe { $apply(keys, counter, data) }
             }
         }
 
         #[target_feature(enable = $features)]
-        fn $apply(keys: &RoundKeys, counter: &[u8; 16], data: &mut [u8]) {
-            let swapped = $shuffle($broadcast(counter), $broadcast(&REVERSED));
-            let mut counter = $add(swapped, $set);
+        fn $apply(keys: &RoundKeys, counter: u128, data: &mut [u8]) {
+            // Through registers: bytes written one by one could not be read as a vector without a wait.
+            let first = _mm_set_epi64x((counter >> 64) as i64, counter as i64);
+            let mut counter = $add($widen(first), $set);
             for part in data.chunks_mut($bytes * $at_once) {
                 // As many vectors as the part needs: the last part of a packet is seldom a whole one.
                 counter = match part.len().div_ceil($bytes) {
@@ -71,19 +72,23 @@ pub(super) const REVERSED: [u8; 16] = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4,
 counter_mode! {
     AesNi, "aes,ssse3", __m128i, 16 bytes, 8 at once,
     apply_128, some_128: _mm_setzero_si128, _mm_add_epi32, _mm_shuffle_epi8, _mm_xor_si128, _mm_aesenc_si128,
-    _mm_aesenclast_si128, load, _mm_setzero_si128(), xor_128
+    _mm_aesenclast_si128, load, same, _mm_setzero_si128(), xor_128
 }
 
 counter_mode! {
     Vaes256, "aes,vaes,avx2", __m256i, 32 bytes, 8 at once,
     apply_256, some_256: _mm256_setzero_si256, _mm256_add_epi32, _mm256_shuffle_epi8, _mm256_xor_si256,
-    _mm256_aesenc_epi128, _mm256_aesenclast_epi128, broadcast_256, _mm256_set_epi64x(0, 1, 0, 0), xor_256
+    _mm256_aesenc_epi128, _mm256_aesenclast_epi128, broadcast_256, _mm256_broadcastsi128_si256, _mm256_set_epi64x(0, 1, 0, 0), xor_256
 }
 
 counter_mode! {
     Vaes512, "aes,vaes,avx512f,avx512bw", __m512i, 64 bytes, 8 at once,
     apply_512, some_512: _mm512_setzero_si512, _mm512_add_epi32, _mm512_shuffle_epi8, _mm512_xor_si512,
-    _mm512_aesenc_epi128, _mm512_aesenclast_epi128, broadcast_512, _mm512_set_epi64(0, 3, 0, 2, 0, 1, 0, 0), xor_512
+    _mm512_aesenc_epi128, _mm512_aesenclast_epi128, broadcast_512, _mm512_broadcast_i32x4, _mm512_set_epi64(0, 3, 0, 2, 0, 1, 0, 0), xor_512
+}
+
+fn same(block: __m128i) -> __m128i {
+    block
 }
 
 #[target_feature(enable = "avx2")]

@@ -1,7 +1,7 @@
 //! AES counter mode with HMAC-SHA1 (RFC 3711 sections 4.1.1 and 4.2.1).
 
 use tandem_crypto::{CounterKey, HmacKey, same_tag};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::SrtpError;
 use super::kdf::{Label, Master};
@@ -12,12 +12,10 @@ pub(super) const MAX_TAG_LEN: usize = 10;
 /// The session keys of RTP, or those of RTCP: all in one place, a few cache lines.
 pub(super) struct AesCm {
     cipher: CounterKey,
-    salt: Salt,
+    /// The 112-bit salt, shifted left by the 16 bits of the block counter.
+    salt: Zeroizing<u128>,
     hmac: HmacKey,
 }
-
-#[derive(Zeroize, ZeroizeOnDrop)]
-struct Salt([u8; 14]);
 
 impl AesCm {
     /// Derives the keys with the labels for encryption, authentication and salt.
@@ -27,8 +25,9 @@ impl AesCm {
         master.derive(encryption, &mut cipher_key[..])?;
         let mut authentication_key = Zeroizing::new([0; 20]);
         master.derive(authentication, &mut authentication_key[..])?;
-        let mut salt = Salt([0; 14]);
-        master.derive(salting, &mut salt.0)?;
+        let mut salt = Zeroizing::new([0; 16]);
+        master.derive(salting, &mut salt[..14])?;
+        let salt = Zeroizing::new(u128::from_be_bytes(*salt));
         let cipher = CounterKey::new(&cipher_key)?;
         Ok(AesCm { cipher, salt, hmac: HmacKey::new(&authentication_key[..]) })
     }
@@ -36,10 +35,8 @@ impl AesCm {
     /// Encrypts or decrypts `data`. RFC 3711 section 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16), the
     /// last 16 bits of which are the block counter.
     pub(super) fn apply_keystream(&self, ssrc: u32, index: u64, data: &mut [u8]) -> Result<(), SrtpError> {
-        let plain = u128::from(ssrc) << 64 | u128::from(index) << 16;
-        let mut iv = self.salt.0;
-        iv.iter_mut().zip(plain.to_be_bytes()).for_each(|(byte, plain)| *byte ^= plain);
-        self.cipher.apply_keystream(&iv, data)?;
+        let iv = *self.salt ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16;
+        self.cipher.apply_keystream(iv, data)?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 use tandem_crypto::{HmacKey, Message, TAG_LEN};
 
+#[cfg(test)]
 use super::SrtpError;
 use super::aes_cm::{MAX_TAG_LEN, shortened};
 
@@ -36,6 +37,7 @@ impl DueTag {
     }
 
     /// Computes it alone.
+    #[cfg(test)]
     pub(super) fn compute(&self, packet: &[u8]) -> Result<ComputedTag, SrtpError> {
         let data = self.covered(packet).ok_or(SrtpError::Short)?;
         let tag = shortened(&self.key.tag(data, self.rollover));

@@ -64,8 +64,16 @@ impl Transform {
         header: &RtpHeader,
         index: u64,
     ) -> Result<(), SrtpError> {
-        if let Some(due) = self.seal_rtp_but_tag(packet, header, index)? {
-            due.compute(packet)?.write(packet);
+        let (plain, tag) = split_tail(packet, self.rtp_tag_len())?;
+        match self {
+            Transform::AesCm { rtp, .. } => {
+                rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1)?;
+                copy_prefix(tag, &rtp.tag(plain, rollover_counter(index)));
+            }
+            Transform::Gcm { rtp, .. } => {
+                let (associated, payload) = split_head(plain, header.len)?;
+                tag.copy_from_slice(&rtp.seal(header.ssrc, index, associated, payload)?);
+            }
         }
         Ok(())
     }
@@ -77,18 +85,12 @@ impl Transform {
         header: &RtpHeader,
         index: u64,
     ) -> Result<Option<DueTag>, SrtpError> {
-        let (plain, tag) = split_tail(packet, self.rtp_tag_len())?;
-        match self {
-            Transform::AesCm { rtp, rtp_tag_len, .. } => {
-                rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1)?;
-                Ok(Some(DueTag::new(rtp.hmac(), rollover_counter(index), *rtp_tag_len)))
-            }
-            Transform::Gcm { rtp, .. } => {
-                let (associated, payload) = split_head(plain, header.len)?;
-                tag.copy_from_slice(&rtp.seal(header.ssrc, index, associated, payload)?);
-                Ok(None)
-            }
-        }
+        let Transform::AesCm { rtp, rtp_tag_len, .. } = self else {
+            return self.seal_rtp(packet, header, index).map(|()| None);
+        };
+        let (plain, _) = split_tail(packet, *rtp_tag_len)?;
+        rtp.apply_keystream(header.ssrc, index, split_head(plain, header.len)?.1)?;
+        Ok(Some(DueTag::new(rtp.hmac(), rollover_counter(index), *rtp_tag_len)))
     }
 
     /// What a batch is to compute to check a packet that has this index, if that is an HMAC.
