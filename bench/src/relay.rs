@@ -5,7 +5,7 @@ use crate::media::Codec;
 use crate::ng::{self, Client, Shape, Transport};
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -131,10 +131,12 @@ fn tandem(folder: &Path, directory: &Path, control: SocketAddr, calls: usize) ->
     // RTP and RTCP for both legs, and a tenth for ports that rest after a call.
     let sockets = 4 * calls + calls / 2 + 100;
     let last = PORTS.0.saturating_add(u16::try_from(sockets).unwrap_or(u16::MAX)).max(PORTS.1);
+    // The launcher asks there whether both processes are ready.
+    let health = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let workers = sockets.div_ceil(SOCKETS_PER_WORKER);
     let text = format!(
         "ip = [\"127.0.0.1\"]\nip_local = [\"127.0.0.1\"]\nstate_directory = \"{}\"\n\
-         [ng]\nudp = \"{control}\"\nhttp = false\n\
+         [ng]\nudp = \"{control}\"\nhttp = \"{health}\"\n\
          [media]\nports = \"{}-{last}\"\nworkers = {workers}\n",
         directory.display(),
         PORTS.0,
