@@ -46,6 +46,18 @@ impl Client {
         }
     }
 
+    /// Another socket towards the same relay.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub(crate) fn another(&self) -> io::Result<Client> {
+        let relay = self.socket.peer_addr()?;
+        let socket = UdpSocket::bind((relay.ip(), 0))?;
+        socket.connect(relay)?;
+        socket.set_read_timeout(Some(ANSWER))?;
+        Ok(Client { socket, buffer: vec![0; MAX_REPLY], next_cookie: fastrand::u64(..1 << 32) })
+    }
+
     /// Sends a request, again if it is lost, and waits for the reply.
     ///
     /// # Errors

@@ -63,13 +63,7 @@ fn leg(host: u8, (number, codec, clock): (u8, Codec, u32), suite: Option<SrtpSui
     LegConfig {
         security: suite.map_or(Security::None, sdes),
         remote: Some(Remote { rtp, rtcp: rtp }),
-        audio: Audio {
-            receive: types.clone(),
-            send: types,
-            may_receive: true,
-            may_send: true,
-            ..Audio::idle()
-        },
+        audio: Audio::both_ways(types),
         ..LegConfig::idle()
     }
 }

@@ -110,11 +110,18 @@ fn sip_line(config: &Config, ip: IpAddr) -> String {
     ports.into_iter().filter_map(address).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether a dataplane has its socket here. It takes one client, and that is signaling: a connection of the wrong kind
+/// is refused otherwise where the right kind (SEQPACKET) listens than where nobody does.
+async fn is_served(control: &Path) -> bool {
+    let answer = UnixStream::connect(control).await;
+    answer.is_err_and(|error| error.raw_os_error() == Some(libc::EPROTOTYPE))
+}
+
 /// Whether `/health` says so; without any plain HTTP port, whether the dataplane's socket is there.
 pub async fn is_healthy(config: &Config) -> bool {
     let page = config.http.port.zip(config.listen.last()).map(|(port, ip)| SocketAddr::new(*ip, port));
     let Some(mut address) = page.or(config.ng.http.first().copied()) else {
-        return UnixStream::connect(&config.media.control).await.is_ok();
+        return is_served(&config.media.control).await;
     };
     if address.ip().is_unspecified() {
         let ipv4 = address.is_ipv4();
@@ -131,4 +138,23 @@ pub async fn is_healthy(config: &Config) -> bool {
         Some(answer.starts_with(b"HTTP/1.1 200 "))
     };
     matches!(timeout(HEALTH_DEADLINE, asked).await, Ok(Some(true)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, SockAddr, Socket, Type};
+
+    #[tokio::test]
+    async fn a_dataplane_is_seen_while_it_listens_and_not_by_what_it_left() {
+        let path = std::env::temp_dir().join(format!("tandem-banner-{}", std::process::id()));
+        assert!(!is_served(&path).await);
+        let listener = Socket::new(Domain::UNIX, Type::SEQPACKET, None).unwrap();
+        listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(1).unwrap();
+        assert!(is_served(&path).await);
+        drop(listener);
+        assert!(!is_served(&path).await);
+        std::fs::remove_file(&path).unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 use crate::measure::machine::{Disturbance, Machine};
 use crate::measure::process::Usage;
 use crate::media::Codec;
-use crate::ng::{self, Shape, Transport};
+use crate::ng::{self, Client, Shape, Transport};
 use crate::relay::{Kind, Relay};
 use crate::suite::Context;
 use crate::suite::figures::Figures;
@@ -17,21 +17,24 @@ const WARM_UP: usize = 200;
 /// Calls that stand while others come and go, as in a relay at work.
 const STANDING: usize = 100;
 
+/// A SIP server's workers: each waits for the reply to its request, as Kamailio's do.
+const BUSY: usize = 16;
+const CASES: [(&str, Transport, usize); 4] = [
+    ("RTP to RTP, one SIP worker", Transport::Rtp, 1),
+    ("RTP to RTP, 16 SIP workers", Transport::Rtp, BUSY),
+    ("RTP to SRTP, one SIP worker", Transport::Sdes, 1),
+    ("RTP to SRTP, 16 SIP workers", Transport::Sdes, BUSY),
+];
+
 pub(super) fn run(context: &Context<'_>) -> io::Result<Figures> {
     let mut figures = Figures::default();
-    for (case, transport) in [("RTP to RTP", Transport::Rtp), ("RTP to SRTP", Transport::Sdes)] {
+    for (case, transport, workers) in CASES {
         let shape = Shape { a: (Codec::Pcmu, Transport::Rtp), b: (Codec::Pcmu, transport) };
         context.interleaved(|kind| {
-            let round = round(context, kind, shape)?;
+            let round = round(context, kind, shape, workers)?;
             let disturbed = round.disturbance.is_noticeable();
             figures.add(case, "CPU, us a call", kind.name(), round.cpu_per_call, disturbed);
-            figures.add(
-                case,
-                "calls a second, one after the other",
-                kind.name(),
-                round.calls_per_second,
-                disturbed,
-            );
+            figures.add(case, "calls a second", kind.name(), round.calls_per_second, disturbed);
             Ok(())
         })?;
     }
@@ -44,16 +47,18 @@ struct Round {
     disturbance: Disturbance,
 }
 
-fn round(context: &Context<'_>, kind: Kind, shape: Shape) -> io::Result<Round> {
-    let (calls, standing) = (context.scale(CALLS, 20), context.scale(STANDING, 2));
+fn round(context: &Context<'_>, kind: Kind, shape: Shape, workers: usize) -> io::Result<Round> {
+    let (share, standing) = (context.scale(CALLS, 32) / workers, context.scale(STANDING, 2));
+    let calls = share * workers;
     let mut relay = Relay::start(kind, &context.arguments.programs, standing + calls)?;
     for index in 0..standing {
-        open(&mut relay, shape, &format!("standing-{index}"))?;
+        open(&mut relay.client, shape, &format!("standing-{index}"))?;
     }
-    come_and_go(&mut relay, shape, "warm", context.scale(WARM_UP, 2))?;
+    let mut clients = (0..workers).map(|_| relay.client.another()).collect::<io::Result<Vec<Client>>>()?;
+    come_and_go(&mut clients, shape, "warm", (context.scale(WARM_UP, 2) / workers).max(1))?;
     let (machine, before, own) = (Machine::now()?, relay.usage()?, Usage::of_self()?);
     let start = Instant::now();
-    come_and_go(&mut relay, shape, "measured", calls)?;
+    come_and_go(&mut clients, shape, "measured", share)?;
     let elapsed = start.elapsed();
     let cpu = (relay.usage()? - before).cpu;
     let others = machine.others_until_now(cpu + (Usage::of_self()? - own).cpu)?;
@@ -64,17 +69,27 @@ fn round(context: &Context<'_>, kind: Kind, shape: Shape) -> io::Result<Round> {
     })
 }
 
-fn come_and_go(relay: &mut Relay, shape: Shape, prefix: &str, calls: usize) -> io::Result<()> {
-    for index in 0..calls {
-        let id = format!("{prefix}-{index}");
-        open(relay, shape, &id)?;
-        relay.client.ask(&ng::delete(&id))?;
-    }
-    Ok(())
+/// Each client sets up and takes down so many calls, one after the other, beside the others.
+fn come_and_go(clients: &mut [Client], shape: Shape, prefix: &str, share: usize) -> io::Result<()> {
+    std::thread::scope(|scope| {
+        let work = |(worker, client): (usize, _)| {
+            scope.spawn(move || {
+                (0..share).try_for_each(|index| {
+                    let id = format!("{prefix}-{worker}-{index}");
+                    open(client, shape, &id)?;
+                    client.ask(&ng::delete(&id)).map(drop)
+                })
+            })
+        };
+        let started: Vec<_> = clients.iter_mut().enumerate().map(work).collect();
+        started.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_| Err(io::Error::other("a SIP worker of the bench panicked")))
+        })
+    })
 }
 
-fn open(relay: &mut Relay, shape: Shape, id: &str) -> io::Result<()> {
+fn open(client: &mut Client, shape: Shape, id: &str) -> io::Result<()> {
     // No media comes, so nobody need listen there.
     let sides = [10_000, 10_002].map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
-    ng::open(&mut relay.client, shape, id, sides).map(drop)
+    ng::open(client, shape, id, sides).map(drop)
 }

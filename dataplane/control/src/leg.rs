@@ -259,6 +259,11 @@ pub struct Audio {
 }
 
 impl Audio {
+    /// The same payload types from the peer and to it, and nobody on hold.
+    pub fn both_ways(types: Vec<PayloadType>) -> Audio {
+        Audio { receive: types.clone(), send: types, may_receive: true, may_send: true, ..Audio::idle() }
+    }
+
     /// Nothing, either way.
     pub fn idle() -> Audio {
         Audio {

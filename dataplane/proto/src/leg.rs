@@ -377,7 +377,7 @@ impl Leg {
     /// Protects an RTP packet in place; in a batch its tag may be left due.
     pub(crate) fn protect_packet(&mut self, packet: &mut Packet<'_>) -> Result<(), DropReason> {
         let len = packet.len();
-        if !packet.is_in_batch() || self.config.security == Security::None {
+        if !packet.is_in_batch() || matches!(self.config.security, Security::None) {
             let len = self.protect(packet.with_tailroom(), len)?;
             packet.set_len(len);
             return Ok(());

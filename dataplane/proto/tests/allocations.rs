@@ -79,13 +79,7 @@ fn leg(host: u8, types: &[(u8, Codec, u32)], suite: Option<SrtpSuite>) -> LegCon
         security,
         remote: Some(Remote { rtp: address(host, 4000), rtcp: address(host, 4001) }),
         latch: Latch::Exact,
-        audio: Audio {
-            receive: types.clone(),
-            send: types,
-            may_receive: true,
-            may_send: true,
-            ..Audio::idle()
-        },
+        audio: Audio::both_ways(types),
         ..LegConfig::idle()
     }
 }

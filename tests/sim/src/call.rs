@@ -141,13 +141,7 @@ fn leg(peer: SocketAddr, codec: Codec, security: Security, latch: Latch) -> LegC
         security,
         remote: Some(remote(peer)),
         latch,
-        audio: Audio {
-            receive: types.clone(),
-            send: types,
-            may_receive: true,
-            may_send: true,
-            ..Audio::idle()
-        },
+        audio: Audio::both_ways(types),
         ..LegConfig::idle()
     }
 }

@@ -64,17 +64,7 @@ fn leg(side: Side, types: &[(u8, Codec, u32)]) -> LegConfig {
     let types: Vec<PayloadType> = types.iter().map(list).collect();
     let rtp = peer(side);
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port() + 1);
-    LegConfig {
-        remote: Some(Remote { rtp, rtcp }),
-        audio: Audio {
-            receive: types.clone(),
-            send: types,
-            may_receive: true,
-            may_send: true,
-            ..Audio::idle()
-        },
-        ..LegConfig::idle()
-    }
+    LegConfig { remote: Some(Remote { rtp, rtcp }), audio: Audio::both_ways(types), ..LegConfig::idle() }
 }
 
 /// One leg of the two.
