@@ -72,18 +72,19 @@ fn round(context: &Context<'_>, kind: Kind, shape: Shape, workers: usize) -> io:
 /// Each client sets up and takes down so many calls, one after the other, beside the others.
 fn come_and_go(clients: &mut [Client], shape: Shape, prefix: &str, share: usize) -> io::Result<()> {
     std::thread::scope(|scope| {
-        let work = |(worker, client): (usize, _)| {
-            scope.spawn(move || {
-                (0..share).try_for_each(|index| {
+        let mut workers = Vec::with_capacity(clients.len());
+        for (worker, client) in clients.iter_mut().enumerate() {
+            workers.push(scope.spawn(move || {
+                for index in 0..share {
                     let id = format!("{prefix}-{worker}-{index}");
                     open(client, shape, &id)?;
-                    client.ask(&ng::delete(&id)).map(drop)
-                })
-            })
-        };
-        let started: Vec<_> = clients.iter_mut().enumerate().map(work).collect();
-        started.into_iter().try_for_each(|thread| {
-            thread.join().unwrap_or_else(|_| Err(io::Error::other("a SIP worker of the bench panicked")))
+                    client.ask(&ng::delete(&id))?;
+                }
+                Ok(())
+            }));
+        }
+        workers.into_iter().try_for_each(|worker| {
+            worker.join().unwrap_or_else(|_| Err(io::Error::other("a SIP worker of the bench panicked")))
         })
     })
 }
