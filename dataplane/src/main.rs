@@ -44,8 +44,8 @@ struct Arguments {
     #[arg(long)]
     pin: bool,
     /// Under load, for how many microseconds a packet may wait for others, so that a worker wakes up for several of
-    /// them: costs that much delay, saves a third of the CPU time
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=MAX_GATHER_US))]
+    /// them: that much more delay for somewhat less CPU time; 0: none waits
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_GATHER_US))]
     gather_us: u64,
     /// What to log, as in `info` or `tandem_dataplane=debug`
     #[arg(long, default_value = "info")]

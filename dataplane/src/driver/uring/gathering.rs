@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Datagrams a second below which waiting hardly brings a second one.
 const BUSY_PER_SECOND: u64 = 10_000;
 /// So many datagrams in a sleep are a batch, for which no other has to wait.
-const BATCH: u64 = 10;
+const BATCH: u64 = 32;
 /// How long is counted before it is judged anew.
 const WINDOW: Duration = Duration::from_millis(10);
 /// So many datagrams end the wait before its time.
