@@ -73,7 +73,7 @@ mod tests {
     fn few_datagrams_and_batches_are_not_held_back() {
         assert_eq!(wait_at(50, 1), Duration::ZERO);
         assert_eq!(wait_at(5_000, 1), Duration::ZERO);
-        assert_eq!(wait_at(20_000, 20), Duration::ZERO);
+        assert_eq!(wait_at(20_000, 2 * BATCH as u32), Duration::ZERO);
         assert_eq!(wait_at(20_000, 2), LONGEST);
         assert_eq!(wait_at(100_000, 5), LONGEST);
     }
