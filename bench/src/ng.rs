@@ -6,7 +6,7 @@ mod call;
 mod sdp;
 
 pub(crate) use bencode::Value;
-pub(crate) use call::{Shape, Transport, delete, open};
+pub(crate) use call::{Shape, Transport, delete, open, open_silent};
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -32,10 +32,7 @@ impl Client {
     /// # Errors
     /// If it does not in time.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Client> {
-        let socket = UdpSocket::bind((address.ip(), 0))?;
-        socket.connect(address)?;
-        socket.set_read_timeout(Some(ANSWER))?;
-        let mut client = Client { socket, buffer: vec![0; MAX_REPLY], next_cookie: fastrand::u64(..1 << 32) };
+        let mut client = Client::towards(address)?;
         let patience = Instant::now() + START;
         loop {
             match client.ask(&Value::dictionary([("command", "ping".into())])) {
@@ -51,7 +48,10 @@ impl Client {
     /// # Errors
     /// If the kernel refuses.
     pub(crate) fn another(&self) -> io::Result<Client> {
-        let relay = self.socket.peer_addr()?;
+        Client::towards(self.socket.peer_addr()?)
+    }
+
+    fn towards(relay: SocketAddr) -> io::Result<Client> {
         let socket = UdpSocket::bind((relay.ip(), 0))?;
         socket.connect(relay)?;
         socket.set_read_timeout(Some(ANSWER))?;

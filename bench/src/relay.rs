@@ -5,7 +5,7 @@ use crate::media::Codec;
 use crate::ng::{self, Client, Shape, Transport};
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -109,12 +109,10 @@ impl Drop for Relay {
 /// are there.
 fn try_call(client: &mut Client) -> io::Result<()> {
     let side = (Codec::Pcmu, Transport::Rtp);
-    // No media comes, so nobody need listen there.
-    let sides = [10_000, 10_002].map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
     let patience = Instant::now() + START;
     loop {
-        match ng::open(client, Shape { a: side, b: side }, "trial", sides) {
-            Ok(_) => return client.ask(&ng::delete("trial")).map(drop),
+        match ng::open_silent(client, Shape { a: side, b: side }, "trial") {
+            Ok(()) => return client.ask(&ng::delete("trial")).map(drop),
             Err(error) if Instant::now() > patience => return Err(error),
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }

@@ -1,13 +1,16 @@
 //! What TCP, TLS and WebSocket connections have in common: ids, queues, and the caps on their number.
 
 use crate::events::{Drop as Dropped, Events};
+use crate::limits;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tandem_sip::switch::{Input, SendKey};
 use tandem_sip::transport::{ConnectionId, Destination};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
 
 /// One message to be written to a connection.
 pub(crate) enum Frame {
@@ -112,6 +115,31 @@ fn source_of(remote: IpAddr) -> IpAddr {
     match remote.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
         ip => ip,
+    }
+}
+
+/// By when more must come on a stream of messages that was just read: a message that has begun has a deadline of its own,
+/// which no later piece of it moves.
+pub(crate) fn deadline_after_read(deadline: Instant, had_partial: bool, is_partial: bool) -> Instant {
+    match (had_partial, is_partial) {
+        (true, true) => deadline,
+        (false, true) => Instant::now() + limits::MESSAGE_DEADLINE,
+        (_, false) => Instant::now() + limits::STREAM_IDLE,
+    }
+}
+
+/// Writes all of it within the deadline; the error says what to count.
+pub(crate) async fn write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    bytes: &[u8],
+) -> Result<(), Option<Dropped>> {
+    let all = async {
+        stream.write_all(bytes).await?;
+        stream.flush().await
+    };
+    match timeout(limits::WRITE_DEADLINE, all).await {
+        Ok(written) => written.map_err(|_| None),
+        Err(_) => Err(Some(Dropped::SlowConsumer)),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::ng::{Client, Value, sdp};
 use crate::webrtc::description::{Local, Remote, Setup};
 use crate::webrtc::peer::{Identity, Peer};
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tandem_control::SrtpKey;
@@ -125,6 +125,15 @@ pub(crate) fn open(
     let answered = client.ask(&answer(call_id, &sdp))?;
     let to_a = opened(answered.text("sdp").unwrap_or_default(), shape.a.0, a_key)?;
     Ok([to_a, to_b])
+}
+
+/// Sets up a call that no media will come to, so that nobody need listen where its sides say they are.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_silent(client: &mut Client, shape: Shape, call_id: &str) -> io::Result<()> {
+    let sides = [10_000, 10_002].map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+    open(client, shape, call_id, sides).map(drop)
 }
 
 /// What a telephone as the callee makes of an offer: what it must know, and its answer.

@@ -8,7 +8,6 @@ use crate::relay::{Kind, Relay};
 use crate::suite::Context;
 use crate::suite::figures::Figures;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 const CALLS: usize = 1500;
@@ -52,7 +51,7 @@ fn round(context: &Context<'_>, kind: Kind, shape: Shape, workers: usize) -> io:
     let calls = share * workers;
     let mut relay = Relay::start(kind, &context.arguments.programs, standing + calls)?;
     for index in 0..standing {
-        open(&mut relay.client, shape, &format!("standing-{index}"))?;
+        ng::open_silent(&mut relay.client, shape, &format!("standing-{index}"))?;
     }
     let mut clients = (0..workers).map(|_| relay.client.another()).collect::<io::Result<Vec<Client>>>()?;
     come_and_go(&mut clients, shape, "warm", (context.scale(WARM_UP, 2) / workers).max(1))?;
@@ -77,7 +76,7 @@ fn come_and_go(clients: &mut [Client], shape: Shape, prefix: &str, share: usize)
             workers.push(scope.spawn(move || {
                 for index in 0..share {
                     let id = format!("{prefix}-{worker}-{index}");
-                    open(client, shape, &id)?;
+                    ng::open_silent(client, shape, &id)?;
                     client.ask(&ng::delete(&id))?;
                 }
                 Ok(())
@@ -87,10 +86,4 @@ fn come_and_go(clients: &mut [Client], shape: Shape, prefix: &str, share: usize)
             worker.join().unwrap_or_else(|_| Err(io::Error::other("a SIP worker of the bench panicked")))
         })
     })
-}
-
-fn open(client: &mut Client, shape: Shape, id: &str) -> io::Result<()> {
-    // No media comes, so nobody need listen there.
-    let sides = [10_000, 10_002].map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
-    ng::open(client, shape, id, sides).map(drop)
 }

@@ -2,15 +2,15 @@
 
 use super::Door;
 use super::line::Line;
-use crate::connection::Admission;
+use crate::connection::{Admission, deadline_after_read, write};
 use crate::events::Drop;
 use crate::limits;
 use crate::sip::listener::accept;
 use std::sync::Arc;
 use tandem_sip::ng::{Framing, StreamBuffer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 /// Bytes read at once.
 const READ_CHUNK: usize = 16 * 1024;
@@ -54,16 +54,11 @@ async fn exchange(mut stream: TcpStream, line: &mut Line) -> Option<Drop> {
                         Err(_) => return Some(Drop::Framing),
                     }
                 }
-                match (had_partial, buffer.is_partial()) {
-                    (true, true) => {}
-                    (false, true) => deadline = Instant::now() + limits::MESSAGE_DEADLINE,
-                    (_, false) => deadline = Instant::now() + limits::STREAM_IDLE,
-                }
+                deadline = deadline_after_read(deadline, had_partial, buffer.is_partial());
             }
             reply = line.reply() => {
-                match timeout(limits::WRITE_DEADLINE, stream.write_all(&reply?)).await {
-                    Ok(written) => written.ok()?,
-                    Err(_) => return Some(Drop::SlowConsumer),
+                if let Err(reason) = write(&mut stream, &reply?).await {
+                    return reason;
                 }
             }
             () = sleep_until(deadline) => return Some(Drop::Deadline),

@@ -1,12 +1,12 @@
 //! One TCP or TLS connection that carries SIP.
 
-use crate::connection::{Frame, fail, fail_queued};
+use crate::connection::{Frame, deadline_after_read, fail, fail_queued, write};
 use crate::events::{Drop, Events};
 use crate::limits;
 use tandem_sip::sip::{Frame as Cut, StreamBuffer, StreamError};
 use tandem_sip::switch::Input;
 use tandem_sip::transport::Flow;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
@@ -65,11 +65,7 @@ where
                         }
                     }
                 }
-                match (had_partial, buffer.is_partial()) {
-                    (true, true) => {}
-                    (false, true) => deadline = Instant::now() + limits::MESSAGE_DEADLINE,
-                    (_, false) => deadline = Instant::now() + limits::STREAM_IDLE,
-                }
+                deadline = deadline_after_read(deadline, had_partial, buffer.is_partial());
             }
             frame = frames.recv() => {
                 let frame = frame?;
@@ -92,17 +88,5 @@ async fn write_answer<S: AsyncWrite + Unpin>(stream: &mut S, frames: &mut mpsc::
     if let Ok(Some(Frame::Sip { bytes, .. })) = timeout(limits::LAST_ANSWER, frames.recv()).await {
         // The connection ends whether it arrives or not.
         let _ = write(stream, &bytes).await;
-    }
-}
-
-/// Writes all of it within the deadline; the error says what to count.
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> Result<(), Option<Drop>> {
-    let all = async {
-        stream.write_all(bytes).await?;
-        stream.flush().await
-    };
-    match timeout(limits::WRITE_DEADLINE, all).await {
-        Ok(written) => written.map_err(|_| None),
-        Err(_) => Err(Some(Drop::SlowConsumer)),
     }
 }
