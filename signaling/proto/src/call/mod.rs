@@ -199,6 +199,7 @@ impl Call {
             Ok(()) => {
                 let sdp = media.write_offer(Side::B, random);
                 slot.media = Some(media);
+                self.configure_offered(branch, Side::B);
                 self.actions.push_back(Action::Invite { branch, sdp });
             }
             Err(error) => {
@@ -309,6 +310,7 @@ impl Call {
         };
         media.receive_answer(Side::B, sdp)?;
         let offer = media.write_offer(Side::A, random);
+        self.configure_offered(branch, Side::A);
         self.configure(branch, Side::B);
         Ok(offer)
     }
@@ -412,6 +414,14 @@ impl Call {
         if let Some(media) = self.branches.get(branch).and_then(|slot| slot.media.as_ref()) {
             let (session, leg) = (media.session(), Box::new(media.config(side)));
             self.actions.push_back(Action::Configure { session, side, leg });
+        }
+    }
+
+    /// Configures a side that was offered media, if it may send checks before its answer.
+    fn configure_offered(&mut self, branch: usize, side: Side) {
+        let media = self.branches.get(branch).and_then(|slot| slot.media.as_ref());
+        if media.is_some_and(|media| media.config(side).ice.is_some()) {
+            self.configure(branch, side);
         }
     }
 

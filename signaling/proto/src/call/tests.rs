@@ -138,6 +138,19 @@ fn both_sides_are_configured_before_the_answer_goes_on() {
 }
 
 #[test]
+fn a_browsers_checks_are_answered_before_its_answer() {
+    let mut bench = Bench::new(Some(samples::SIPP), &[Kind::WebRtc]);
+    bench.actions();
+    let actions = bench.create(0);
+    let [Action::Configure { side: Side::B, leg, .. }, Action::Invite { .. }] = &actions[..] else {
+        panic!("{actions:?}")
+    };
+    assert!(leg.ice.as_ref().is_some_and(|ice| ice.remote.is_none()) && leg.rtcp_mux);
+    assert!(matches!(&leg.security, Security::Dtls { fingerprints, .. } if fingerprints.is_empty()));
+    assert!(!leg.audio.may_send && !leg.audio.may_receive);
+}
+
+#[test]
 fn one_codec_goes_end_to_end_where_both_have_it() {
     let (_, answer) = Bench::talking(samples::CHROMIUM, Kind::Rtp, samples::BARESIP);
     assert!(answer.contains("RTP/SAVPF 111 110"));

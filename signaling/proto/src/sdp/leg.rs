@@ -391,7 +391,7 @@ impl Leg {
 
     /// The leg, as the dataplane shall have it.
     pub fn config(&self, latch: Latch) -> LegConfig {
-        let Some(remote) = &self.remote else { return LegConfig::idle() };
+        let Some(remote) = &self.remote else { return self.offered() };
         let Some(security) = self.security(remote) else { return LegConfig::idle() };
         let send =
             remote.payloads.iter().filter(|theirs| self.described.iter().any(|ours| is_same(ours, theirs)));
@@ -417,6 +417,20 @@ impl Leg {
                 ..Audio::idle()
             },
             asymmetric: false,
+        }
+    }
+
+    /// The leg between our offer and the answer. RFC 8445 section 7.3: a browser's checks may come before its answer does,
+    /// and are answered with our own credentials alone; a leg without them would make it wait for its next check.
+    fn offered(&self) -> LegConfig {
+        if self.kind != Kind::WebRtc || self.described.is_empty() {
+            return LegConfig::idle();
+        }
+        LegConfig {
+            security: Security::Dtls { role: DtlsRole::Server, fingerprints: Vec::new() },
+            ice: Some(Ice { local: self.local.ice.clone(), remote: None }),
+            rtcp_mux: true,
+            ..LegConfig::idle()
         }
     }
 
