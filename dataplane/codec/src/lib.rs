@@ -6,6 +6,7 @@
 mod concealment;
 pub mod g711;
 pub mod opus;
+pub mod resampler;
 
 use thiserror::Error;
 
@@ -39,6 +40,9 @@ pub enum CodecError {
     /// A frame of a length that the codec does not have, or a buffer that is too small.
     #[error("wrong frame length")]
     FrameLength,
+    /// A sample rate that cannot be had here.
+    #[error("no such sample rate")]
+    Rate,
     /// The library refused; its own code.
     #[error("codec library error {0}")]
     Library(i32),
