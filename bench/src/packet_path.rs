@@ -16,7 +16,7 @@ use tandem_media::session::{Component, Outbox, Session};
 
 const PCMU: (u8, Codec, u32) = (0, Codec::Pcmu, 8000);
 const PCMA: (u8, Codec, u32) = (8, Codec::Pcma, 8000);
-const OPUS: (u8, Codec, u32) = (111, Codec::Opus { inband_fec: false }, 48_000);
+const OPUS: (u8, Codec, u32) = (111, Codec::opus(false), 48_000);
 /// What happens to PCMU that comes in on side A, by name.
 pub(crate) const CASES: [(&str, Kind); 5] = [
     ("forward", Kind(PCMU, None)),

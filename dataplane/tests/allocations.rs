@@ -84,7 +84,8 @@ fn set_up<D: Driver>(
 ) -> [LocalPorts; 2] {
     let port = PortRequest { address, kind: PortKind::Own };
     let legs = Box::new(legs);
-    let create = Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 60 };
+    let create =
+        Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 60, near: None };
     let Ok(Reply::Created { local, .. }) = worker.request(now, create) else { panic!("not created") };
     local
 }
@@ -172,7 +173,7 @@ fn a_call_between_the_two_laws() {
 #[test]
 fn a_call_between_opus_and_g711() {
     let [a, b] = peers().map(plain_leg);
-    let a = audio(a, 111, Codec::Opus { inband_fec: false }, 48_000);
+    let a = audio(a, 111, Codec::opus(false), 48_000);
     carries_without_allocating([a, b], |side, sequence| {
         let mut packet = rtp(sequence, side as u32);
         if side == 0 {

@@ -127,7 +127,7 @@ fn legs_stand_on_the_addresses_that_were_asked_for() {
     let [(a, at_a), (b, at_b)] = [peer(), peer()];
     let ports = [outside, inside].map(|address| PortRequest { address, kind: PortKind::Own });
     let legs = Box::new([plain_leg(at_a), plain_leg(at_b)]);
-    let both = Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0 };
+    let both = Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0, near: None };
     let Ok(Reply::Created { session, local }) = client.ask(both) else { panic!("not created") };
     assert_eq!(local.map(|ports| (ports.rtp.ip(), ports.rtcp.ip())), [(outside, outside), (inside, inside)]);
     exchange(&a, local[0].rtp, &b, local[1].rtp, 1, 10);
@@ -136,7 +136,8 @@ fn legs_stand_on_the_addresses_that_were_asked_for() {
     let Ok(Reply::Created { local, .. }) = client.ask(create([shared, shared], b"")) else { panic!() };
     assert_eq!(local[0].rtp.ip(), outside);
     let bad = Box::new([plain_leg(at_a), plain_leg("[::1]:9".parse().unwrap())]);
-    let refused = Request::Create { ports, legs: bad, note: Vec::new(), media_timeout_seconds: 0 };
+    let refused =
+        Request::Create { ports, legs: bad, note: Vec::new(), media_timeout_seconds: 0, near: None };
     assert!(matches!(client.ask(refused), Err(Refusal::Invalid(_))));
     assert_eq!(client.counter("sessions"), 2, "what is refused leaves no session");
     assert!(matches!(client.ask(Request::Delete { session }), Ok(Reply::Stats(_))));

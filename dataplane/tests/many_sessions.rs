@@ -99,7 +99,7 @@ fn create(client: &mut Client, [a, b]: [SocketAddr; 2]) -> (SessionId, [LocalPor
     let port = PortRequest { address: ADDRESS, kind: PortKind::Own };
     let legs = Box::new([plain_leg(a), LegConfig::idle()]);
     let note = vec![b'n'; 100];
-    let create = Request::Create { ports: [port; 2], legs, note, media_timeout_seconds: 60 };
+    let create = Request::Create { ports: [port; 2], legs, note, media_timeout_seconds: 60, near: None };
     let created = client.ask(create);
     let Ok(Reply::Created { session, local }) = created else { panic!("not created: {created:?}") };
     let legs = Box::new([Some(plain_leg(a)), Some(plain_leg(b))]);

@@ -21,7 +21,7 @@ const SHARED: PortRequest = PortRequest { address: ADDRESS, kind: PortKind::Shar
 
 fn create(ports: [PortRequest; 2]) -> Request {
     let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
-    Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0 }
+    Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0, near: None }
 }
 
 fn now() -> Now {

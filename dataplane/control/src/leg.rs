@@ -1,12 +1,11 @@
 //! A leg as signaling describes it to the dataplane.
 
+use crate::Audio;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// The largest number of payload types in one direction of a leg.
-pub const MAX_PAYLOAD_TYPES: usize = 16;
 /// The largest number of certificate fingerprints that a leg may name.
 pub const MAX_FINGERPRINTS: usize = 4;
 
@@ -222,103 +221,4 @@ pub enum Latch {
     /// peers that change their address without telling: whoever finds the port while the peer is silent gets its
     /// stream, unless SRTP tells them apart.
     Handover,
-}
-
-/// What becomes of the speech that a peer sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Treatment {
-    /// It goes to the other side.
-    #[default]
-    Passed,
-    /// The other side hears silence in the same coding and rhythm; where nobody here can make that, nothing.
-    Silenced,
-    /// It is dropped, and counted.
-    Blocked,
-}
-
-/// The audio stream of a leg.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Audio {
-    /// What the peer may send, with the payload types of *our* description, in the order of preference.
-    pub receive: Vec<PayloadType>,
-    /// What we may send, with the payload types of the *peer's* description, in its order of preference.
-    pub send: Vec<PayloadType>,
-    /// Whether what the peer sends is taken (not on hold by us).
-    pub may_receive: bool,
-    /// Whether the peer wants to hear (not on hold by it).
-    pub may_send: bool,
-    /// The packet time in milliseconds that the peer wants, for what is encoded here.
-    pub ptime_ms: u8,
-    /// What becomes of the speech that the peer sends.
-    pub speech: Treatment,
-    /// The telephone events (RFC 4733) that the peer sends are dropped, and counted.
-    pub events_blocked: bool,
-    /// What the peer sends is decoded and encoded anew, also where the other side takes the same coding, as far as
-    /// its codec is one that can be.
-    pub always_transcode: bool,
-}
-
-impl Audio {
-    /// The same payload types from the peer and to it, and nobody on hold.
-    pub fn both_ways(types: Vec<PayloadType>) -> Audio {
-        Audio { receive: types.clone(), send: types, may_receive: true, may_send: true, ..Audio::idle() }
-    }
-
-    /// Nothing, either way.
-    pub fn idle() -> Audio {
-        Audio {
-            receive: Vec::new(),
-            send: Vec::new(),
-            may_receive: false,
-            may_send: false,
-            ptime_ms: 20,
-            speech: Treatment::Passed,
-            events_blocked: false,
-            always_transcode: false,
-        }
-    }
-}
-
-/// One payload type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PayloadType {
-    /// Its number, 0 to 127.
-    pub number: u8,
-    /// What it carries.
-    pub codec: Codec,
-    /// Its RTP clock, in Hz.
-    pub clock: u32,
-}
-
-/// What a payload type carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Codec {
-    /// Opus (RFC 7587), clock 48000.
-    Opus {
-        /// The receiver can use in-band FEC (`useinbandfec=1`).
-        inband_fec: bool,
-    },
-    /// G.711 mu-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
-    /// G.722; forwarded, not yet transcoded.
-    G722,
-    /// Comfort noise (RFC 3389).
-    ComfortNoise,
-    /// Telephone events (RFC 4733).
-    TelephoneEvent,
-    /// Any other coding, forwarded as it is. The number names it within the session: the same on both sides where
-    /// it is the same coding.
-    Other(u8),
-}
-
-impl Codec {
-    /// Whether both are the same coding, whatever their parameters.
-    pub fn same_coding(self, other: Codec) -> bool {
-        match (self, other) {
-            (Codec::Other(one), Codec::Other(two)) => one == two,
-            _ => std::mem::discriminant(&self) == std::mem::discriminant(&other),
-        }
-    }
 }

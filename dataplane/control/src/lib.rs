@@ -8,18 +8,26 @@
 //! Invariant: nothing here knows SIP or SDP. Addresses are addresses, keys are bytes.
 #![forbid(unsafe_code)]
 
+mod audio;
+mod event;
 mod leg;
+mod media;
+mod request;
 mod stats;
 
+pub use audio::*;
+pub use event::*;
 pub use leg::*;
+pub use media::*;
+pub use request::*;
 pub use stats::*;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use thiserror::Error;
 
 /// The version of the protocol; both sides must say the same in [`Request::Hello`].
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// The largest record, in bytes. A longer one is refused by [`encode`] and never sent.
 pub const MAX_RECORD: usize = 64 * 1024;
 /// The largest opaque note of a session, in bytes.
@@ -35,6 +43,17 @@ pub struct SessionId(pub u64);
 
 impl SessionId {
     /// The worker that owns the session.
+    pub fn worker(self) -> usize {
+        (self.0 >> 56) as usize
+    }
+}
+
+/// Names one room of the dataplane: the worker in the top 8 bits, a random number below. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RoomId(pub u64);
+
+impl RoomId {
+    /// The worker that owns the room.
     pub fn worker(self) -> usize {
         (self.0 >> 56) as usize
     }
@@ -56,79 +75,6 @@ impl Side {
             Side::A => Side::B,
             Side::B => Side::A,
         }
-    }
-}
-
-/// What signaling asks of the dataplane.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Request {
-    /// Opens the conversation; answered by [`Reply::Hello`] or [`Refusal::Version`].
-    Hello {
-        /// [`VERSION`] of the client.
-        version: u16,
-        /// Whether the client wants to hear of [`EventKind::is_progress`] too. Each event wakes both processes.
-        progress: bool,
-    },
-    /// Makes a session with two legs; answered by [`Reply::Created`].
-    Create {
-        /// What ports each side (A, then B) needs.
-        ports: [PortRequest; 2],
-        /// Each leg as it shall be at first; [`LegConfig::idle`] while nothing is known of its peer.
-        legs: Box<[LegConfig; 2]>,
-        /// An opaque note that signaling reads back with [`Request::List`].
-        note: Vec<u8>,
-        /// Seconds without any media from either side before [`EventKind::MediaTimeout`]; 0: never.
-        media_timeout_seconds: u32,
-    },
-    /// Sets legs to the given configurations, whole: what is not in them is no longer so. What did not change goes
-    /// on undisturbed (SRTP contexts with equal keys, DTLS with equal fingerprints, latched addresses). Where one
-    /// is refused, nothing changes. See [`Request::configure`] for one leg alone.
-    Configure {
-        /// The session.
-        session: SessionId,
-        /// The sides A and B as they shall be; `None` leaves that one as it is.
-        legs: Box<[Option<LegConfig>; 2]>,
-        /// The session's new note, at most [`MAX_NOTE`] bytes; `None` leaves the note as it is.
-        note: Option<Vec<u8>>,
-    },
-    /// Sends one telephone-event (RFC 4733) towards the peer on `side`, in the place of its audio.
-    PlayDigit {
-        /// The session.
-        session: SessionId,
-        /// The side whose peer hears the digit.
-        side: Side,
-        /// The event: 0 to 9, 10 for `*`, 11 for `#`, 12 to 15 for A to D.
-        event: u8,
-        /// Its length, 40 to 6000 milliseconds.
-        duration_ms: u16,
-    },
-    /// Asks for the figures of a session; answered by [`Reply::Stats`].
-    Query {
-        /// The session.
-        session: SessionId,
-    },
-    /// Lists sessions in the order of their ids; answered by [`Reply::Sessions`].
-    List {
-        /// Only those after this one; `None` starts at the first.
-        after: Option<SessionId>,
-    },
-    /// Ends a session and frees its ports; answered by [`Reply::Stats`], the last figures.
-    Delete {
-        /// The session.
-        session: SessionId,
-    },
-    /// Asks for the counters of the whole dataplane; answered by [`Reply::Counters`].
-    Counters,
-}
-
-impl Request {
-    /// Sets one leg, leaving the other and the note as they are.
-    pub fn configure(session: SessionId, side: Side, leg: LegConfig) -> Request {
-        let legs = match side {
-            Side::A => [Some(leg), None],
-            Side::B => [None, Some(leg)],
-        };
-        Request::Configure { session, legs: Box::new(legs), note: None }
     }
 }
 
@@ -166,6 +112,11 @@ pub enum Reply {
         session: SessionId,
         /// The local addresses of the sides A and B, as bound (not as advertised).
         local: [LocalPorts; 2],
+    },
+    /// To [`Request::CreateRoom`].
+    RoomCreated {
+        /// The new room.
+        room: RoomId,
     },
     /// To requests that have nothing to tell.
     Done,
@@ -222,6 +173,9 @@ pub enum Refusal {
     /// No session has this id.
     #[error("no such session")]
     UnknownSession,
+    /// No room has this id.
+    #[error("no such room")]
+    UnknownRoom,
     /// The limit on sessions is reached.
     #[error("the limit of sessions is reached")]
     TooManySessions,
@@ -237,66 +191,6 @@ pub enum Refusal {
     /// A queue is full; try again later.
     #[error("the dataplane is overloaded")]
     Busy,
-}
-
-/// Something that happened in a session.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    /// Where.
-    pub session: SessionId,
-    /// What.
-    pub kind: EventKind,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum EventKind {
-    /// ICE and DTLS, as far as the leg has them, are up: media can flow. A leg with neither does not tell.
-    Connected {
-        /// The leg.
-        side: Side,
-    },
-    /// The first media packet arrived on this leg.
-    FirstMedia {
-        /// The leg.
-        side: Side,
-    },
-    /// The leg's peer moved to another address (validated by ICE, or latched).
-    Moved {
-        /// The leg.
-        side: Side,
-        /// The new address.
-        remote: SocketAddr,
-    },
-    /// The DTLS handshake failed for good, or the peer's certificate has another fingerprint.
-    DtlsFailed {
-        /// The leg.
-        side: Side,
-    },
-    /// No consent check (RFC 7675) came for 30 seconds: the browser is gone.
-    ConsentLost {
-        /// The leg.
-        side: Side,
-    },
-    /// No media from either side for the session's media time-out. The session stays until it is deleted.
-    MediaTimeout,
-    /// A whole digit (RFC 4733) came in from this leg; it has also been forwarded, unless it shall not be
-    /// ([`Audio::events_blocked`]).
-    Digit {
-        /// The leg that pressed it.
-        side: Side,
-        /// As in [`Request::PlayDigit`].
-        event: u8,
-        /// Its length in milliseconds.
-        duration_ms: u16,
-    },
-}
-
-impl EventKind {
-    /// Whether it tells only that all goes well.
-    pub fn is_progress(&self) -> bool {
-        matches!(self, EventKind::Connected { .. } | EventKind::FirstMedia { .. } | EventKind::Moved { .. })
-    }
 }
 
 /// Why a record could not be encoded or decoded.

@@ -32,8 +32,22 @@ pub struct LegStats {
     pub round_trip_us: Option<u32>,
     /// Fraction of our packets that the peer last reported lost, in 1/256.
     pub peer_fraction_lost: u8,
-    /// Packets of silence or concealment that were put in where the peer's were lost (transcoding only).
+    /// Packets that came too late to be heard (where the peer's audio is decoded).
+    pub late: u64,
+    /// Packets of concealment that were put in where the peer's were lost (where its audio is decoded).
     pub concealed: u64,
+    /// Lost packets that in-band FEC brought back (where its audio is decoded).
+    pub recovered: u64,
+    /// CPU time spent on decoding what the peer sends and on encoding it for the other side, in microseconds.
+    pub codec_us: u64,
+    /// How well the peer is heard here.
+    pub quality: Option<Quality>,
+    /// How well the peer hears us, by its reports.
+    pub peer_quality: Option<Quality>,
+    /// Our packets that the peer reported lost, in all.
+    pub peer_lost: u32,
+    /// The jitter of our packets that the peer last reported, in microseconds.
+    pub peer_jitter_us: u32,
     /// Whether what this leg receives is transcoded for the other.
     pub transcoded: bool,
 }
@@ -51,4 +65,13 @@ pub struct StreamStats {
     pub rtcp_bytes: u64,
     /// The SSRC of the newest RTP packet, if there was any.
     pub ssrc: Option<u32>,
+}
+
+/// The quality of one direction by the E-model (ITU-T G.107).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quality {
+    /// The transmission rating R in hundredths: 0 to 10000.
+    pub rating_x100: u16,
+    /// The mean opinion score in hundredths: 100 to 450.
+    pub mos_x100: u16,
 }

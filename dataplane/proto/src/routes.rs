@@ -100,9 +100,14 @@ pub(crate) fn is_speech(codec: Codec) -> bool {
 
 fn is_transcodable(payload_type: &PayloadType) -> bool {
     match payload_type.codec {
-        Codec::Opus { .. } => payload_type.clock == 48_000,
+        Codec::Opus(_) => payload_type.clock == 48_000,
         Codec::Pcmu | Codec::Pcma => payload_type.clock == 8000,
-        Codec::G722 | Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => false,
+        Codec::G722
+        | Codec::G729
+        | Codec::Speex
+        | Codec::ComfortNoise
+        | Codec::TelephoneEvent
+        | Codec::Other(_) => false,
     }
 }
 
@@ -110,7 +115,7 @@ fn is_transcodable(payload_type: &PayloadType) -> bool {
 mod tests {
     use super::*;
 
-    const OPUS: Codec = Codec::Opus { inband_fec: true };
+    const OPUS: Codec = Codec::opus(true);
 
     fn list(types: &[(u8, Codec, u32)]) -> Audio {
         let types = types.iter().map(|&(number, codec, clock)| PayloadType { number, codec, clock });

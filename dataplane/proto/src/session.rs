@@ -440,6 +440,7 @@ fn leg_stats(now: Now, here: &Half, there: &Half) -> LegStats {
         peer_fraction_lost: here.reports.peer_fraction_lost,
         concealed: here.bridge.concealed(),
         transcoded: here.bridge.transcodes,
+        ..LegStats::default()
     }
 }
 

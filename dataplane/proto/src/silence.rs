@@ -12,7 +12,7 @@ const MAX_UNITS: u8 = 48;
 
 /// Whether [`write`] knows this coding.
 pub(crate) fn is_known(codec: Codec) -> bool {
-    matches!(codec, Codec::Pcmu | Codec::Pcma | Codec::Opus { .. })
+    matches!(codec, Codec::Pcmu | Codec::Pcma | Codec::Opus(_))
 }
 
 /// Writes silence over the payload `room[..len]`, as long in time; returns its length in bytes. `None` if the coding
@@ -22,7 +22,7 @@ pub(crate) fn write(codec: Codec, room: &mut [u8], len: usize) -> Option<usize> 
         // The smallest positive magnitude of G.711 tables 1 and 2, as it is sent.
         Codec::Pcmu => room.get_mut(..len)?.fill(0xFF),
         Codec::Pcma => room.get_mut(..len)?.fill(0xD5),
-        Codec::Opus { .. } => return write_opus(room, len),
+        Codec::Opus(_) => return write_opus(room, len),
         _ => return None,
     }
     Some(len)
@@ -69,7 +69,7 @@ mod tests {
     use tandem_codec::Decoder;
     use tandem_codec::opus::OpusDecoder;
 
-    const OPUS: Codec = Codec::Opus { inband_fec: false };
+    const OPUS: Codec = Codec::opus(false);
 
     #[test]
     fn what_was_opus_is_silence_of_the_same_length() {

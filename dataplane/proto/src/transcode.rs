@@ -237,10 +237,10 @@ fn frame_samples(codec: Codec, ptime_ms: u8) -> usize {
     let ptime = ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end());
     let frame_ms = match (codec, ptime) {
         // RFC 6716 section 2.1.4: frames of 10, 20, 40 and 60 ms (and shorter ones).
-        (Codec::Opus { .. }, 60) => 60,
-        (Codec::Opus { .. }, 40..) => 40,
-        (Codec::Opus { .. }, 20..) => 20,
-        (Codec::Opus { .. }, _) => 10,
+        (Codec::Opus(_), 60) => 60,
+        (Codec::Opus(_), 40..) => 40,
+        (Codec::Opus(_), 20..) => 20,
+        (Codec::Opus(_), _) => 10,
         (_, ptime) => ptime - ptime % 10,
     };
     usize::from(frame_ms) * SAMPLES_PER_MS
@@ -248,22 +248,28 @@ fn frame_samples(codec: Codec, ptime_ms: u8) -> usize {
 
 fn decoder(codec: Codec) -> Result<Box<dyn Decoder>, CodecError> {
     match codec {
-        Codec::Opus { .. } => Ok(Box::new(OpusDecoder::new(RATE)?)),
+        Codec::Opus(_) => Ok(Box::new(OpusDecoder::new(RATE)?)),
         Codec::Pcmu => Ok(Box::new(G711Decoder::new(Law::Mu))),
         Codec::Pcma => Ok(Box::new(G711Decoder::new(Law::A))),
-        Codec::G722 | Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => {
-            Err(CodecError::Malformed)
-        }
+        Codec::G722
+        | Codec::G729
+        | Codec::Speex
+        | Codec::ComfortNoise
+        | Codec::TelephoneEvent
+        | Codec::Other(_) => Err(CodecError::Malformed),
     }
 }
 
 fn encoder(codec: Codec) -> Result<Box<dyn Encoder>, CodecError> {
     match codec {
-        Codec::Opus { .. } => Ok(Box::new(OpusEncoder::new(RATE, OpusSettings::default())?)),
+        Codec::Opus(_) => Ok(Box::new(OpusEncoder::new(RATE, OpusSettings::default())?)),
         Codec::Pcmu => Ok(Box::new(G711Encoder::new(Law::Mu))),
         Codec::Pcma => Ok(Box::new(G711Encoder::new(Law::A))),
-        Codec::G722 | Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => {
-            Err(CodecError::Malformed)
-        }
+        Codec::G722
+        | Codec::G729
+        | Codec::Speex
+        | Codec::ComfortNoise
+        | Codec::TelephoneEvent
+        | Codec::Other(_) => Err(CodecError::Malformed),
     }
 }

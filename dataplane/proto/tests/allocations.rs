@@ -61,7 +61,7 @@ impl Outbox for Sent {
     fn dropped(&mut self, _: DropReason) {}
 }
 
-const OPUS: (u8, Codec, u32) = (111, Codec::Opus { inband_fec: false }, 48_000);
+const OPUS: (u8, Codec, u32) = (111, Codec::opus(false), 48_000);
 const PCMU: (u8, Codec, u32) = (0, Codec::Pcmu, 8000);
 const PCMA: (u8, Codec, u32) = (8, Codec::Pcma, 8000);
 const EVENT: (u8, Codec, u32) = (101, Codec::TelephoneEvent, 8000);

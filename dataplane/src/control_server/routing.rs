@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use tandem_control::{Hello, ListedSession, MAX_LISTED, Refusal, Reply, Request, SessionId, VERSION};
+use tandem_control::{Hello, ListedSession, MAX_LISTED, Near, Refusal, Reply, Request, SessionId, VERSION};
 
 /// How long the reader waits for a worker that is asked for a list or for counters.
 const WORKER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -82,23 +82,45 @@ impl Router {
     /// Who carries out a request. A new session counts as a worker's own from now on.
     pub(super) fn route(&self, request: &Request) -> Route {
         match request {
-            Request::Create { .. } => self.place(),
+            Request::Create { near, .. } => self.place(*near),
+            Request::CreateRoom { near, .. } => match near {
+                Some(near) => self.owner(near.worker(), Refusal::UnknownSession),
+                None => self.idlest().map_or(Route::Refused(Refusal::Busy), Route::Worker),
+            },
+            Request::DeleteRoom { room } => self.owner(room.worker(), Refusal::UnknownRoom),
             Request::Hello { .. } | Request::List { .. } | Request::Counters => Route::Server,
             Request::Configure { session, .. }
             | Request::PlayDigit { session, .. }
+            | Request::Play { session, .. }
+            | Request::StopPlay { session, .. }
+            | Request::Record { session, .. }
+            | Request::PauseRecording { session }
+            | Request::ResumeRecording { session }
+            | Request::StopRecording { session }
+            | Request::Join { session, .. }
+            | Request::Leave { session, .. }
+            | Request::Mute { session, .. }
             | Request::Query { session }
-            | Request::Delete { session } => match session.worker() {
-                worker if worker < self.workers.len() => Route::Worker(worker),
-                _ => Route::Refused(Refusal::UnknownSession),
-            },
+            | Request::Delete { session } => self.owner(session.worker(), Refusal::UnknownSession),
         }
     }
 
-    /// A new session goes to the worker with the fewest.
-    fn place(&self) -> Route {
+    /// The worker whose number an id begins with.
+    fn owner(&self, worker: usize, otherwise: Refusal) -> Route {
+        if worker < self.workers.len() { Route::Worker(worker) } else { Route::Refused(otherwise) }
+    }
+
+    /// The worker with the fewest sessions.
+    fn idlest(&self) -> Option<usize> {
         let loads = self.workers.iter().map(|worker| worker.load.load(Ordering::Relaxed));
-        match loads.enumerate().min_by_key(|&(_, load)| load) {
-            Some((worker, _)) if self.sessions() < self.max_sessions => {
+        loads.enumerate().min_by_key(|&(_, load)| load).map(|(worker, _)| worker)
+    }
+
+    /// A new session goes to the worker of what it shall be near, else to the one with the fewest.
+    fn place(&self, near: Option<Near>) -> Route {
+        let worker = near.map(Near::worker).filter(|&worker| worker < self.workers.len());
+        match worker.or_else(|| self.idlest()) {
+            Some(worker) if self.sessions() < self.max_sessions => {
                 self.workers[worker].load.fetch_add(1, Ordering::Relaxed);
                 Route::Worker(worker)
             }

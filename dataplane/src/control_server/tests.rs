@@ -179,7 +179,7 @@ fn sessions_go_to_the_least_loaded_worker_up_to_the_limit() {
             kind: tandem_control::PortKind::Own,
         };
         let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
-        Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 0 }
+        Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 0, near: None }
     };
     (1..=5).for_each(|id| send(&client, id, create()));
     // Two and four make the limit of six: the fifth is refused, without a worker.

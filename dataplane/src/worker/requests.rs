@@ -27,7 +27,7 @@ impl<D: Driver> Worker<D> {
     /// As the request says; then nothing has changed.
     pub fn request(&mut self, now: Now, request: Request) -> Result<Reply, Refusal> {
         match request {
-            Request::Create { ports, legs, note, media_timeout_seconds } => {
+            Request::Create { ports, legs, note, media_timeout_seconds, near: _ } => {
                 let created = self.create(now, ports, &legs, note, media_timeout_seconds);
                 if created.is_err() {
                     self.unload();
@@ -46,6 +46,17 @@ impl<D: Driver> Worker<D> {
                 Ok(Reply::Stats(Box::new(stats)))
             }
             Request::Delete { session } => self.delete(now, session),
+            Request::Play { .. }
+            | Request::StopPlay { .. }
+            | Request::Record { .. }
+            | Request::PauseRecording { .. }
+            | Request::ResumeRecording { .. }
+            | Request::StopRecording { .. } => Err(invalid("files are not carried out yet")),
+            Request::CreateRoom { .. }
+            | Request::Join { .. }
+            | Request::Leave { .. }
+            | Request::Mute { .. }
+            | Request::DeleteRoom { .. } => Err(invalid("rooms are not carried out yet")),
             Request::Hello { .. } | Request::List { .. } | Request::Counters => {
                 Err(Refusal::Invalid("not for a worker".to_owned()))
             }

@@ -105,7 +105,7 @@ impl Client {
 /// Asks for a session with two idle legs.
 pub(crate) fn create(ports: [PortRequest; 2], note: &[u8]) -> Request {
     let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
-    Request::Create { ports, legs, note: note.to_vec(), media_timeout_seconds: 0 }
+    Request::Create { ports, legs, note: note.to_vec(), media_timeout_seconds: 0, near: None }
 }
 
 /// A leg without protection whose peer receives at `remote`.

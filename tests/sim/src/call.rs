@@ -77,7 +77,13 @@ impl Call {
     pub(crate) fn set_up(&mut self, mut request: impl FnMut(Request) -> Result<Reply, Refusal>) {
         let port = PortRequest { address: LOCAL, kind: PortKind::Own };
         let legs = Box::new(self.legs.clone());
-        let create = Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 1 };
+        let create = Request::Create {
+            ports: [port; 2],
+            legs,
+            note: Vec::new(),
+            media_timeout_seconds: 1,
+            near: None,
+        };
         let Ok(Reply::Created { session, local }) = request(create) else { panic!("no session") };
         self.session = Some(session);
         self.local = local;

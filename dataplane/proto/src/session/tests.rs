@@ -12,7 +12,7 @@ use crate::srtp::{Inbound, Outbound};
 
 const PCMU: (u8, Codec, u32) = (0, Codec::Pcmu, 8000);
 const PCMA: (u8, Codec, u32) = (8, Codec::Pcma, 8000);
-const OPUS: (u8, Codec, u32) = (111, Codec::Opus { inband_fec: false }, 48_000);
+const OPUS: (u8, Codec, u32) = (111, Codec::opus(false), 48_000);
 const EVENT: (u8, Codec, u32) = (101, Codec::TelephoneEvent, 8000);
 const EVENT_48: (u8, Codec, u32) = (110, Codec::TelephoneEvent, 48_000);
 

@@ -459,6 +459,7 @@ impl Call {
             }
             EventKind::Digit { side, event, duration_ms } => self.digit_heard(*side, *event, *duration_ms),
             EventKind::Connected { .. } | EventKind::FirstMedia { .. } | EventKind::Moved { .. } => {}
+            EventKind::PlayEnded { .. } | EventKind::RecordingEnded { .. } => {}
         }
     }
 

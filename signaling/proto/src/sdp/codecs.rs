@@ -38,10 +38,11 @@ pub fn answer_codec(caller: &[CodecName], called: &[CodecName]) -> Option<CodecN
 /// The name under which a codec is configured; `None` for what is no speech codec.
 pub(crate) fn name_of(codec: Codec) -> Option<CodecName> {
     match codec {
-        Codec::Opus { .. } => Some(CodecName::Opus),
+        Codec::Opus(_) => Some(CodecName::Opus),
         Codec::G722 => Some(CodecName::G722),
         Codec::Pcmu => Some(CodecName::Pcmu),
         Codec::Pcma => Some(CodecName::Pcma),
+        Codec::G729 | Codec::Speex => None,
         Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => None,
     }
 }
@@ -49,7 +50,7 @@ pub(crate) fn name_of(codec: Codec) -> Option<CodecName> {
 /// A configured codec with its RTP clock.
 pub(crate) fn coding_of(name: CodecName) -> (Codec, u32) {
     match name {
-        CodecName::Opus => (Codec::Opus { inband_fec: true }, 48_000),
+        CodecName::Opus => (Codec::opus(true), 48_000),
         // RFC 3551 section 4.5.2: the clock is 8000 although the codec samples at 16000.
         CodecName::G722 => (Codec::G722, 8_000),
         CodecName::Pcmu => (Codec::Pcmu, 8_000),
@@ -64,9 +65,12 @@ pub(crate) fn usual_number(codec: Codec, clock: u32) -> u8 {
         (Codec::Pcma, _) => 8,
         (Codec::G722, _) => 9,
         (Codec::ComfortNoise, _) => 13,
-        (Codec::Opus { .. }, _) => 111,
+        (Codec::Opus(_), _) => 111,
         (Codec::TelephoneEvent, 48_000) => 110,
         (Codec::TelephoneEvent, _) => 101,
+        (Codec::G729, _) => 18,
+        (Codec::Speex, 16_000) => 97,
+        (Codec::Speex, _) => 98,
         // The switch describes no coding that it cannot name.
         (Codec::Other(_), _) => 96,
     }
@@ -76,8 +80,10 @@ pub(crate) fn usual_number(codec: Codec, clock: u32) -> u8 {
 pub(crate) fn rtpmap(payload: &PayloadType) -> String {
     match payload.codec {
         // RFC 7587 section 7: always two channels in the description.
-        Codec::Opus { .. } => "opus/48000/2".to_owned(),
+        Codec::Opus(_) => "opus/48000/2".to_owned(),
         Codec::G722 => "G722/8000".to_owned(),
+        Codec::G729 => "G729/8000".to_owned(),
+        Codec::Speex => format!("speex/{}", payload.clock),
         Codec::Pcmu => "PCMU/8000".to_owned(),
         Codec::Pcma => "PCMA/8000".to_owned(),
         Codec::ComfortNoise => "CN/8000".to_owned(),
@@ -90,7 +96,7 @@ pub(crate) fn rtpmap(payload: &PayloadType) -> String {
 /// The `fmtp` value behind the number, where the codec has one.
 pub(crate) fn fmtp(payload: &PayloadType) -> Option<&'static str> {
     match payload.codec {
-        Codec::Opus { .. } => Some("minptime=10;useinbandfec=1"),
+        Codec::Opus(_) => Some("minptime=10;useinbandfec=1"),
         Codec::TelephoneEvent => Some("0-15"),
         _ => None,
     }
@@ -113,7 +119,7 @@ pub(crate) fn read_payloads(media: &Media) -> Result<Vec<PayloadType>, SdpError>
         let coding = described.map_or_else(|| static_coding(number), mapped_coding);
         let Some((codec, clock)) = coding else { continue };
         let codec = match codec {
-            Codec::Opus { .. } => Codec::Opus { inband_fec: has_inband_fec(media, number) },
+            Codec::Opus(_) => Codec::opus(has_inband_fec(media, number)),
             other => other,
         };
         let known = payloads.iter().any(|known| known.codec.same_coding(codec) && known.clock == clock);
@@ -143,7 +149,7 @@ fn mapped_coding(map: &RtpMap) -> Option<(Codec, u32)> {
 pub(crate) fn named_coding(name: &str, clock: u32, channels: u8) -> Option<(Codec, u32)> {
     let is = |known: &str| name.eq_ignore_ascii_case(known);
     match (clock, channels) {
-        (48_000, _) if is("opus") => Some((Codec::Opus { inband_fec: false }, 48_000)),
+        (48_000, _) if is("opus") => Some((Codec::opus(false), 48_000)),
         (8_000, 1) if is("pcmu") => Some((Codec::Pcmu, 8_000)),
         (8_000, 1) if is("pcma") => Some((Codec::Pcma, 8_000)),
         // Some telephones write the sampling rate where RFC 3551 wants 8000; their RTP clock is 8000 all the same.

@@ -276,7 +276,7 @@ impl Switch {
                 let timeout = self.settings.timers.media.as_secs();
                 let media_timeout_seconds = u32::try_from(timeout).unwrap_or(u32::MAX);
                 let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
-                let request = Request::Create { ports, legs, note, media_timeout_seconds };
+                let request = Request::Create { ports, legs, note, media_timeout_seconds, near: None };
                 self.ask(now, request, Purpose::Create(id, branch));
             }
             Action::Configure { session, side, leg } => {

@@ -48,8 +48,8 @@ impl<'a> Format<'a> {
         for line in lines.iter().filter(|line| line.kind == Kind::Fmtp) {
             let Some((number, parameters)) = numbered(line.value) else { continue };
             let format = formats.iter_mut().find(|format| format.number == number);
-            if let Some(Codec::Opus { inband_fec }) = format.and_then(|format| format.codec.as_mut()) {
-                *inband_fec = has_inband_fec(parameters);
+            if let Some(Codec::Opus(opus)) = format.and_then(|format| format.codec.as_mut()) {
+                opus.inband_fec = has_inband_fec(parameters);
             }
         }
         Ok(formats)
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(
             read,
             [
-                (111, "opus", Some(Codec::Opus { inband_fec: true })),
+                (111, "opus", Some(Codec::opus(true))),
                 (63, "red", None),
                 (9, "G722", Some(Codec::G722)),
                 (0, "PCMU", Some(Codec::Pcmu)),

@@ -276,15 +276,15 @@ fn is_event(payload: &PayloadType) -> bool {
 
 /// Whether the dataplane decodes and encodes it.
 fn is_transcodable(payload: &PayloadType) -> bool {
-    matches!(payload.codec, Codec::Opus { .. } | Codec::Pcmu | Codec::Pcma)
+    matches!(payload.codec, Codec::Opus(_) | Codec::Pcmu | Codec::Pcma)
 }
 
 /// The codec that an option names, if it can be transcoded to.
 fn transcodable_of(spec: &CodecSpec) -> Option<(Codec, u32)> {
-    let all = [(Codec::Opus { inband_fec: true }, 48_000), (Codec::Pcmu, 8_000), (Codec::Pcma, 8_000)];
+    let all = [(Codec::opus(true), 48_000), (Codec::Pcmu, 8_000), (Codec::Pcma, 8_000)];
     all.into_iter().find(|(codec, clock)| {
         let (name, channels) = match codec {
-            Codec::Opus { .. } => ("opus", 2),
+            Codec::Opus(_) => ("opus", 2),
             Codec::Pcmu => ("PCMU", 1),
             _ => ("PCMA", 1),
         };

@@ -194,6 +194,7 @@ impl Relay {
                         legs: Box::new([LegConfig::idle(), LegConfig::idle()]),
                         note: note(&call_id, &exchange.names.from_tag),
                         media_timeout_seconds: self.settings.timers.media.as_secs().try_into().unwrap_or(0),
+                        near: None,
                     };
                     let purpose = Purpose::Create { call: place.call, dialogue: place.dialogue, section };
                     self.ask(now, request, purpose);

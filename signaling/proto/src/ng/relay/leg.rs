@@ -139,6 +139,7 @@ impl Leg {
                 speech: self.speech,
                 events_blocked: self.events_blocked,
                 always_transcode: self.always_transcode || repacketizes,
+                ..Audio::idle()
             },
         }
     }

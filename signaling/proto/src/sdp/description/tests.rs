@@ -16,7 +16,7 @@ fn chromium_is_understood() {
     let audio = audio(samples::CHROMIUM);
     let numbers: Vec<u8> = audio.payloads.iter().map(|payload| payload.number).collect();
     assert_eq!(numbers, [111, 9, 0, 8, 110, 126]);
-    assert_eq!(audio.payloads[0].codec, Codec::Opus { inband_fec: true });
+    assert_eq!(audio.payloads[0].codec, Codec::opus(true));
     assert!(audio.rtcp_mux);
     assert_eq!(audio.setup, Some(Setup::ActPass));
     assert_eq!(audio.fingerprints.len(), 1);
@@ -38,7 +38,7 @@ fn baresip_and_its_rtcp_port_are_understood() {
     assert_eq!(remote.rtp, "192.0.2.20:10018".parse().unwrap());
     assert_eq!(remote.rtcp, "192.0.2.20:10019".parse().unwrap());
     assert_eq!(audio.ptime, Some(20));
-    assert_eq!(audio.payloads[0].codec, Codec::Opus { inband_fec: false });
+    assert_eq!(audio.payloads[0].codec, Codec::opus(false));
 }
 
 #[test]
