@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod call;
+mod control_client;
 pub mod ng;
 pub mod party;
 pub mod registrar;

@@ -147,8 +147,6 @@ pub type RandomSource = Box<dyn FnMut(&mut [u8]) + Send>;
 enum Timer {
     /// A call rang for long enough.
     Ring(CallId),
-    /// The dataplane did not answer a request.
-    Request(u32),
     /// Sessions that nobody knows have had their grace.
     Orphans,
     /// Bindings and lock-outs that have lapsed, and memory that is needed no more.
@@ -213,7 +211,7 @@ impl Switch {
             browsers: HashMap::new(),
             browser_by_contact: HashMap::new(),
             browser_by_registration: HashMap::new(),
-            dataplane: Dataplane::default(),
+            dataplane: dataplane::dataplane(),
             client_addresses: HashSet::new(),
             timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Tidy)]),
             outputs: VecDeque::new(),
@@ -246,7 +244,7 @@ impl Switch {
     /// When [`Input::Timeout`] is due.
     pub fn next_timeout(&self) -> Option<Instant> {
         let ours = self.timers.first().map(|(at, _)| *at);
-        [ours, self.user_agent.next_timeout()].into_iter().flatten().min()
+        [ours, self.dataplane.deadline(), self.user_agent.next_timeout()].into_iter().flatten().min()
     }
 
     /// The next thing to be done.
@@ -255,11 +253,11 @@ impl Switch {
     }
 
     fn timeout(&mut self, now: Instant) {
+        self.expire_requests(now);
         while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, timer));
             match timer {
                 Timer::Ring(call) => self.ring_timeout(now, call),
-                Timer::Request(id) => self.request_timeout(now, id),
                 Timer::Orphans => self.delete_orphans(now),
                 Timer::Tidy => {
                     self.registrar.expire(now);

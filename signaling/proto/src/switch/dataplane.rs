@@ -2,19 +2,15 @@
 
 use super::calls::CallId;
 use super::{Output, Switch, Timer};
+use crate::control_client::{ControlClient, ORPHAN_GRACE};
 use crate::party::Cause;
-use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tandem_control::{Event, Hello, Message, Refusal, Reply, Request, RequestFrame, SessionId};
 
 /// Requests that may wait for their answers.
 const MAX_OPEN: usize = 8_192;
-/// How long one may wait.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a session that no call knows is left alone: whoever made it may still tell of it.
-const ORPHAN_GRACE: Duration = Duration::from_secs(30);
-/// Our request ids go round below this; those above belong to the NG relay and to the process around us.
-const ID_MASK: u32 = 0x3FFF_FFFF;
+/// Marks the ids of the switch's requests; the NG relay and the process around both have others.
+const ID_MARK: u8 = 0;
 
 /// What a request was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,51 +26,26 @@ pub(super) enum Purpose {
 }
 
 /// The connection to the dataplane.
-#[derive(Debug, Default)]
-pub(super) struct Dataplane {
-    hello: Option<Hello>,
-    next_id: u32,
-    open: HashMap<u32, (Instant, Purpose)>,
-    /// Our sessions when it came up, less those that it listed.
-    missing: HashSet<SessionId>,
-    orphans: Vec<SessionId>,
-}
+pub(super) type Dataplane = ControlClient<Purpose>;
 
-impl Dataplane {
-    pub(super) fn hello(&self) -> Option<&Hello> {
-        self.hello.as_ref()
-    }
-
-    pub(super) fn open(&self) -> usize {
-        self.open.len()
-    }
+pub(super) fn dataplane() -> Dataplane {
+    ControlClient::new(ID_MARK, MAX_OPEN)
 }
 
 impl Switch {
     /// Asks the dataplane. A request that cannot be sent is answered as busy.
     pub(super) fn ask(&mut self, now: Instant, request: Request, purpose: Purpose) {
-        if self.dataplane.hello.is_none() || self.dataplane.open.len() >= MAX_OPEN {
-            return self.answered(now, purpose, Err(Refusal::Busy));
+        match self.dataplane.begin(now, purpose) {
+            Ok(id) => self.outputs.push_back(Output::Dataplane(RequestFrame { id, request })),
+            Err(purpose) => self.answered(now, purpose, Err(Refusal::Busy)),
         }
-        let mut id = self.dataplane.next_id;
-        while self.dataplane.open.contains_key(&id) {
-            id = (id + 1) & ID_MASK;
-        }
-        self.dataplane.next_id = (id + 1) & ID_MASK;
-        let deadline = now + REQUEST_TIMEOUT;
-        self.dataplane.open.insert(id, (deadline, purpose));
-        self.timers.insert((deadline, Timer::Request(id)));
-        self.outputs.push_back(Output::Dataplane(RequestFrame { id, request }));
     }
 
     pub(super) fn dataplane_said(&mut self, now: Instant, message: Message) {
         match message {
             Message::Event(Event { session, kind }) => self.media_event(now, session, &kind),
-            Message::Reply { id, result } => match self.dataplane.open.remove(&id) {
-                Some((deadline, purpose)) => {
-                    self.timers.remove(&(deadline, Timer::Request(id)));
-                    self.answered(now, purpose, result);
-                }
+            Message::Reply { id, result } => match self.dataplane.finish(id) {
+                Some(purpose) => self.answered(now, purpose, result),
                 // The answer to a request that was given up: nobody waits for that session.
                 None => {
                     if let Ok(Reply::Created { session, .. }) = result {
@@ -97,41 +68,38 @@ impl Switch {
             (Purpose::Create(call, branch), Err(refusal)) => {
                 self.session_refused(now, call, branch, &refusal);
             }
-            (Purpose::Configure(session), Err(refusal)) if self.dataplane.hello.is_some() => {
+            (Purpose::Configure(session), Err(refusal)) if self.dataplane.hello().is_some() => {
                 self.configuration_refused(now, session, &refusal);
             }
             (Purpose::List, Ok(Reply::Sessions { sessions, more })) => {
                 let last = sessions.last().map(|listed| listed.session);
-                for listed in sessions {
-                    self.dataplane.missing.remove(&listed.session);
-                    let is_relayed = listed.note.starts_with(crate::ng::NOTE_MARK);
-                    if !is_relayed && !self.calls.knows(listed.session) {
-                        self.dataplane.orphans.push(listed.session);
-                    }
-                }
+                let calls = &self.calls;
+                self.dataplane.listed(&sessions, |listed| {
+                    !listed.note.starts_with(crate::ng::NOTE_MARK) && !calls.knows(listed.session)
+                });
                 match last.filter(|_| more) {
                     Some(last) => self.ask(now, Request::List { after: Some(last) }, Purpose::List),
                     None => self.listed(now),
                 }
             }
             // Without the list nothing is known of what is missing; the next connection will ask again.
-            (Purpose::List, _) => self.dataplane.missing.clear(),
+            (Purpose::List, _) => drop(self.dataplane.take_missing()),
             (Purpose::Configure(_) | Purpose::Other, _) => {}
         }
     }
 
     /// Every session was listed: calls whose session is gone end, sessions without a call have a grace.
     fn listed(&mut self, now: Instant) {
-        for session in std::mem::take(&mut self.dataplane.missing) {
+        for session in self.dataplane.take_missing() {
             self.session_lost(now, session, Cause::new(503, "The media session is lost"));
         }
-        if !self.dataplane.orphans.is_empty() {
+        if self.dataplane.has_orphans() {
             self.timers.insert((now + ORPHAN_GRACE, Timer::Orphans));
         }
     }
 
     pub(super) fn delete_orphans(&mut self, now: Instant) {
-        for session in std::mem::take(&mut self.dataplane.orphans) {
+        for session in self.dataplane.take_orphans() {
             if !self.calls.knows(session) {
                 self.counters.orphans_deleted += 1;
                 self.ask(now, Request::Delete { session }, Purpose::Other);
@@ -141,23 +109,20 @@ impl Switch {
 
     pub(super) fn dataplane_up(&mut self, now: Instant, hello: Hello) {
         self.dataplane_down(now);
-        self.dataplane.hello = Some(hello);
-        self.dataplane.missing = self.calls.all_sessions();
-        self.dataplane.orphans.clear();
+        self.dataplane.up(hello, self.calls.all_sessions());
         self.ask(now, Request::List { after: None }, Purpose::List);
     }
 
     /// What was asked is not answered any more. Calls go on: so does the dataplane, if it lives.
     pub(super) fn dataplane_down(&mut self, now: Instant) {
-        self.dataplane.hello = None;
-        for (id, (deadline, purpose)) in std::mem::take(&mut self.dataplane.open) {
-            self.timers.remove(&(deadline, Timer::Request(id)));
+        for purpose in self.dataplane.down() {
             self.answered(now, purpose, Err(Refusal::Busy));
         }
     }
 
-    pub(super) fn request_timeout(&mut self, now: Instant, id: u32) {
-        if let Some((_, purpose)) = self.dataplane.open.remove(&id) {
+    /// Gives up the requests that have waited for too long.
+    pub(super) fn expire_requests(&mut self, now: Instant) {
+        while let Some(purpose) = self.dataplane.expire(now) {
             self.counters.dataplane_timeouts += 1;
             self.answered(now, purpose, Err(Refusal::Busy));
         }

@@ -3,8 +3,8 @@
 use super::call::CallKey;
 use super::operation::Task;
 use super::{Output, Relay, Timer};
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::time::{Duration, Instant};
+use crate::control_client::{ControlClient, ORPHAN_GRACE};
+use std::time::Instant;
 use tandem_control::{
     Event, EventKind, Hello, ListedSession, LocalPorts, MAX_NOTE, Message, Refusal, Reply, Request,
     RequestFrame, SessionId, SessionStats,
@@ -12,12 +12,8 @@ use tandem_control::{
 
 /// Requests that may wait for their answers.
 const MAX_OPEN: usize = 16_384;
-/// How long one may wait.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a session that no call knows is left alone: whoever made it may still tell of it.
-const ORPHAN_GRACE: Duration = Duration::from_secs(30);
-/// Marks the ids of the relay's requests; the switch counts below it, the process around both above it.
-const ID_MARK: u32 = 1 << 30;
+/// Marks the ids of the relay's requests; the switch and the process around both have others.
+const ID_MARK: u8 = 1;
 /// How notes of the relay's sessions begin; the switch leaves those alone.
 pub(crate) const NOTE_MARK: &[u8] = b"ng\0";
 
@@ -37,37 +33,10 @@ pub(super) enum Purpose {
 }
 
 /// The connection to the dataplane.
-#[derive(Debug, Default)]
-pub(super) struct Dataplane {
-    hello: Option<Hello>,
-    next_id: u32,
-    open: HashMap<u32, Purpose>,
-    /// When each request was asked, in that order; answered ones are still in here until their turn comes.
-    deadlines: VecDeque<(Instant, u32)>,
-    /// Our sessions when it came up, less those that it listed.
-    missing: HashSet<SessionId>,
-    orphans: Vec<SessionId>,
-}
+pub(super) type Dataplane = ControlClient<Purpose>;
 
-impl Dataplane {
-    pub(super) fn hello(&self) -> Option<&Hello> {
-        self.hello.as_ref()
-    }
-
-    pub(super) fn open(&self) -> usize {
-        self.open.len()
-    }
-
-    /// When the oldest request that waits has waited for too long.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.front().map(|(deadline, _)| *deadline)
-    }
-
-    fn forget_answered(&mut self) {
-        while self.deadlines.front().is_some_and(|(_, id)| !self.open.contains_key(id)) {
-            self.deadlines.pop_front();
-        }
-    }
+pub(super) fn dataplane() -> Dataplane {
+    ControlClient::new(ID_MARK, MAX_OPEN)
 }
 
 /// What a session is for, to be read by people who list the sessions.
@@ -84,23 +53,16 @@ pub(super) fn note(call_id: &str, from_tag: &str) -> Vec<u8> {
 impl Relay {
     /// Asks the dataplane. A request that cannot be sent is answered as busy.
     pub(super) fn ask(&mut self, now: Instant, request: Request, purpose: Purpose) {
-        if self.dataplane.hello.is_none() || self.dataplane.open.len() >= MAX_OPEN {
-            return self.answered(now, purpose, Err(Refusal::Busy));
+        match self.dataplane.begin(now, purpose) {
+            Ok(id) => self.outputs.push_back(Output::Dataplane(RequestFrame { id, request })),
+            Err(purpose) => self.answered(now, purpose, Err(Refusal::Busy)),
         }
-        let mut id = self.dataplane.next_id | ID_MARK;
-        while self.dataplane.open.contains_key(&id) {
-            id = (id.wrapping_add(1) & (ID_MARK - 1)) | ID_MARK;
-        }
-        self.dataplane.next_id = id.wrapping_add(1) & (ID_MARK - 1);
-        self.dataplane.open.insert(id, purpose);
-        self.dataplane.deadlines.push_back((now + REQUEST_TIMEOUT, id));
-        self.outputs.push_back(Output::Dataplane(RequestFrame { id, request }));
     }
 
     /// Whether a message of the dataplane is for the relay: a reply by the request's id, an event by its session.
     pub fn wants(&self, message: &Message) -> bool {
         match message {
-            Message::Reply { id, .. } => id & ID_MARK != 0,
+            Message::Reply { id, .. } => self.dataplane.is_marked(*id),
             Message::Event(event) => self.sessions.contains_key(&event.session),
         }
     }
@@ -111,14 +73,11 @@ impl Relay {
                 self.media_timeout(now, session);
             }
             Message::Event(_) => {}
-            Message::Reply { id, result } => {
-                match self.dataplane.open.remove(&id) {
-                    Some(purpose) => self.answered(now, purpose, result),
-                    // The answer to a request that was given up: nobody waits for that session.
-                    None => self.delete_created(now, result),
-                }
-                self.dataplane.forget_answered();
-            }
+            Message::Reply { id, result } => match self.dataplane.finish(id) {
+                Some(purpose) => self.answered(now, purpose, result),
+                // The answer to a request that was given up: nobody waits for that session.
+                None => self.delete_created(now, result),
+            },
         }
     }
 
@@ -149,7 +108,7 @@ impl Relay {
             }
             (Purpose::List, Ok(Reply::Sessions { sessions, more })) => self.listed(now, &sessions, more),
             // Without the list nothing is known of what is missing; the next connection will ask again.
-            (Purpose::List, _) => self.dataplane.missing.clear(),
+            (Purpose::List, _) => drop(self.dataplane.take_missing()),
             (Purpose::Other, _) => {}
         }
     }
@@ -184,27 +143,25 @@ impl Relay {
     }
 
     fn listed(&mut self, now: Instant, sessions: &[ListedSession], more: bool) {
-        for listed in sessions.iter().filter(|listed| listed.note.starts_with(NOTE_MARK)) {
-            self.dataplane.missing.remove(&listed.session);
-            if !self.sessions.contains_key(&listed.session) {
-                self.dataplane.orphans.push(listed.session);
-            }
-        }
+        let known = &self.sessions;
+        self.dataplane.listed(sessions, |listed| {
+            listed.note.starts_with(NOTE_MARK) && !known.contains_key(&listed.session)
+        });
         if let Some(last) = sessions.last().filter(|_| more) {
             return self.ask(now, Request::List { after: Some(last.session) }, Purpose::List);
         }
         // Every session was listed: dialogues whose session is gone end, sessions without one have a grace.
-        for session in std::mem::take(&mut self.dataplane.missing) {
+        for session in self.dataplane.take_missing() {
             self.counters.sessions_lost += 1;
             self.end_session(now, session);
         }
-        if !self.dataplane.orphans.is_empty() {
+        if self.dataplane.has_orphans() {
             self.timers.insert((now + ORPHAN_GRACE, Timer::Orphans));
         }
     }
 
     pub(super) fn delete_orphans(&mut self, now: Instant) {
-        for session in std::mem::take(&mut self.dataplane.orphans) {
+        for session in self.dataplane.take_orphans() {
             if !self.sessions.contains_key(&session) {
                 self.counters.orphans_deleted += 1;
                 self.ask(now, Request::Delete { session }, Purpose::Other);
@@ -214,29 +171,22 @@ impl Relay {
 
     pub(super) fn dataplane_up(&mut self, now: Instant, hello: Hello) {
         self.dataplane_down(now);
-        self.dataplane.hello = Some(hello);
-        self.dataplane.missing = self.sessions.keys().copied().collect();
-        self.dataplane.orphans.clear();
+        self.dataplane.up(hello, self.sessions.keys().copied().collect());
         self.ask(now, Request::List { after: None }, Purpose::List);
     }
 
     /// What was asked is not answered any more. Calls go on: so does the dataplane, if it lives.
     pub(super) fn dataplane_down(&mut self, now: Instant) {
-        self.dataplane.hello = None;
-        self.dataplane.deadlines.clear();
-        for (_, purpose) in std::mem::take(&mut self.dataplane.open) {
+        for purpose in self.dataplane.down() {
             self.answered(now, purpose, Err(Refusal::Busy));
         }
     }
 
     /// Gives up the requests that have waited for too long.
     pub(super) fn expire_requests(&mut self, now: Instant) {
-        while let Some((_, id)) = self.dataplane.deadlines.pop_front_if(|(deadline, _)| *deadline <= now) {
-            if let Some(purpose) = self.dataplane.open.remove(&id) {
-                self.counters.dataplane_timeouts += 1;
-                self.answered(now, purpose, Err(Refusal::Busy));
-            }
+        while let Some(purpose) = self.dataplane.expire(now) {
+            self.counters.dataplane_timeouts += 1;
+            self.answered(now, purpose, Err(Refusal::Busy));
         }
-        self.dataplane.forget_answered();
     }
 }

@@ -85,7 +85,7 @@ impl Relay {
             calls: HashMap::new(),
             by_id: HashMap::new(),
             sessions: HashMap::new(),
-            dataplane: Dataplane::default(),
+            dataplane: dataplane::dataplane(),
             timers: BTreeSet::from([(now + TIDY_EVERY, Timer::Tidy)]),
             outputs: VecDeque::new(),
             counters: Counters::default(),
