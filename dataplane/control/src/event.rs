@@ -58,6 +58,16 @@ pub enum EventKind {
         /// Its length in milliseconds.
         duration_ms: u16,
     },
+    /// A file that is to be played to the peer on this side ([`Request::Play`]) could be opened and is one that can be
+    /// played. Tones do not tell.
+    PlayStarted {
+        /// The side that hears it.
+        side: Side,
+        /// The id of the request.
+        id: u32,
+        /// How long it lasts once, in milliseconds, where that is known.
+        duration_ms: Option<u64>,
+    },
     /// What was played to the peer on this side ([`Request::Play`]) has ended.
     PlayEnded {
         /// The side that heard it.

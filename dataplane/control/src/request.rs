@@ -52,7 +52,7 @@ pub enum Request {
         duration_ms: u16,
     },
     /// Plays to the peer on `side`, in the place of what the other side says; ends what was played to it before.
-    /// [`EventKind::PlayEnded`] tells when and how it ended.
+    /// [`EventKind::PlayStarted`] tells that a file is played, [`EventKind::PlayEnded`] when and how it ended.
     Play {
         /// The session.
         session: SessionId,

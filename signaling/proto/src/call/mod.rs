@@ -459,7 +459,9 @@ impl Call {
             }
             EventKind::Digit { side, event, duration_ms } => self.digit_heard(*side, *event, *duration_ms),
             EventKind::Connected { .. } | EventKind::FirstMedia { .. } | EventKind::Moved { .. } => {}
-            EventKind::PlayEnded { .. } | EventKind::RecordingEnded { .. } => {}
+            EventKind::PlayStarted { .. }
+            | EventKind::PlayEnded { .. }
+            | EventKind::RecordingEnded { .. } => {}
         }
     }
 
