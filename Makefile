@@ -8,8 +8,9 @@ BUILD_PACKAGES := build-essential cmake pkg-config
 # Browsers, softphones, SIP servers and relays that nobody here wrote; tools to make and to measure sound.
 TEST_PACKAGES := chromium baresip-core baresip-ffmpeg kamailio kamailio-websocket-modules kamailio-tls-modules \
 	kamailio-outbound-modules sip-tester tshark openssl iproute2 iptables conntrack procps curl
-# Relays and gateways beside which Tandem is measured, speech to send through them, and valgrind, which counts instructions.
-BENCH_PACKAGES := rtpengine-daemon janus asterisk-core-sounds-en-wav valgrind
+# Relays and gateways beside which Tandem is measured, speech to send through them (two hours in five languages, in which
+# no digit may be heard), and valgrind, which counts instructions.
+BENCH_PACKAGES := rtpengine-daemon janus valgrind $(foreach language,en es fr it ru,asterisk-core-sounds-$(language)-wav)
 NODE_PACKAGES := $(shell command -v npm >/dev/null || echo nodejs npm)
 
 # Seconds that each fuzz target runs in `make test`.

@@ -4,9 +4,11 @@
 //! with foreign code under it; it knows nothing of RTP.
 
 mod concealment;
+pub mod dtmf_detector;
 pub mod g711;
 pub mod opus;
 pub mod resampler;
+pub mod tones;
 
 use thiserror::Error;
 
