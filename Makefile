@@ -3,11 +3,11 @@
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-# cmake and a C compiler build libopus and aws-lc.
-BUILD_PACKAGES := build-essential cmake pkg-config
+# cmake and a C compiler build libopus and aws-lc; the codec crate links bcg729 and Speex.
+BUILD_PACKAGES := build-essential cmake pkg-config libbcg729-dev libspeex-dev
 # Browsers, softphones, SIP servers and relays that nobody here wrote; tools to make and to measure sound.
 TEST_PACKAGES := chromium baresip-core baresip-ffmpeg kamailio kamailio-websocket-modules kamailio-tls-modules \
-	kamailio-outbound-modules sip-tester tshark openssl iproute2 iptables conntrack procps curl
+	kamailio-outbound-modules sip-tester tshark openssl ffmpeg iproute2 iptables conntrack procps curl
 # Relays and gateways beside which Tandem is measured, speech to send through them (two hours in five languages, in which
 # no digit may be heard), and valgrind, which counts instructions.
 BENCH_PACKAGES := rtpengine-daemon janus valgrind $(foreach language,en es fr it ru,asterisk-core-sounds-$(language)-wav)

@@ -81,6 +81,10 @@ impl G711Encoder {
 }
 
 impl Encoder for G711Encoder {
+    fn frame_samples(&self) -> usize {
+        1
+    }
+
     fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError> {
         let out = payload.get_mut(..pcm.len()).ok_or(CodecError::FrameLength)?;
         match self.0 {
@@ -104,11 +108,15 @@ impl G711Decoder {
             Law::Mu => &ULAW,
             Law::A => &ALAW,
         };
-        G711Decoder { table, concealment: Concealment::new() }
+        G711Decoder { table, concealment: Concealment::new(SAMPLE_RATE) }
     }
 }
 
 impl Decoder for G711Decoder {
+    fn frame_samples(&self) -> usize {
+        1
+    }
+
     fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
         if payload.is_empty() {
             return Err(CodecError::Malformed);
