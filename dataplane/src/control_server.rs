@@ -29,7 +29,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tandem_control::{Event, MAX_RECORD, Message, Refusal, Request, RequestFrame, decode, encode};
+use tandem_control::{
+    CodingError, Event, MAX_RECORD, Message, Refusal, Request, RequestFrame, decode, encode,
+};
 use writer::{Change, Writer};
 
 /// Answers that a client with a full socket may leave waiting; with one more it is given up.
@@ -172,13 +174,16 @@ impl Server {
         socket.set_write_timeout(Some(CLIENT_TIMEOUT))?;
         socket.set_read_timeout(Some(CLIENT_TIMEOUT))?;
         let mut record = vec![0; MAX_RECORD + 1];
-        let Some(first) = read_record(&socket, &mut record, MsgFlags::empty())? else { return Ok(()) };
+        let Some(length) = read_record(&socket, &mut record, MsgFlags::empty())? else { return Ok(()) };
+        let hello = record.get(..length).unwrap_or_default();
+        let first: RequestFrame = decode(hello).map_err(io::Error::other)?;
         let result = match first.request {
             Request::Hello { version, progress } => self.router.hello(version, progress),
             _ => Err(Refusal::Invalid("say hello first".to_owned())),
         };
         let refused = result.is_err();
-        write_record(&socket, &Message::Reply { id: first.id, result }, MsgFlags::empty())?;
+        let answer = encode(&Message::Reply { id: first.id, result }).map_err(io::Error::other)?;
+        write_record(&socket, &answer, MsgFlags::empty())?;
         if refused {
             return Ok(());
         }
@@ -201,26 +206,25 @@ impl Server {
     }
 }
 
-/// Reads one record; `None` at the end of the stream.
-fn read_record(client: &Socket, record: &mut [u8], flags: MsgFlags) -> io::Result<Option<RequestFrame>> {
+/// Reads one record and tells its length; `None` at the end of the stream.
+fn read_record(client: &Socket, record: &mut [u8], flags: MsgFlags) -> io::Result<Option<usize>> {
     let length = loop {
         match recv(client.as_raw_fd(), record, flags) {
             Err(Errno::EINTR) => {}
             outcome => break outcome?,
         }
     };
-    if length == 0 {
-        return Ok(None);
+    match length {
+        0 => Ok(None),
+        // The buffer is one byte longer than a record may be: what fills it was too long.
+        length if length > MAX_RECORD => Err(io::Error::other(CodingError::TooLong)),
+        length => Ok(Some(length)),
     }
-    // The buffer is one byte longer than a record may be: what fills it was too long, and decodes to nothing.
-    let bytes = record.get(..length).filter(|bytes| bytes.len() <= MAX_RECORD).unwrap_or_default();
-    decode(bytes).map(Some).map_err(io::Error::other)
 }
 
 /// Writes one record.
-fn write_record(client: &Socket, message: &Message, flags: MsgFlags) -> io::Result<()> {
-    let record = encode(message).map_err(io::Error::other)?;
-    let written = send(client.as_raw_fd(), &record, flags | MsgFlags::MSG_NOSIGNAL)?;
+fn write_record(client: &Socket, record: &[u8], flags: MsgFlags) -> io::Result<()> {
+    let written = send(client.as_raw_fd(), record, flags | MsgFlags::MSG_NOSIGNAL)?;
     if written == record.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tandem_control::{
-    Hello, MAX_RECORD, Message, Refusal, Reply, Request, RequestFrame, VERSION, decode, encode,
+    CodingError, Hello, MAX_RECORD, Message, Refusal, Reply, Request, RequestFrame, VERSION, append, decode,
+    encode, take,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -116,9 +117,11 @@ async fn greet(path: &Path) -> io::Result<(Control, Hello)> {
     // Nobody has a type for SEQPACKET. Send and receive, one record each, are the same calls as on a datagram socket.
     let socket = Readable::new(UnixDatagram::from(OwnedFd::from(socket)))?;
     let request = Request::Hello { version: VERSION, progress: false };
-    send(&socket, &RequestFrame { id: HELLO_ID, request }).await?;
+    let hello = encode(&RequestFrame { id: HELLO_ID, request }).map_err(io::Error::other)?;
+    socket.send(&hello).await?;
     let mut buffer = vec![0; MAX_RECORD];
-    match receive(&socket, &mut buffer).await? {
+    let length = socket.recv(&mut buffer).await?;
+    match decode(buffer.get(..length).unwrap_or_default()).map_err(io::Error::other)? {
         Message::Reply { id: HELLO_ID, result: Ok(Reply::Hello(hello)) } => Ok((socket, hello)),
         Message::Reply { result: Err(refusal), .. } => Err(io::Error::other(refusal)),
         _ => Err(io::ErrorKind::InvalidData.into()),
@@ -127,54 +130,89 @@ async fn greet(path: &Path) -> io::Result<(Control, Hello)> {
 
 /// Carries requests and answers until the connection ends; returns why.
 async fn converse(socket: &Control, commands: &mut mpsc::Receiver<Command>, events: &Events) -> io::Error {
-    let mut own: HashMap<u32, oneshot::Sender<Vec<(String, u64)>>> = HashMap::new();
-    let mut next_own = 0;
-    let mut buffer = vec![0; MAX_RECORD];
+    let mut own = Own::default();
+    let (mut buffer, mut record) = (vec![0; MAX_RECORD], Vec::new());
     loop {
         tokio::select! {
-            received = receive(socket, &mut buffer) => match received {
-                Ok(Message::Reply { id, result }) if id >= FIRST_OWN_ID => {
-                    if let (Some(answer), Ok(Reply::Counters(counters))) = (own.remove(&id), result) {
-                        // Whoever asked may have given up.
-                        let _ = answer.send(counters);
-                    }
-                }
-                Ok(message) => {
-                    if events.send(Event::Dataplane(message)).await.is_err() {
-                        return io::ErrorKind::BrokenPipe.into();
-                    }
-                }
-                Err(error) => return error,
-            },
-            command = commands.recv() => {
-                let frame = match command {
-                    Some(Command::Request(frame)) => frame,
-                    Some(Command::Counters(answer)) => {
-                        let id = FIRST_OWN_ID + next_own;
-                        next_own = (next_own + 1) % OWN_REQUESTS;
-                        own.insert(id, answer);
-                        RequestFrame { id, request: Request::Counters }
-                    }
-                    None => return io::ErrorKind::BrokenPipe.into(),
+            received = socket.recv(&mut buffer) => {
+                let heard = match received {
+                    Ok(length) => hear(buffer.get(..length).unwrap_or_default(), &mut own, events).await,
+                    Err(error) => Err(error),
                 };
-                if let Err(error) = send(socket, &frame).await {
+                if let Err(error) = heard {
                     return error;
                 }
+            }
+            command = commands.recv() => {
+                let Some(command) = command else { return io::ErrorKind::BrokenPipe.into() };
+                let mut next = Some(command);
+                while let Some(command) = next {
+                    let frame = own.frame(command);
+                    let added = match append(&mut record, &frame) {
+                        // The record is full: this one begins the next.
+                        Err(CodingError::TooLong) if !record.is_empty() => {
+                            let sent = socket.send(&record).await;
+                            record.clear();
+                            sent.and(append(&mut record, &frame).map_err(io::Error::other))
+                        }
+                        added => added.map_err(io::Error::other),
+                    };
+                    if let Err(error) = added {
+                        return error;
+                    }
+                    // Whatever else was asked meanwhile goes with it.
+                    next = commands.try_recv().ok();
+                }
+                if let Err(error) = socket.send(&record).await {
+                    return error;
+                }
+                record.clear();
             }
         }
     }
 }
 
-async fn send(socket: &Control, frame: &RequestFrame) -> io::Result<()> {
-    let record = encode(frame).map_err(io::Error::other)?;
-    socket.send(&record).await
+/// Our own requests.
+#[derive(Default)]
+struct Own {
+    open: HashMap<u32, oneshot::Sender<Vec<(String, u64)>>>,
+    next: u32,
 }
 
-/// Safe to be cancelled: a record is taken whole or not at all.
-async fn receive(socket: &Control, buffer: &mut [u8]) -> io::Result<Message> {
-    let length = socket.recv(buffer).await?;
-    match buffer.get(..length) {
-        None | Some([]) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Some(record) => decode(record).map_err(io::Error::other),
+impl Own {
+    fn frame(&mut self, command: Command) -> RequestFrame {
+        match command {
+            Command::Request(frame) => frame,
+            Command::Counters(answer) => {
+                let id = FIRST_OWN_ID + self.next;
+                self.next = (self.next + 1) % OWN_REQUESTS;
+                self.open.insert(id, answer);
+                RequestFrame { id, request: Request::Counters }
+            }
+        }
     }
+
+    fn answered(&mut self, id: u32, result: Result<Reply, Refusal>) {
+        if let (Some(answer), Ok(Reply::Counters(counters))) = (self.open.remove(&id), result) {
+            // Whoever asked may have given up.
+            let _ = answer.send(counters);
+        }
+    }
+}
+
+/// Passes on what a record says; one without bytes is the end.
+async fn hear(mut record: &[u8], own: &mut Own, events: &Events) -> io::Result<()> {
+    if record.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    while let Some(message) = take(&mut record).map_err(io::Error::other)? {
+        match message {
+            Message::Reply { id, result } if id >= FIRST_OWN_ID => own.answered(id, result),
+            message => {
+                let passed_on = events.send(Event::Dataplane(message)).await;
+                passed_on.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+            }
+        }
+    }
+    Ok(())
 }

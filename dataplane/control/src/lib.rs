@@ -1,6 +1,7 @@
 //! The control protocol between **signaling** and **dataplane**.
 //!
-//! One [`Request`] or [`Message`] is one record of a Unix SEQPACKET socket, encoded by postcard. Each request
+//! A record of a Unix SEQPACKET socket carries one [`RequestFrame`] or [`Message`] or several, encoded by postcard, one
+//! behind the other: those that come together cost one system call, and the other side wakes up once. Each request
 //! is answered by one [`Message::Reply`] with the same id; [`Message::Event`]s come unasked. The first request
 //! on a connection is [`Request::Hello`]. The dataplane outlives its client: sessions stay when the connection
 //! closes, and a new client finds them with [`Request::List`].
@@ -204,27 +205,54 @@ pub enum CodingError {
     Malformed,
 }
 
-/// Encodes one record.
+/// Encodes a record of one message.
 ///
 /// # Errors
 /// [`CodingError::TooLong`] if it would be longer than [`MAX_RECORD`].
-pub fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, CodingError> {
-    let bytes = postcard::to_stdvec(record).map_err(|_| CodingError::Malformed)?;
-    if bytes.len() > MAX_RECORD {
-        return Err(CodingError::TooLong);
-    }
-    Ok(bytes)
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodingError> {
+    let mut record = Vec::new();
+    append(&mut record, message)?;
+    Ok(record)
 }
 
-/// Decodes one record.
+/// Adds a message to a record.
 ///
 /// # Errors
-/// [`CodingError::Malformed`] for anything that is not exactly one record.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodingError> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((record, [])) => Ok(record),
+/// [`CodingError::TooLong`] if it would be longer than [`MAX_RECORD`]; the record is as it was then.
+pub fn append<T: Serialize>(record: &mut Vec<u8>, message: &T) -> Result<(), CodingError> {
+    let before = record.len();
+    // On an error the buffer is lost with what was in it, but no message of ours is one that postcard cannot write.
+    let longer = postcard::to_extend(message, std::mem::take(record));
+    *record = longer.map_err(|_| CodingError::Malformed)?;
+    if record.len() > MAX_RECORD {
+        record.truncate(before);
+        return Err(CodingError::TooLong);
+    }
+    Ok(())
+}
+
+/// Decodes a record of one message.
+///
+/// # Errors
+/// [`CodingError::Malformed`] for anything else.
+pub fn decode<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T, CodingError> {
+    match take(&mut bytes)? {
+        Some(message) if bytes.is_empty() => Ok(message),
         _ => Err(CodingError::Malformed),
     }
+}
+
+/// Takes the next message out of a record; `None` at its end.
+///
+/// # Errors
+/// [`CodingError::Malformed`] for anything that is no message.
+pub fn take<T: DeserializeOwned>(rest: &mut &[u8]) -> Result<Option<T>, CodingError> {
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let (message, behind) = postcard::take_from_bytes(rest).map_err(|_| CodingError::Malformed)?;
+    *rest = behind;
+    Ok(Some(message))
 }
 
 #[cfg(test)]
@@ -235,6 +263,20 @@ mod tests {
     fn a_record_comes_back_as_it_was() {
         let frame = RequestFrame { id: 7, request: Request::Hello { version: VERSION, progress: false } };
         assert_eq!(decode::<RequestFrame>(&encode(&frame).unwrap()), Ok(frame));
+    }
+
+    #[test]
+    fn a_record_carries_several_messages_up_to_its_limit() {
+        let frame = |id| RequestFrame { id, request: Request::Query { session: SessionId(u64::MAX) } };
+        let mut record = Vec::new();
+        let count = (0..).take_while(|id| append(&mut record, &frame(*id)).is_ok()).count();
+        assert!(record.len() <= MAX_RECORD && record.len() + 20 > MAX_RECORD);
+        let mut rest = record.as_slice();
+        for id in 0..count {
+            assert_eq!(take(&mut rest), Ok(Some(frame(id as u32))));
+        }
+        assert_eq!(take::<RequestFrame>(&mut rest), Ok(None));
+        assert_eq!(decode::<RequestFrame>(&record), Err(CodingError::Malformed));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use nix::sys::socket::MsgFlags;
 use socket2::Socket;
 use std::io;
 use std::net::Shutdown;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use tandem_control::{MAX_RECORD, Message, Refusal, Reply, Request, RequestFrame};
+use tandem_control::{MAX_RECORD, Message, Refusal, Reply, Request, RequestFrame, encode, take};
 
 /// A client's socket. Whoever has an answer writes it: a record goes out whole.
 pub struct Client {
@@ -23,13 +24,17 @@ impl Client {
         Client { connection, socket }
     }
 
-    /// Writes an answer without waiting; hands it back, for somebody who can wait, if the client's socket is full.
+    /// Writes one answer without waiting; hands it back, for somebody who can wait, if the client's socket is full.
     pub fn answer(&self, id: u32, result: Result<Reply, Refusal>) -> Option<Answer> {
-        let message = Message::Reply { id, result };
-        match write_record(&self.socket, &message, MsgFlags::MSG_DONTWAIT) {
+        // What is too long for a record is no answer that there is.
+        encode(&Message::Reply { id, result }).ok().and_then(|record| self.write(&record))
+    }
+
+    /// Writes a record of answers without waiting; hands it back as [`Client::answer`] does.
+    pub fn write(&self, record: &[u8]) -> Option<Answer> {
+        match write_record(&self.socket, record, MsgFlags::MSG_DONTWAIT) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let Message::Reply { id, result } = message else { return None };
-                Some(Answer { connection: self.connection, id, result })
+                Some(Answer { connection: self.connection, record: record.to_vec() })
             }
             // The client has gone, and with it who wanted to know.
             _ => None,
@@ -61,12 +66,14 @@ pub struct Attached {
     router: Arc<Router>,
     server: Sender<ToServer>,
     record: Box<[u8]>,
+    /// The part of the record that is not carried out yet.
+    unread: Range<usize>,
 }
 
 impl Attached {
     pub(super) fn new(client: Arc<Client>, router: Arc<Router>, server: Sender<ToServer>) -> Attached {
         // One byte more than a record may have: what fills it was too long.
-        Attached { client, router, server, record: vec![0; MAX_RECORD + 1].into() }
+        Attached { client, router, server, record: vec![0; MAX_RECORD + 1].into(), unread: 0..0 }
     }
 
     /// What becomes readable when there is a request.
@@ -79,10 +86,15 @@ impl Attached {
         &self.client
     }
 
+    /// Whether every request of the last record was taken.
+    pub fn is_read(&self) -> bool {
+        self.unread.is_empty()
+    }
+
     /// Reads requests up to one that is for the worker with that number, and passes on those before it.
     pub fn next(&mut self, worker: usize) -> Next {
         loop {
-            let frame = match read_record(&self.client.socket, &mut self.record, MsgFlags::MSG_DONTWAIT) {
+            let frame = match self.take() {
                 Ok(Some(frame)) => frame,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Nothing,
                 Ok(None) => return Next::Gone,
@@ -103,6 +115,21 @@ impl Attached {
                 Route::Refused(refusal) => self.refuse(frame.id, refusal),
             }
         }
+    }
+
+    /// The next request of the record, or of the next one; `None` at the end of the stream.
+    fn take(&mut self) -> io::Result<Option<RequestFrame>> {
+        if self.unread.is_empty() {
+            let Some(length) = read_record(&self.client.socket, &mut self.record, MsgFlags::MSG_DONTWAIT)?
+            else {
+                return Ok(None);
+            };
+            self.unread = 0..length;
+        }
+        let mut rest = self.record.get(self.unread.clone()).unwrap_or_default();
+        let frame = take(&mut rest).map_err(io::Error::other)?;
+        self.unread.start = self.unread.end - rest.len();
+        Ok(frame)
     }
 
     fn pass_on(&self, worker: usize, frame: RequestFrame) {

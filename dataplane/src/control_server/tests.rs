@@ -137,6 +137,26 @@ fn requests_reach_their_worker_and_answers_their_client() {
 }
 
 #[test]
+fn requests_of_one_record_go_where_each_belongs() {
+    let setup = setup("together", 2);
+    let (client, mut attached) = greeted(&setup);
+    let query = |id, session| RequestFrame { id, request: Request::Query { session: SessionId(session) } };
+    let mut record = Vec::new();
+    for (id, session) in [(1, 7), (2, 1 << 56), (3, 2 << 56), (4, 8)] {
+        tandem_control::append(&mut record, &query(id, session)).unwrap();
+    }
+    (&client).write_all(&record).unwrap();
+    assert_eq!(next(&mut attached), Next::Request(query(1, 7)));
+    assert_eq!(next(&mut attached), Next::Request(query(4, 8)));
+    assert_eq!(attached.next(0), Next::Nothing);
+    let command = setup.commands[1].recv_timeout(TIMEOUT).unwrap();
+    assert!(matches!(command, Command::Request { frame: RequestFrame { id: 2, .. }, .. }));
+    assert_eq!(read(&client), Some(Message::Reply { id: 3, result: Err(Refusal::UnknownSession) }));
+    drop(attached);
+    setup.server.stop();
+}
+
+#[test]
 fn what_is_about_all_workers_is_for_the_server() {
     let setup = setup("server", 1);
     let (client, mut attached) = greeted(&setup);
@@ -160,7 +180,8 @@ fn an_answer_to_a_client_that_has_gone_reaches_no_other() {
     drop(attached);
     let (client, mut attached) = greeted(&setup);
     assert!(asker.answer(1, Ok(Reply::Done)).is_none());
-    setup.ends.answers.send(Answer { connection: 0, id: 1, result: Ok(Reply::Done) }).unwrap();
+    let record = encode(&Message::Reply { id: 1, result: Ok(Reply::Done) }).unwrap();
+    setup.ends.answers.send(Answer { connection: 0, record }).unwrap();
     send(&client, 2, Request::Query { session: SessionId(1 << 56) });
     assert_eq!(next(&mut attached), Next::Nothing);
     assert_eq!(read(&client), Some(Message::Reply { id: 2, result: Err(Refusal::UnknownSession) }));
@@ -206,9 +227,8 @@ fn a_full_worker_is_busy() {
 fn a_client_that_takes_no_answers_makes_nobody_wait() {
     let setup = setup("full", 1);
     let (client, attached) = greeted(&setup);
-    let full = (0..100_000).find_map(|id| attached.client().answer(id, Ok(Reply::Done)));
-    let answer = full.expect("its socket is full");
-    let id = answer.id;
+    let full = (0..100_000).find_map(|id| Some((id, attached.client().answer(id, Ok(Reply::Done))?)));
+    let (id, answer) = full.expect("its socket is full");
     setup.ends.answers.send(answer).unwrap();
     for expected in 0..=id {
         assert_eq!(read(&client), Some(Message::Reply { id: expected, result: Ok(Reply::Done) }));

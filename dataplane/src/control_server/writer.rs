@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tandem_control::{Event, Message};
+use tandem_control::{Event, Message, encode};
 
 /// Events kept for the next client.
 pub(super) const KEPT_EVENTS: usize = 4096;
@@ -85,13 +85,13 @@ impl Writer {
     /// An answer to a client that has gone is lost, as it would be in its socket.
     fn answer(&mut self, answer: Answer) {
         if self.client.as_ref().is_some_and(|client| client.connection == answer.connection) {
-            self.write(&Message::Reply { id: answer.id, result: answer.result });
+            self.write(&answer.record);
         }
     }
 
     fn event(&mut self, event: Event) {
         let message = Message::Event(event);
-        if self.client.is_some() && self.write(&message) {
+        if self.client.is_some() && encode(&message).is_ok_and(|record| self.write(&record)) {
             return;
         }
         let Message::Event(event) = message else { return };
@@ -102,9 +102,9 @@ impl Writer {
         self.kept.push_back(event);
     }
 
-    fn write(&mut self, message: &Message) -> bool {
+    fn write(&mut self, record: &[u8]) -> bool {
         let Some(client) = &self.client else { return false };
-        match write_record(&client.socket, message, MsgFlags::empty()) {
+        match write_record(&client.socket, record, MsgFlags::empty()) {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(%error, "cannot write to the control client");

@@ -4,6 +4,7 @@
 //! it waits for in [`Driver::wait`]. A panic ends the whole process (see `main`): a worker that is gone without a
 //! word would leave its calls dead while everything else looks well.
 
+mod answers;
 mod batch;
 mod packets;
 mod requests;
@@ -15,6 +16,7 @@ use crate::demux::Demux;
 use crate::driver::{Driver, SocketId};
 use crate::ports::{PortRange, Ports};
 use crate::timers::Wheel;
+use answers::Answers;
 use batch::{Arrival, Departures};
 use crossbeam::channel::{Receiver, Sender};
 use sessions::Sessions;
@@ -23,7 +25,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
-use tandem_control::{Event, ListedSession, Refusal, Reply, RequestFrame, SessionId};
+use tandem_control::{Event, ListedSession, RequestFrame, SessionId};
 use tandem_media::Now;
 use tandem_media::dtls::Identity;
 use tandem_media::srtp::MAX_BATCH;
@@ -100,15 +102,13 @@ pub enum Command {
     Stop,
 }
 
-/// The answer to a client's request.
+/// A record of answers to a client's requests.
 #[derive(Debug)]
 pub struct Answer {
-    /// The connection that the request came by.
+    /// The connection that the requests came by.
     pub connection: u64,
-    /// The request's id.
-    pub id: u32,
-    /// What came of it.
-    pub result: Result<Reply, Refusal>,
+    /// The answers, encoded.
+    pub record: Vec<u8>,
 }
 
 /// The worker's ends of its queues.
@@ -173,6 +173,8 @@ pub struct Worker<D: Driver> {
     departures: Departures,
     identity: Arc<Identity>,
     random: fastrand::Rng,
+    /// Those of one turn go out together.
+    answers: Answers,
     /// The client whose requests this worker reads.
     client: Option<Box<Attached>>,
     /// The client's budget was used up before its requests were.
@@ -208,6 +210,7 @@ impl<D: Driver> Worker<D> {
             departures: Departures::new(),
             identity: settings.identity,
             random: fastrand::Rng::with_seed(settings.seed),
+            answers: Answers::default(),
             client: None,
             client_asks: false,
             stopped: false,
@@ -237,6 +240,7 @@ impl<D: Driver> Worker<D> {
         // 2. Control requests.
         backlog |= self.carry_out_commands(now);
         backlog |= self.serve_client(now);
+        self.answers.flush(&self.queues.answers);
         // 3. Timers: ports that have rested, sessions that are due.
         self.local.iter().for_each(|local| local.ports.settle(now.instant));
         backlog |= self.handle_timers(now);
@@ -284,7 +288,7 @@ impl<D: Driver> Worker<D> {
             match command {
                 Command::Request { client, frame } => {
                     let result = self.request(now, frame.request);
-                    self.answer(&client, frame.id, result);
+                    self.answers.push(&client, frame.id, result, &self.queues.answers);
                 }
                 Command::Attach(client) => {
                     self.driver.watch(Some(client.descriptor()));
@@ -314,7 +318,12 @@ impl<D: Driver> Worker<D> {
             match client.next(self.index) {
                 Next::Request(frame) => {
                     let result = self.request(now, frame.request);
-                    self.answer(client.client(), frame.id, result);
+                    self.answers.push(client.client(), frame.id, result, &self.queues.answers);
+                    if client.is_read() {
+                        // Another record ends the next sleep at once.
+                        self.client = Some(client);
+                        return false;
+                    }
                 }
                 Next::Nothing => {
                     self.client = Some(client);
@@ -329,14 +338,6 @@ impl<D: Driver> Worker<D> {
         self.client = Some(client);
         self.client_asks = true;
         true
-    }
-
-    /// Answers a client. One that takes no answers is given up.
-    fn answer(&self, client: &Client, id: u32, result: Result<Reply, Refusal>) {
-        let Some(answer) = client.answer(id, result) else { return };
-        if self.queues.answers.try_send(answer).is_err() {
-            client.give_up();
-        }
     }
 
     /// Says whether timers are left.
