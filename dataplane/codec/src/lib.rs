@@ -8,6 +8,7 @@ pub mod dtmf_detector;
 pub mod g711;
 pub mod g722;
 pub mod g729;
+pub mod mixer;
 pub mod opus;
 pub mod resampler;
 pub mod speex;
