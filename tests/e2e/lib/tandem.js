@@ -15,7 +15,8 @@ const USERS = [
 ];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
-const binaries = process.env.TANDEM_BIN
+/** Where the programs are. */
+export const binaries = process.env.TANDEM_BIN
   ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug');
 
 function configuration({ address, ring, extra }) {
