@@ -17,8 +17,11 @@ const EXPLANATION: &str = "\
 - *median (min to max)* is over the rounds. *ratio* is Tandem's median as a share of the other relay's: below 1 is less
   CPU, memory or time; for *calls a core* and *calls a second*, above 1 is more. Ratios carry over to other machines;
   absolute figures do not.
-- A round is *disturbed* when other programs used more than 5 % of a core meanwhile, or when the generator itself was
-  more than 2 ms late with one packet in a hundred. Believe a figure only if most of its rounds are undisturbed.
+- A round is *disturbed* when other programs used more than 5 % of a core meanwhile, or the hypervisor took as much, or when
+  the generator itself was more than 2 ms late with one packet in a hundred. The kernel's own work for the load is no
+  disturbance. Believe a figure only if most of its rounds are undisturbed.
+- *calls a core* is taken from rounds that were clean: with a late or lost packet in a thousand or more, a round is repeated
+  with fewer calls.
 - CPU is that of all the relay's processes and threads (schedstat). On loopback the kernel charges the receive work to the
   sender, for every relay alike.
 - Latency is one way, from the generator's send call to the kernel's receive time; for transcoded calls packets are
