@@ -6,8 +6,10 @@ APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 # cmake and a C compiler build libopus and aws-lc; the codec crate links bcg729 and Speex.
 BUILD_PACKAGES := build-essential cmake pkg-config libbcg729-dev libspeex-dev
 # Browsers, softphones, SIP servers and relays that nobody here wrote; tools to make and to measure sound.
+# Voice quality is judged by PESQ, which pip builds, on speech of 16 kHz.
 TEST_PACKAGES := chromium baresip-core baresip-ffmpeg kamailio kamailio-websocket-modules kamailio-tls-modules \
-	kamailio-outbound-modules sip-tester tshark openssl ffmpeg iproute2 iptables conntrack procps curl
+	kamailio-outbound-modules sip-tester tshark openssl ffmpeg iproute2 iptables conntrack procps curl \
+	asterisk-core-sounds-en-g722 python3-venv python3-dev
 # Relays and gateways beside which Tandem is measured, speech to send through them (two hours in five languages, in which
 # no digit may be heard), and valgrind, which counts instructions.
 BENCH_PACKAGES := rtpengine-daemon janus valgrind $(foreach language,en es fr it ru,asterisk-core-sounds-$(language)-wav)
