@@ -53,7 +53,7 @@ pub struct Audio {
 /// How digits reach a peer. Each key press reaches it exactly once, whatever way it came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Digits {
-    /// As telephone events (RFC 4733); as tones where the peer takes none.
+    /// As telephone events (RFC 4733). To a peer that takes none nothing goes.
     #[default]
     Events,
     /// As tones in its audio.

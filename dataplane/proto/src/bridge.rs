@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use tandem_codec::CodecError;
 use tandem_control::{Audio, Codec};
 
+use crate::codecs;
 use crate::drops::DropReason;
 use crate::dtmf::{self, Digit};
+use crate::encoding::{Encoding, Sink, Target};
 use crate::limits::{DIGIT_MS, PTIME_MS, SILENCE_ROOM, TAILROOM};
 use crate::output::Output;
 use crate::packet::Packet;
@@ -20,7 +22,7 @@ use crate::reorder::{Reorder, Turn};
 use crate::routes::{Entry, Route, Routes, is_speech};
 use crate::rtp::{self, HEADER_LEN, Header, Parsed};
 use crate::silence;
-use crate::transcode::{Sink, Target, Transcoder};
+use crate::transcode::Transcoder;
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,7 @@ pub(crate) struct Bridge {
     pub(crate) output: Output,
     epoch: Option<Epoch>,
     transcoder: Option<Box<Transcoder>>,
+    encoding: Option<Box<Encoding>>,
     /// The order of what is transcoded.
     window: Option<Box<Reorder>>,
     /// Whether what came last was transcoded.
@@ -83,7 +86,7 @@ pub(crate) struct Prepared {
 
 /// What begins anew when the codings change.
 struct Anew {
-    transcoder: Option<Transcoder>,
+    transcoding: Option<(Transcoder, Encoding)>,
     /// The clock of the speech that is sent.
     clock: Option<u32>,
 }
@@ -96,6 +99,7 @@ impl Bridge {
             output: Output::new(random),
             epoch: None,
             transcoder: None,
+            encoding: None,
             window: None,
             transcodes: false,
             collector: dtmf::Collector::default(),
@@ -119,7 +123,8 @@ impl Bridge {
         let treatment = |audio: &Audio| (audio.speech, audio.events_blocked, audio.always_transcode);
         let same_codings = from_before.receive == from.receive
             && to_before.send == to.send
-            && to_before.ptime_ms == to.ptime_ms;
+            && to_before.ptime_ms == to.ptime_ms
+            && to_before.opus == to.opus;
         if same_codings && treatment(from_before) == treatment(from) {
             return Ok(None);
         }
@@ -128,7 +133,7 @@ impl Bridge {
             None
         } else {
             let clock = to.send.iter().find(|to| is_speech(to.codec)).map(|to| to.clock);
-            Some(Anew { transcoder: Transcoder::new(&routes, to.ptime_ms)?, clock })
+            Some(Anew { transcoding: transcoding(&routes, to)?, clock })
         };
         Ok(Some(Prepared { ptime_ms: to.ptime_ms, routes, anew }))
     }
@@ -144,10 +149,11 @@ impl Bridge {
         }
         self.routes = routes;
         self.ptime_ms = ptime_ms;
-        let Some(Anew { transcoder, clock }) = anew else { return };
-        self.window = transcoder.as_ref().map(|_| Box::default());
-        self.transcodes &= transcoder.is_some();
-        self.transcoder = transcoder.map(Box::new);
+        let Some(Anew { transcoding, clock }) = anew else { return };
+        self.window = transcoding.as_ref().map(|_| Box::default());
+        self.transcodes &= transcoding.is_some();
+        (self.transcoder, self.encoding) =
+            transcoding.map(|(transcoder, encoding)| (Box::new(transcoder), Box::new(encoding))).unzip();
         if let Some(clock) = clock.filter(|_| self.output.packets == 0) {
             self.output.set_clock(clock);
         }
@@ -161,7 +167,7 @@ impl Bridge {
 
     /// Lost packets that were concealed.
     pub(crate) fn concealed(&self) -> u64 {
-        self.transcoder.as_ref().map_or(0, |transcoder| transcoder.concealed)
+        self.transcoder.as_ref().map_or(0, |transcoder| transcoder.concealed())
     }
 
     /// The input is not continuous here: the next packet begins a new epoch.
@@ -420,15 +426,20 @@ impl Bridge {
             }
             _ => None,
         };
-        let transcoder = self.transcoder.as_mut().ok_or(DropReason::NotTaken)?;
+        let (Some(transcoder), Some(encoding)) = (&mut self.transcoder, &mut self.encoding) else {
+            return Err(DropReason::NotTaken);
+        };
         let mut to = Target { now, output: &mut self.output, sink };
         match (entry.route, self.routes.event.zip(event)) {
-            (Route::Transcode, _) => transcoder.speech(&entry, input, parsed.payload(packet), lost, &mut to),
+            (Route::Transcode, _) => {
+                transcoder.speech(&entry, input, parsed.payload(packet), lost, encoding, &mut to)
+            }
             (Route::Event, Some(((number, _), event))) => {
                 let timestamp = match anchored {
                     Some(timestamp) => timestamp,
                     None => {
-                        let timestamp = transcoder.event_timestamp(&entry, input.timestamp, &mut to);
+                        let timestamp =
+                            transcoder.event_timestamp(&entry, input.timestamp, encoding, &mut to);
                         self.anchor_at(input, timestamp)
                     }
                 };
@@ -498,6 +509,16 @@ impl Bridge {
         let held = self.window.as_deref().and_then(Reorder::next_timeout);
         [self.player.next_timeout(), held, self.collector.next_timeout()].into_iter().flatten().min()
     }
+}
+
+/// What these routes need to be decoded and encoded for a peer that wants `to`; `None` if they transcode nothing.
+fn transcoding(routes: &Routes, to: &Audio) -> Result<Option<(Transcoder, Encoding)>, CodecError> {
+    let Some(target) = routes.target.as_ref().filter(|_| routes.decoded().next().is_some()) else {
+        return Ok(None);
+    };
+    let natives = routes.decoded().map(|entry| codecs::native_rate(entry.codec, entry.clock));
+    let rate = codecs::encoded_rate(target, natives);
+    Ok(Some((Transcoder::new(routes, rate)?, Encoding::new(target, rate, to)?)))
 }
 
 /// The event with its duration in another clock.

@@ -6,9 +6,12 @@
 
 mod bridge;
 mod bucket;
+mod codecs;
+mod decoding;
 pub mod drops;
 pub mod dtls;
 pub mod dtmf;
+mod encoding;
 mod events;
 pub mod ice;
 mod leg;

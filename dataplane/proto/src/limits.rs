@@ -56,8 +56,10 @@ pub const LONGEST_FIRST: Duration = Duration::from_millis(100);
 pub const DIGIT_MS: std::ops::RangeInclusive<u16> = 40..=6000;
 /// The packet times that are encoded, in milliseconds.
 pub const PTIME_MS: std::ops::RangeInclusive<u8> = 10..=60;
-/// Samples of the longest packet that is transcoded: 200 ms at 8 kHz.
-pub const MAX_DECODED: usize = 1600;
+/// The longest packet that is decoded.
+pub const MAX_PACKET_TIME: Duration = Duration::from_millis(200);
+/// How far the time stamps of two packets in sequence may overlap; further back the time line is started anew.
+pub const MAX_OVERLAP: Duration = Duration::from_millis(500);
 
 const _: () = assert!(MAX_MISORDER < 128, "the bit map of received packets must cover every late one");
 const _: () = assert!(TAILROOM >= SILENCE_ROOM + crate::srtp::MAX_TRAILER);

@@ -2,6 +2,7 @@
 
 use tandem_control::{Audio, Codec, PayloadType, Treatment};
 
+use crate::codecs::is_transcodable;
 use crate::silence;
 
 /// What becomes of a payload type that a leg receives.
@@ -68,6 +69,7 @@ impl Routes {
                 Some(_) if from.always_transcode && can_transcode => Route::Transcode,
                 Some(to) if from.speech == Treatment::Passed => Route::Forward(to.number),
                 Some(to) if silence::is_known(payload.codec) => Route::Silence(to.number),
+                Some(_) if can_transcode => Route::Transcode,
                 Some(_) => Route::Blocked,
                 None if can_transcode => Route::Transcode,
                 None => Route::NotTaken,
@@ -98,19 +100,6 @@ pub(crate) fn is_speech(codec: Codec) -> bool {
     !matches!(codec, Codec::TelephoneEvent | Codec::ComfortNoise)
 }
 
-fn is_transcodable(payload_type: &PayloadType) -> bool {
-    match payload_type.codec {
-        Codec::Opus(_) => payload_type.clock == 48_000,
-        Codec::Pcmu | Codec::Pcma => payload_type.clock == 8000,
-        Codec::G722
-        | Codec::G729
-        | Codec::Speex
-        | Codec::ComfortNoise
-        | Codec::TelephoneEvent
-        | Codec::Other(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +123,7 @@ mod tests {
             (111, OPUS, 48_000),
             (0, Codec::Pcmu, 8000),
             (9, Codec::G722, 8000),
+            (18, Codec::Other(3), 8000),
             (13, Codec::ComfortNoise, 8000),
             (110, Codec::TelephoneEvent, 48_000),
             (126, Codec::TelephoneEvent, 8000),
@@ -144,7 +134,8 @@ mod tests {
         let route = |number| routes.find(number).map(|entry| entry.route);
         assert_eq!(route(111), Some(Route::Transcode));
         assert_eq!(route(0), Some(Route::Forward(0)));
-        assert_eq!(route(9), Some(Route::NotTaken));
+        assert_eq!(route(9), Some(Route::Transcode));
+        assert_eq!(route(18), Some(Route::NotTaken));
         assert_eq!(route(13), Some(Route::NotTaken));
         assert_eq!(route(110), Some(Route::Event));
         assert_eq!(route(1), None);
@@ -175,15 +166,15 @@ mod tests {
         let there = list(&types);
         let treated =
             |speech, events_blocked| routes_of(&Audio { speech, events_blocked, ..list(&types) }, &there);
-        use Route::{Blocked, Event, Forward, Silence};
+        use Route::{Blocked, Event, Forward, Silence, Transcode};
         assert_eq!(treated(Treatment::Passed, true), [Forward(0), Forward(9), Forward(13), Blocked]);
-        assert_eq!(treated(Treatment::Silenced, false), [Silence(0), Blocked, Blocked, Event]);
+        assert_eq!(treated(Treatment::Silenced, false), [Silence(0), Transcode, Blocked, Event]);
         assert_eq!(treated(Treatment::Blocked, false), [Blocked, Blocked, Blocked, Event]);
     }
 
     #[test]
     fn the_same_coding_is_transcoded_where_that_is_wanted_and_possible() {
-        let types = [(0, Codec::Pcmu, 8000), (9, Codec::G722, 8000)];
+        let types = [(0, Codec::Pcmu, 8000), (9, Codec::Other(1), 8000)];
         let here = Audio { always_transcode: true, ..list(&types) };
         assert_eq!(routes_of(&here, &list(&types)), [Route::Transcode, Route::Forward(9)]);
         assert_eq!(routes_of(&list(&types), &here), [Route::Forward(0), Route::Forward(9)]);

@@ -14,6 +14,7 @@ use crate::bridge::{Bridge, Bridged};
 use crate::drops::DropReason;
 use crate::dtls::Identity;
 use crate::dtmf::Digit;
+use crate::encoding::Sink;
 use crate::events::Events;
 use crate::leg::{Arrival, Io, Leg};
 use crate::limits::{DIGIT_MS, MAX_RTCP, TAILROOM};
@@ -23,7 +24,6 @@ use crate::reports::Reports;
 use crate::rtcp;
 use crate::rtp::Parsed;
 use crate::srtp::DueTag;
-use crate::transcode::Sink;
 
 /// Which of a leg's two ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 mod dtls_and_ice;
 mod relaying;
 mod scenario;
+mod transcoding;
 
 use super::*;
 use tandem_control::{Audio, Codec, Latch, PayloadType, Remote, Security, SrtpKey, SrtpSuite};

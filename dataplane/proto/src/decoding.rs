@@ -1,0 +1,198 @@
+//! From payloads to samples: what one leg sends, in its order, as linear PCM at one rate.
+//!
+//! Each payload type has a decoder, which works at its codec's own rate; behind it stands a resampler where that is
+//! not the rate that is wanted. What was lost is brought back from the next packet where that carries it (in-band
+//! FEC), else concealed; what the sender left out (silence suppression) is told as such.
+
+use std::time::Duration;
+
+use tandem_codec::resampler::Resampler;
+use tandem_codec::{CodecError, Decoder};
+
+use crate::codecs;
+use crate::drops::DropReason;
+use crate::limits::{MAX_CONCEALMENT, MAX_OVERLAP, MAX_PACKET_TIME, TIMESTAMP_JUMP};
+use crate::routes::Entry;
+use crate::rtp::Header;
+
+/// What one packet, and the time before it, sounds like.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Heard<'a> {
+    /// It does not follow what was heard before: another time line begins with it.
+    pub(crate) fresh: bool,
+    /// What stands for packets that were lost before it.
+    pub(crate) concealed: &'a mut [i16],
+    /// Samples of silence that the sender left out after them.
+    pub(crate) silence: usize,
+    /// The packet.
+    pub(crate) speech: &'a mut [i16],
+}
+
+/// The decoders of one direction. Their memory is taken when they are made.
+pub(crate) struct Decoding {
+    lines: Vec<Line>,
+    rate: u32,
+    /// What the last packet gave, at `rate`.
+    pcm: Box<[i16]>,
+    /// The same at the decoder's rate, where that is another.
+    native: Box<[i16]>,
+    /// The time stamp that follows what was decoded, and its clock; `None` starts the time line anew.
+    expected: Option<(u32, u32)>,
+    /// Samples of the last packet, at `rate`.
+    packet_samples: usize,
+    /// Packets since the last good one that could not be decoded.
+    spoiled: u32,
+    /// Lost packets that were concealed.
+    pub(crate) concealed: u64,
+    /// Lost packets that the next one brought back.
+    pub(crate) recovered: u64,
+}
+
+/// One payload type.
+struct Line {
+    number: u8,
+    rate: u32,
+    decoder: Box<dyn Decoder>,
+    resampler: Option<Resampler>,
+}
+
+impl std::fmt::Debug for Decoding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoding").field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+impl Decoding {
+    /// Decoders for these payload types, whose samples come at `rate`.
+    ///
+    /// # Errors
+    /// What the codecs and the resampler say.
+    pub(crate) fn new<'a>(
+        entries: impl Iterator<Item = &'a Entry>,
+        rate: u32,
+    ) -> Result<Decoding, CodecError> {
+        let line = |entry: &Entry| {
+            let native = codecs::native_rate(entry.codec, entry.clock).unwrap_or(rate);
+            let resampler = (native != rate).then(|| Resampler::new(native, rate)).transpose()?;
+            let decoder = codecs::decoder(entry.codec, native)?;
+            Ok(Line { number: entry.number, rate: native, decoder, resampler })
+        };
+        let lines = entries.map(line).collect::<Result<Vec<Line>, CodecError>>()?;
+        let longest = |rate: u32| samples(MAX_CONCEALMENT + MAX_PACKET_TIME, rate);
+        let resampled = lines.iter().filter(|line| line.resampler.is_some());
+        let native = resampled.map(|line| line.rate).max().map_or(0, longest);
+        Ok(Decoding {
+            lines,
+            rate,
+            pcm: vec![0; longest(rate)].into(),
+            native: vec![0; native].into(),
+            expected: None,
+            packet_samples: 0,
+            spoiled: 0,
+            concealed: 0,
+            recovered: 0,
+        })
+    }
+
+    /// Whatever comes next starts a new run.
+    pub(crate) fn restart(&mut self) {
+        self.expected = None;
+        self.spoiled = 0;
+    }
+
+    /// Takes one packet in its turn; `lost` packets before it are missing.
+    ///
+    /// # Errors
+    /// [`DropReason::Undecodable`]; it then counts as lost when the next one comes.
+    pub(crate) fn packet(
+        &mut self,
+        entry: &Entry,
+        header: &Header,
+        payload: &[u8],
+        lost: u32,
+    ) -> Result<Heard<'_>, DropReason> {
+        let lost = lost.saturating_add(self.spoiled);
+        let gap = self.gap(header.timestamp, entry.clock, lost);
+        let missing = self.packet_samples.saturating_mul(lost as usize);
+        let missing = missing.min(gap.unwrap_or(0)).min(samples(MAX_CONCEALMENT, self.rate));
+        let line = self.lines.iter_mut().find(|line| line.number == header.payload_type);
+        let Some(line) = line else { return Err(DropReason::Undecodable) };
+        let to = if line.resampler.is_some() { &mut self.native } else { &mut self.pcm };
+        let before = at_rate(missing, self.rate, line.rate).min(to.len());
+        let Some((decoded, recovered)) = line.decode(payload, to, before) else {
+            self.spoiled = self.spoiled.saturating_add(1);
+            return Err(DropReason::Undecodable);
+        };
+        let total = match &mut line.resampler {
+            Some(resampler) => {
+                let native = self.native.get(..before + decoded).unwrap_or_default();
+                resampler.process(native, &mut self.pcm)
+            }
+            None => before + decoded,
+        };
+        self.spoiled = 0;
+        if missing > 0 {
+            self.recovered += u64::from(recovered);
+            self.concealed += u64::from(lost - u32::from(recovered));
+        }
+        let speech = total.saturating_sub(missing);
+        self.packet_samples = speech;
+        let duration = at_rate(decoded, line.rate, entry.clock) as u32;
+        self.expected = Some((header.timestamp.wrapping_add(duration), entry.clock));
+        let (concealed, rest) = self.pcm.split_at_mut(missing.min(total));
+        Ok(Heard {
+            fresh: gap.is_none(),
+            concealed,
+            silence: gap.unwrap_or(0) - missing,
+            speech: rest.get_mut(..speech).unwrap_or_default(),
+        })
+    }
+
+    /// Samples between what was decoded last and that time stamp; `None` where no time line leads from one to the
+    /// other.
+    pub(crate) fn gap(&self, timestamp: u32, clock: u32, lost: u32) -> Option<usize> {
+        let (expected, expected_clock) = self.expected?;
+        if clock != expected_clock {
+            // RFC 7160 section 3: time stamps of different clocks say nothing of the time between them.
+            return Some(self.packet_samples.saturating_mul(lost as usize));
+        }
+        let ahead = i64::from(timestamp.wrapping_sub(expected).cast_signed());
+        let of_clock = |time: Duration| samples(time, clock) as i64;
+        if !(-of_clock(MAX_OVERLAP)..of_clock(TIMESTAMP_JUMP)).contains(&ahead) {
+            return None;
+        }
+        Some(at_rate(usize::try_from(ahead).unwrap_or(0), clock, self.rate))
+    }
+
+    /// So many samples of the time line were filled otherwise.
+    pub(crate) fn pass(&mut self, samples: usize) {
+        if let Some((expected, clock)) = &mut self.expected {
+            *expected = expected.wrapping_add(at_rate(samples, self.rate, *clock) as u32);
+        }
+    }
+}
+
+impl Line {
+    /// Decodes a payload behind `before` samples, which stand for lost packets. Returns how many samples it has, and
+    /// whether in-band FEC brought back the packet before it.
+    fn decode(&mut self, payload: &[u8], to: &mut [i16], before: usize) -> Option<(usize, bool)> {
+        let (lost, room) = to.split_at_mut_checked(before)?;
+        let recovered = !lost.is_empty() && self.decoder.recover(payload, lost);
+        if !lost.is_empty() && !recovered {
+            self.decoder.conceal(lost);
+        }
+        let longest = samples(MAX_PACKET_TIME, self.rate).min(room.len());
+        let decoded = self.decoder.decode(payload, room.get_mut(..longest)?).ok()?;
+        (1..=longest).contains(&decoded).then_some((decoded, recovered))
+    }
+}
+
+/// How many samples, or units of a clock, a time has.
+pub(crate) fn samples(time: Duration, rate: u32) -> usize {
+    (time.as_micros() * u128::from(rate) / 1_000_000) as usize
+}
+
+/// So many samples at another rate.
+pub(crate) fn at_rate(samples: usize, from: u32, to: u32) -> usize {
+    (samples as u64 * u64::from(to) / u64::from(from.max(1))) as usize
+}

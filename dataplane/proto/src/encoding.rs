@@ -1,0 +1,172 @@
+//! From samples to packets: what one leg is sent where it is made here, in the packet time that its peer wants and on
+//! a time line of its own.
+
+use std::time::Instant;
+
+use tandem_codec::{CodecError, Encoder};
+use tandem_control::{Audio, PayloadType};
+
+use crate::codecs;
+use crate::decoding::at_rate;
+use crate::drops::DropReason;
+use crate::limits::{MAX_DATAGRAM, PTIME_MS, TAILROOM};
+use crate::output::Output;
+use crate::rtp::HEADER_LEN;
+
+/// Where packets go that are made here.
+pub(crate) struct Target<'a> {
+    pub(crate) now: Instant,
+    pub(crate) output: &'a mut Output,
+    pub(crate) sink: &'a mut dyn Sink,
+}
+
+/// Takes what a bridge makes beside the packet in hand.
+pub(crate) trait Sink {
+    /// Sends `buffer[..len]`, behind which [`TAILROOM`] bytes are free.
+    fn packet(&mut self, buffer: &mut [u8], len: usize);
+
+    /// Counts a packet that had waited and is dropped now.
+    fn dropped(&mut self, reason: DropReason);
+}
+
+/// The encoder of one direction. Its memory is taken when it is made.
+pub(crate) struct Encoding {
+    encoder: Box<dyn Encoder>,
+    payload_type: u8,
+    /// Of the time stamps, in Hz.
+    clock: u32,
+    /// Samples a second of what it takes.
+    rate: u32,
+    /// The samples of one packet: those that wait for the rest of it.
+    pcm: Box<[i16]>,
+    filled: usize,
+    /// The time stamp of the first sample in `pcm`.
+    timeline: u32,
+    marker: bool,
+    buffer: Box<[u8]>,
+}
+
+impl std::fmt::Debug for Encoding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoding").field("payload_type", &self.payload_type).finish_non_exhaustive()
+    }
+}
+
+impl Encoding {
+    /// An encoder into `target`, for a peer that wants `audio`, out of samples at `rate`, which must be one that
+    /// [`codecs::encoded_rate`] gives.
+    ///
+    /// # Errors
+    /// What the codec says.
+    pub(crate) fn new(target: &PayloadType, rate: u32, audio: &Audio) -> Result<Encoding, CodecError> {
+        let encoder = codecs::encoder(target.codec, rate, &audio.opus)?;
+        let ptime = u32::from(audio.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end()));
+        let packet = encoder.packet_samples((rate / 1000 * ptime) as usize);
+        Ok(Encoding {
+            encoder,
+            payload_type: target.number,
+            clock: target.clock,
+            rate,
+            pcm: vec![0; packet].into(),
+            filled: 0,
+            timeline: 0,
+            marker: true,
+            buffer: vec![0; MAX_DATAGRAM + TAILROOM].into(),
+        })
+    }
+
+    /// Starts a new time line behind all that was sent; the next packet is marked.
+    pub(crate) fn begin(&mut self, to: &Target<'_>) {
+        let output = &to.output;
+        let reached = output.expected_timestamp(to.now);
+        self.timeline = if output.packets == 0 { reached } else { later(self.timeline, reached) };
+        if output.packets > 0 && self.timeline == output.timestamp() {
+            self.timeline = self.timeline.wrapping_add(self.units(self.pcm.len()));
+        }
+        self.filled = 0;
+        self.marker = true;
+    }
+
+    /// Takes samples that follow those before; sends every packet that is complete.
+    ///
+    /// # Errors
+    /// [`DropReason::Unencodable`]; the time of the packet has then passed all the same.
+    pub(crate) fn push(&mut self, mut pcm: &[i16], to: &mut Target<'_>) -> Result<(), DropReason> {
+        let mut result = Ok(());
+        while !pcm.is_empty() {
+            let room = self.pcm.get_mut(self.filled..).unwrap_or_default();
+            let (now, rest) = pcm.split_at(room.len().min(pcm.len()));
+            room.get_mut(..now.len()).unwrap_or_default().copy_from_slice(now);
+            self.filled += now.len();
+            pcm = rest;
+            if self.filled == self.pcm.len() {
+                result = result.and(self.encode(to));
+            }
+        }
+        result
+    }
+
+    /// Leaves out so many samples of silence, after the packet that was begun is completed.
+    pub(crate) fn skip(&mut self, samples: usize, to: &mut Target<'_>) {
+        let rest = if self.filled == 0 { 0 } else { self.pcm.len() - self.filled };
+        let padding = rest.min(samples);
+        let room = self.pcm.get_mut(self.filled..self.filled + padding).unwrap_or_default();
+        room.fill(0);
+        self.filled += padding;
+        if padding == rest && rest > 0 {
+            // What cannot be encoded was silence at its end anyway.
+            let _ = self.encode(to);
+        }
+        if samples > padding {
+            self.timeline = self.timeline.wrapping_add(self.units(samples - padding));
+            // RFC 3551 section 4.1: the first packet of a talkspurt is marked.
+            self.marker = true;
+        }
+    }
+
+    /// Completes a packet that was begun with silence. Returns how much silence that took.
+    pub(crate) fn complete(&mut self, to: &mut Target<'_>) -> usize {
+        let rest = if self.filled == 0 { 0 } else { self.pcm.len() - self.filled };
+        self.skip(rest, to);
+        rest
+    }
+
+    /// The time stamp of what comes so many samples after what was pushed.
+    pub(crate) fn timestamp_after(&self, samples: usize) -> u32 {
+        self.timeline.wrapping_add(self.units(self.filled + samples))
+    }
+
+    /// Sends the packet that is complete.
+    fn encode(&mut self, to: &mut Target<'_>) -> Result<(), DropReason> {
+        to.output.set_clock(self.clock);
+        let room = self.buffer.get_mut(HEADER_LEN..MAX_DATAGRAM).unwrap_or_default();
+        let encoded = self.encoder.encode(&self.pcm, room);
+        let timestamp = self.timeline;
+        self.timeline = timestamp.wrapping_add(self.units(self.pcm.len()));
+        self.filled = 0;
+        match encoded {
+            // Discontinuous transmission: what comes after the silence is marked.
+            Ok(0) => self.marker = true,
+            Ok(len) => {
+                let index = to.output.next();
+                let marker = std::mem::take(&mut self.marker);
+                let header = to.output.header(index, timestamp, self.payload_type, marker);
+                header.write(&mut self.buffer);
+                to.output.sent(to.now, &header, index, HEADER_LEN + len);
+                to.sink.packet(&mut self.buffer, HEADER_LEN + len);
+            }
+            Err(_) => return Err(DropReason::Unencodable),
+        }
+        Ok(())
+    }
+
+    /// So many samples in units of the time stamp.
+    fn units(&self, samples: usize) -> u32 {
+        at_rate(samples, self.rate, self.clock) as u32
+    }
+}
+
+/// The later of two time stamps.
+pub(crate) fn later(one: u32, other: u32) -> u32 {
+    if other.wrapping_sub(one).cast_signed() > 0 { other } else { one }
+}
