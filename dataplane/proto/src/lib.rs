@@ -19,6 +19,7 @@ pub mod limits;
 mod output;
 pub mod packet;
 mod protection;
+pub mod quality;
 mod reception;
 mod reorder;
 mod reports;
