@@ -3,10 +3,10 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use tandem_control::{LocalPorts, SessionId, Side};
-use tandem_sip::call::{Media, MediaRules, PartyMedia};
+use tandem_sip::call::{Media, MediaRules, PartyMedia, TakesInfo};
 use tandem_sip::sdp::Kind;
-use tandem_sip::settings::CodecName;
 use tandem_sip::sip::Message;
 
 const OFFER: &str = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
@@ -43,8 +43,8 @@ fn sip(criterion: &mut Criterion) {
     criterion.bench_function("SIP: write it", |bencher| bencher.iter(|| black_box(&message).to_bytes()));
 }
 
-fn party(kind: Kind, codecs: &[CodecName]) -> PartyMedia {
-    PartyMedia { kind, codecs: codecs.to_vec(), source: None, takes_offers: true }
+fn party(kind: Kind) -> PartyMedia {
+    PartyMedia { kind, profile: Arc::default(), source: None, takes_offers: true, info: TakesInfo::Unsaid }
 }
 
 fn sdp(criterion: &mut Criterion) {
@@ -58,8 +58,7 @@ fn sdp(criterion: &mut Criterion) {
         allow_local: false,
         fingerprint: [0xAB; 32],
     };
-    let codecs = [CodecName::Opus, CodecName::G722, CodecName::Pcmu, CodecName::Pcma];
-    let parties = [party(Kind::WebRtc, &codecs), party(Kind::Rtp, &codecs)];
+    let parties = [party(Kind::WebRtc), party(Kind::Rtp)];
     criterion.bench_function("SDP: a browser's offer to a telephone, and its answer back", |bencher| {
         bencher.iter(|| {
             let random = &mut |bytes: &mut [u8]| bytes.fill(0x5A);

@@ -13,5 +13,6 @@ pub mod settings;
 pub mod sip;
 pub mod switch;
 mod table;
+pub mod tones;
 pub mod transport;
 pub mod wcs;

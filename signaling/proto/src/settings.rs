@@ -1,6 +1,12 @@
 //! What the call logic must know of the configuration. The configuration file itself is the process's business.
 
+mod media;
+
+pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES};
+
+use crate::tones::Country;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -15,29 +21,18 @@ pub struct Settings {
     pub domains: Vec<Domain>,
     /// Rules for domains that are registered and called at their own registrar.
     pub providers: Providers,
-    /// Codecs for the telephone side (RTP, SDES) in the order of preference.
-    pub sip_codecs: Vec<CodecName>,
-    /// Codecs for the browser side (WebRTC) in the order of preference.
-    pub browser_codecs: Vec<CodecName>,
+    /// Media of telephones and providers.
+    pub sip_media: Arc<MediaProfile>,
+    /// Media of browsers, on either protocol.
+    pub browser_media: Arc<MediaProfile>,
+    /// Whose tones callers hear.
+    pub tones: Country,
     /// Limits on the calls, registrations and rates.
     pub limits: Limits,
     /// Timers a person may notice.
     pub timers: Timers,
     /// Sent in User-Agent and Server.
     pub product: String,
-}
-
-/// A codec as configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CodecName {
-    /// Opus.
-    Opus,
-    /// G.722, forwarded only.
-    G722,
-    /// G.711 mu-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
 }
 
 /// A domain whose users are in the configuration.

@@ -4,6 +4,7 @@
 //! refused with file and line before anything is started.
 
 mod accounts;
+mod audio;
 mod domains;
 mod network;
 mod ng;

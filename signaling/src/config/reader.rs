@@ -190,6 +190,17 @@ impl<'a> Section<'a> {
         self.in_range(key, value, range)
     }
 
+    /// A number that is one of these.
+    pub(super) fn one_of(&self, key: &'static str, known: &[u8]) -> Option<Placed<u8>> {
+        let number = self.integer(key, 0..=u64::from(u8::MAX))?;
+        let value = known.iter().copied().find(|known| u64::from(*known) == number.value);
+        if value.is_none() {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            self.problem(number.offset, format!("{} must be one of {}", self.title(key), known.join(", ")));
+        }
+        Some(Placed { value: value?, offset: number.offset })
+    }
+
     fn in_range(
         &self,
         key: &str,
@@ -224,6 +235,12 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// Whether the key is there and has an empty list.
+    pub(super) fn is_empty_list(&self, key: &'static str) -> bool {
+        self.get(key)
+            .is_some_and(|value| matches!(value.get_ref(), DeValue::Array(items) if items.is_empty()))
     }
 
     /// Whether the key is there and says `false`.

@@ -2,13 +2,13 @@
 
 use super::reader::{Placed, Section};
 use super::{
-    CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, domains,
-    network, ng,
+    CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, audio,
+    domains, network, ng,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tandem_sip::settings::{CodecName, Domain, Limits, Providers, Settings, Timers, User};
+use tandem_sip::settings::{Domain, Limits, Providers, Settings, Timers, User};
 use tandem_sip::transport::Transport;
 
 /// Where state is kept if nothing else is said: below the working directory.
@@ -45,14 +45,15 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
     if uses_default_domain {
         domains.push(default_domain(&state_directory)?);
     }
-    let (sip_codecs, browser_codecs) = codecs(root);
+    let audio = audio::read(root);
     let settings = Settings {
         sip: advertised_sip(&advertised, &sip, &http),
         advertised: advertised.clone(),
         domains,
         providers: providers(root),
-        sip_codecs,
-        browser_codecs,
+        sip_media: audio.sip,
+        browser_media: audio.browser,
+        tones: audio.tones,
         limits: limits(root),
         timers: timers(root, media_timeout),
         product: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
@@ -281,32 +282,6 @@ fn providers(root: &Section<'_>) -> Providers {
     };
     section.finish();
     providers
-}
-
-fn codecs(root: &Section<'_>) -> (Vec<CodecName>, Vec<CodecName>) {
-    let section = root.section("codecs");
-    let read = |key| {
-        let parse = |text: &str| match text {
-            "opus" => Some(CodecName::Opus),
-            "g722" => Some(CodecName::G722),
-            "pcmu" => Some(CodecName::Pcmu),
-            "pcma" => Some(CodecName::Pcma),
-            _ => None,
-        };
-        let list = section.list(key, r#"one of "opus", "g722", "pcmu" and "pcma""#, parse);
-        let list = list.unwrap_or_default();
-        for (index, codec) in list.iter().enumerate() {
-            if list.iter().take(index).any(|earlier| earlier.value == codec.value) {
-                section.problem(codec.offset, format!("`{key}` names a codec twice"));
-            }
-        }
-        let list: Vec<CodecName> = list.into_iter().map(|codec| codec.value).collect();
-        let default = || vec![CodecName::Opus, CodecName::G722, CodecName::Pcmu, CodecName::Pcma];
-        if list.is_empty() { default() } else { list }
-    };
-    let lists = (read("sip"), read("browser"));
-    section.finish();
-    lists
 }
 
 fn limits(root: &Section<'_>) -> Limits {

@@ -1,5 +1,6 @@
 use super::*;
-use tandem_sip::settings::{CodecName, OfferSecurity};
+use tandem_sip::settings::{CodecName, DtmfMethod, OfferSecurity};
+use tandem_sip::tones::Country;
 use tandem_sip::transport::Transport;
 
 const DOMAIN: &str = "[[domain]]\nname = \"example.org\"\n";
@@ -73,7 +74,20 @@ fn everything_can_be_set() {
         password = "secret"
         srtp = "sdes"
         [codecs]
-        sip = ["pcma"]
+        sip = ["pcma", "speex/16000"]
+        [audio]
+        sip_ptime = 30
+        sip_maxptime = 60
+        [opus]
+        complexity = 9
+        bitrate = 16000
+        dtx = true
+        [dtmf]
+        sip = "info"
+        [tones]
+        country = "GB"
+        browser_ring_back = true
+        sip_failure_seconds = 5
         [providers]
         allowed = ["voip.example"]
         [timers]
@@ -83,7 +97,14 @@ fn everything_can_be_set() {
     assert_eq!(config.listen, config.local);
     assert_eq!((config.sip.udp, config.sip.tls, config.http.port), (Some(5070), None, Some(80)));
     assert_eq!((config.media.ports, config.media.workers), ((20000, 20999), Some(2)));
-    assert_eq!(config.settings.sip_codecs, [CodecName::Pcma]);
+    let (sip, browser) = (&config.settings.sip_media, &config.settings.browser_media);
+    assert_eq!(sip.codecs, [CodecName::Pcma, CodecName::SpeexWide]);
+    assert_eq!((sip.ptime, sip.maxptime, browser.ptime), (Some(30), Some(60), None));
+    assert_eq!((sip.dtmf, browser.dtmf), (DtmfMethod::Info, DtmfMethod::Auto));
+    assert_eq!((sip.opus.complexity, sip.opus.bitrate, browser.opus.dtx), (9, 16_000, true));
+    assert!(browser.ring_back && !sip.ring_back);
+    assert_eq!(sip.failure_tone.as_secs(), 5);
+    assert_eq!(Some(config.settings.tones), Country::find("uk"));
     assert_eq!(config.settings.timers.media.as_secs(), 30);
     let domain = &config.settings.domains[0];
     assert_eq!(domain.name, "example.org");
@@ -115,7 +136,16 @@ fn wrong_types_and_ranges_are_refused() {
         ("[media]\nports = \"5000-4000\"", 2, "a range like"),
         ("[http]\n\ncertificate = \"a.pem\"", 3, "needs its `key`"),
         ("[timers]\nsession_expires = 100\nmin_session_expires = 200", 2, "below `min_session_expires`"),
-        ("[codecs]\nsip = [\"g729\"]", 2, "one of \"opus\""),
+        ("[codecs]\nsip = [\"g723\"]", 2, "one of \"opus\", \"G722\""),
+        ("[codecs]\nsip = []", 1, "at least one codec"),
+        ("[audio]\nsip_ptime = 25", 2, "one of 10, 20, 30, 40, 60"),
+        ("[audio]\nsip_ptime = 60\nsip_maxptime = 20", 2, "above `sip_maxptime`"),
+        ("[audio]\nptime = 20", 2, "unknown setting `ptime` in [audio]; known here: sip_ptime"),
+        ("[opus]\ncomplexity = 11", 2, "from 0 to 10"),
+        ("[opus]\nbitrate = 5000", 2, "from 6000 to 510000"),
+        ("[dtmf]\nbrowser = \"sipinfo\"", 2, "\"info\" and \"inband\""),
+        ("[tones]\ncountry = \"xx\"", 2, "the code of a country: de, at"),
+        ("[tones]\nsip_failure_seconds = 61", 2, "from 0 to 60"),
         ("[codecs]\nsip = [\"pcma\", \"pcma\"]", 2, "twice"),
         ("[log]\nlevel = \"info,=,\"", 2, "must be"),
         ("sip = 5060", 1, "a table: [sip]"),

@@ -1,22 +1,36 @@
 //! The media of one call: two legs and the dataplane's session that joins them.
 
 use crate::party::Cause;
-use crate::sdp::{self, Description, Direction, Kind, Leg, LegAddresses, Random, SdpError};
-use crate::settings::CodecName;
+use crate::sdp::{self, Description, Direction, FarSide, Kind, Leg, LegAddresses, Random, SdpError};
+use crate::settings::{CodecName, DtmfMethod, MediaProfile};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use tandem_control::{Latch, LegConfig, LocalPorts, PortRequest, SessionId, Side};
+use std::sync::Arc;
+use tandem_control::{Audio, Digits, Latch, LegConfig, LocalPorts, PortRequest, SessionId, Side};
 
 /// What is known of a party's media before it described any.
 #[derive(Clone, Debug)]
 pub struct PartyMedia {
     /// How it is offered media.
     pub kind: Kind,
-    /// The codecs that it may have, in the order of preference.
-    pub codecs: Vec<CodecName>,
+    /// How its media is described and made.
+    pub profile: Arc<MediaProfile>,
     /// Where its signaling comes from.
     pub source: Option<IpAddr>,
     /// Whether it can be sent offers in mid-call.
     pub takes_offers: bool,
+    /// Whether it can be sent digits by INFO.
+    pub info: TakesInfo,
+}
+
+/// Whether a party can be sent INFO requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakesInfo {
+    /// Its protocol has nothing like it.
+    Never,
+    /// It speaks SIP, and did not say so.
+    Unsaid,
+    /// Its Allow header field names INFO.
+    Allowed,
 }
 
 /// What all calls have in common.
@@ -87,7 +101,7 @@ impl Media {
                 rtp: SocketAddr::new(address, local.rtp.port()),
                 rtcp: SocketAddr::new(address, local.rtcp.port()),
             };
-            Leg::new(party.kind, &party.codecs, addresses, rules.fingerprint, &mut *random)
+            Leg::new(party.kind, party.profile.clone(), addresses, rules.fingerprint, &mut *random)
         };
         let [a, b] = [&parties[0], &parties[1]];
         let legs = [leg(a, local[0]), leg(b, local[1])];
@@ -139,31 +153,87 @@ impl Media {
         self.rules.check_target(target.map(|remote| remote.rtcp), party)
     }
 
-    /// Writes our offer to one side, from what the other side has. Where that said nothing yet, it offers all that
-    /// can be transcoded.
+    /// Writes our offer to one side, from what the other side has. Where that said nothing yet, it offers all that is
+    /// switched on.
     pub fn write_offer(&mut self, side: Side, random: Random<'_>) -> Vec<u8> {
         let far = self.leg(side.other());
-        let of_far = if far.codecs().is_empty() { transcodable(far.allowed()) } else { far.codecs() };
-        let (direction, times) = (far.peer_direction(), far.peer_times());
+        let of_far = if far.codecs().is_empty() { far.allowed().to_vec() } else { far.codecs() };
+        let far = far.far_side();
         let leg = &mut self.legs[index(side)];
         let codecs = sdp::offer_codecs(&of_far, leg.allowed());
-        leg.write_offer(&codecs, direction, times, random)
+        leg.write_offer(&codecs, &far, random)
     }
 
     /// Writes our answer to one side's last offer, from what the other side has.
     pub fn write_answer(&mut self, side: Side) -> Result<Vec<u8>, SdpError> {
         let far = self.leg(side.other());
-        let (of_far, direction, times) = (far.codecs(), far.peer_direction(), far.peer_times());
+        let (of_far, far) = (far.codecs(), far.far_side());
+        self.answer(side, &of_far, &far)
+    }
+
+    /// The same before the other side said anything: its codec may turn out to be another one.
+    pub fn write_early_answer(&mut self, side: Side) -> Result<Vec<u8>, SdpError> {
+        let of_far = self.leg(side.other()).allowed().to_vec();
+        self.answer(side, &of_far, &FarSide::default())
+    }
+
+    fn answer(&mut self, side: Side, of_far: &[CodecName], far: &FarSide) -> Result<Vec<u8>, SdpError> {
         let leg = &mut self.legs[index(side)];
-        let Some(codec) = sdp::answer_codec(&leg.codecs(), &of_far) else {
+        let Some(codec) = sdp::answer_codec(&leg.codecs(), leg.allowed(), of_far) else {
             return Err(SdpError::NotAcceptable("no common codec".to_owned()));
         };
-        leg.write_answer(codec, direction, times)
+        leg.write_answer(codec, far)
+    }
+
+    /// What is learned of a party from its messages.
+    pub fn note_info(&mut self, side: Side, info: TakesInfo) {
+        self.parties[index(side)].info = info;
+    }
+
+    /// How digits reach one side's peer.
+    pub fn digits(&self, side: Side) -> Digits {
+        let (leg, party) = (self.leg(side), &self.parties[index(side)]);
+        match (party.profile.dtmf, party.info) {
+            (DtmfMethod::Inband, _) => Digits::Tones,
+            (DtmfMethod::Rfc4733, _) => Digits::Events,
+            (DtmfMethod::Info, TakesInfo::Unsaid | TakesInfo::Allowed) => Digits::Told,
+            (DtmfMethod::Auto, TakesInfo::Allowed) if !leg.has_events() => Digits::Told,
+            (DtmfMethod::Auto | DtmfMethod::Info, _) => Digits::Events,
+        }
+    }
+
+    /// Whether digits must be looked for in the audio of one side's peer: where it sends no events, unless the other side
+    /// hears the tones as they are.
+    fn detects_tones(&self, side: Side) -> bool {
+        let is_silent = match self.parties[index(side)].profile.dtmf {
+            DtmfMethod::Inband => true,
+            DtmfMethod::Info => false,
+            DtmfMethod::Auto | DtmfMethod::Rfc4733 => !self.leg(side).has_events(),
+        };
+        let far = side.other();
+        let hears_tones = match self.digits(far) {
+            Digits::Tones => true,
+            Digits::Events => !self.leg(far).has_events(),
+            Digits::Told => false,
+        };
+        is_silent && !hears_tones
+    }
+
+    /// Whether a digit by a message may come a second time in the media of the same side.
+    pub fn may_hear_digits(&self, side: Side) -> bool {
+        self.leg(side).has_events() || self.detects_tones(side)
     }
 
     /// One leg, as the dataplane shall have it.
     pub fn config(&self, side: Side) -> LegConfig {
-        self.leg(side).config(self.latch(side))
+        let leg = self.leg(side).config(self.latch(side));
+        let audio = Audio {
+            digits: self.digits(side),
+            detect_tones: self.detects_tones(side),
+            always_transcode: self.leg(side).repacks_for(self.leg(side.other())),
+            ..leg.audio
+        };
+        LegConfig { audio, ..leg }
     }
 
     fn latch(&self, side: Side) -> Latch {
@@ -191,10 +261,6 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
     }
-}
-
-fn transcodable(codecs: &[CodecName]) -> Vec<CodecName> {
-    codecs.iter().copied().filter(|codec| sdp::is_transcodable(*codec)).collect()
 }
 
 fn is_private(ip: IpAddr) -> bool {

@@ -9,7 +9,7 @@ pub(crate) mod media;
 #[cfg(test)]
 mod tests;
 
-pub use media::{Media, MediaRules, PartyMedia};
+pub use media::{Media, MediaRules, PartyMedia, TakesInfo};
 
 use crate::party::{Cause, Signal};
 use crate::sdp::{Description, Kind, Random};

@@ -1,6 +1,5 @@
 use super::*;
 use crate::sdp::samples;
-use crate::settings::CodecName;
 use std::net::{IpAddr, Ipv4Addr};
 use tandem_control::{Latch, PortKind, Security};
 
@@ -15,8 +14,8 @@ fn random() -> impl FnMut(&mut [u8]) {
 }
 
 fn party(kind: Kind) -> PartyMedia {
-    let codecs = vec![CodecName::Opus, CodecName::G722, CodecName::Pcmu, CodecName::Pcma];
-    PartyMedia { kind, codecs, source: Some("192.0.2.7".parse().unwrap()), takes_offers: true }
+    let source = Some("192.0.2.7".parse().unwrap());
+    PartyMedia { kind, profile: Default::default(), source, takes_offers: true, info: TakesInfo::Unsaid }
 }
 
 fn local(port: u16) -> LocalPorts {
@@ -238,11 +237,11 @@ fn a_late_offer_is_made_to_the_caller_from_what_the_callee_chose() {
     let mut bench = Bench::new(None, &[Kind::Rtp]);
     bench.actions();
     let actions = bench.create(0);
-    assert!(matches!(&actions[..], [Action::Invite { sdp, .. }] if text(sdp).contains("RTP/AVP 111 0 8 ")));
+    assert!(matches!(&actions[..], [Action::Invite { sdp, .. }] if text(sdp).contains("RTP/AVP 111 9 0 8 ")));
     let actions = bench.signal(Who::Callee(0), Signal::Answer { sdp: Some(samples::SIPP.into()) });
     let signals = signals_to(Who::Caller, &actions);
     let [Signal::Answer { sdp: Some(offer) }] = &signals[..] else { panic!("{signals:?}") };
-    assert!(text(offer).contains("RTP/AVP 0 111 8 "), "{}", text(offer));
+    assert!(text(offer).contains("RTP/AVP 0 111 9 8 "), "{}", text(offer));
     let actions = bench.signal(Who::Caller, Signal::LateAnswer { sdp: samples::SIPP.into() });
     assert!(actions.iter().any(|action| matches!(action, Action::Configure { side: Side::A, .. })));
 }

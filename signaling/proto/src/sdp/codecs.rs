@@ -1,60 +1,39 @@
 //! Payload types, and which codec each side of a call is given.
 
-use super::{MAX_FORMATS, SdpError, malformed};
+use super::{MAX_FORMATS, SdpError, fmtp, malformed};
 use crate::settings::CodecName;
 use sdp_types::{Media, RtpMap};
-use tandem_control::{Codec, MAX_PAYLOAD_TYPES, PayloadType};
+use tandem_control::{Codec, MAX_PAYLOAD_TYPES, OpusParameters, PayloadType};
 
-/// The codecs that the dataplane encodes and decodes; the others it only forwards.
-pub fn is_transcodable(codec: CodecName) -> bool {
-    codec != CodecName::G722
-}
+pub(crate) use super::fmtp::write as fmtp;
 
-/// What is offered to the called side: the caller's codecs that the called side may have, in the caller's order,
-/// so that one codec can go end to end; then those of the called side that can be transcoded to one of them.
-pub fn offer_codecs(caller: &[CodecName], allowed: &[CodecName]) -> Vec<CodecName> {
-    let mut codecs: Vec<CodecName> = caller.iter().copied().filter(|codec| allowed.contains(codec)).collect();
-    if caller.iter().any(|codec| is_transcodable(*codec)) {
-        for codec in allowed.iter().copied().filter(|codec| is_transcodable(*codec)) {
-            if !codecs.contains(&codec) {
-                codecs.push(codec);
-            }
-        }
-    }
-    codecs
-}
-
-/// What the caller is answered: the first of the called side's codecs that the caller offered, else the caller's
-/// first one that can be transcoded. `None`: there is no common way.
-pub fn answer_codec(caller: &[CodecName], called: &[CodecName]) -> Option<CodecName> {
-    let common = called.iter().copied().find(|codec| caller.contains(codec));
-    let transcoded = || {
-        let possible = called.iter().any(|codec| is_transcodable(*codec));
-        caller.iter().copied().find(|codec| possible && is_transcodable(*codec))
-    };
-    common.or_else(transcoded)
-}
-
-/// The name under which a codec is configured; `None` for what is no speech codec.
-pub(crate) fn name_of(codec: Codec) -> Option<CodecName> {
-    match codec {
-        Codec::Opus(_) => Some(CodecName::Opus),
-        Codec::G722 => Some(CodecName::G722),
-        Codec::Pcmu => Some(CodecName::Pcmu),
-        Codec::Pcma => Some(CodecName::Pcma),
-        Codec::G729 | Codec::Speex => None,
-        Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_) => None,
+/// The name under which a payload type is configured; `None` for what is no speech codec, and for what is not described
+/// by the switch.
+pub(crate) fn name_of(payload: &PayloadType) -> Option<CodecName> {
+    match (payload.codec, payload.clock) {
+        (Codec::Opus(_), _) => Some(CodecName::Opus),
+        (Codec::G722, _) => Some(CodecName::G722),
+        (Codec::Pcmu, _) => Some(CodecName::Pcmu),
+        (Codec::Pcma, _) => Some(CodecName::Pcma),
+        (Codec::G729, _) => Some(CodecName::G729),
+        (Codec::Speex, 16_000) => Some(CodecName::SpeexWide),
+        (Codec::Speex, 8_000) => Some(CodecName::SpeexNarrow),
+        // Speex at 32 kHz is forwarded only.
+        (Codec::Speex | Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other(_), _) => None,
     }
 }
 
-/// A configured codec with its RTP clock.
-pub(crate) fn coding_of(name: CodecName) -> (Codec, u32) {
+/// A configured codec with its RTP clock; `opus` is what an Opus stream to us shall be like.
+pub(crate) fn coding_of(name: CodecName, opus: OpusParameters) -> (Codec, u32) {
     match name {
-        CodecName::Opus => (Codec::opus(true), 48_000),
+        CodecName::Opus => (Codec::Opus(opus), 48_000),
         // RFC 3551 section 4.5.2: the clock is 8000 although the codec samples at 16000.
         CodecName::G722 => (Codec::G722, 8_000),
         CodecName::Pcmu => (Codec::Pcmu, 8_000),
         CodecName::Pcma => (Codec::Pcma, 8_000),
+        CodecName::G729 => (Codec::G729, 8_000),
+        CodecName::SpeexWide => (Codec::Speex, 16_000),
+        CodecName::SpeexNarrow => (Codec::Speex, 8_000),
     }
 }
 
@@ -67,6 +46,7 @@ pub(crate) fn usual_number(codec: Codec, clock: u32) -> u8 {
         (Codec::ComfortNoise, _) => 13,
         (Codec::Opus(_), _) => 111,
         (Codec::TelephoneEvent, 48_000) => 110,
+        (Codec::TelephoneEvent, 16_000) => 102,
         (Codec::TelephoneEvent, _) => 101,
         (Codec::G729, _) => 18,
         (Codec::Speex, 16_000) => 97,
@@ -86,24 +66,15 @@ pub(crate) fn rtpmap(payload: &PayloadType) -> String {
         Codec::Speex => format!("speex/{}", payload.clock),
         Codec::Pcmu => "PCMU/8000".to_owned(),
         Codec::Pcma => "PCMA/8000".to_owned(),
-        Codec::ComfortNoise => "CN/8000".to_owned(),
+        Codec::ComfortNoise => format!("CN/{}", payload.clock),
         Codec::TelephoneEvent => format!("telephone-event/{}", payload.clock),
         // RFC 4855 section 3 leaves "x-" names to private agreement; the switch describes none.
         Codec::Other(number) => format!("x-other-{number}/{}", payload.clock),
     }
 }
 
-/// The `fmtp` value behind the number, where the codec has one.
-pub(crate) fn fmtp(payload: &PayloadType) -> Option<&'static str> {
-    match payload.codec {
-        Codec::Opus(_) => Some("minptime=10;useinbandfec=1"),
-        Codec::TelephoneEvent => Some("0-15"),
-        _ => None,
-    }
-}
-
-/// The payload types of a media section that mean something here, in the peer's order. Comfort noise is left out:
-/// it cannot be transcoded, and who is not answered with it does not send it.
+/// The payload types of a media section that mean something here, in the peer's order, with the parameters that the
+/// peer wants.
 pub(crate) fn read_payloads(media: &Media) -> Result<Vec<PayloadType>, SdpError> {
     let formats: Vec<&str> = media.fmt.split_ascii_whitespace().collect();
     if formats.len() > MAX_FORMATS {
@@ -118,10 +89,7 @@ pub(crate) fn read_payloads(media: &Media) -> Result<Vec<PayloadType>, SdpError>
         let described = maps.iter().find(|map| map.payload_type == number);
         let coding = described.map_or_else(|| static_coding(number), mapped_coding);
         let Some((codec, clock)) = coding else { continue };
-        let codec = match codec {
-            Codec::Opus(_) => Codec::opus(has_inband_fec(media, number)),
-            other => other,
-        };
+        let Some(codec) = fmtp::read(codec, clock, parameters(media, number)) else { continue };
         let known = payloads.iter().any(|known| known.codec.same_coding(codec) && known.clock == clock);
         if !known && payloads.len() < MAX_PAYLOAD_TYPES {
             payloads.push(PayloadType { number, codec, clock });
@@ -136,6 +104,8 @@ fn static_coding(number: u8) -> Option<(Codec, u32)> {
         0 => Some((Codec::Pcmu, 8_000)),
         8 => Some((Codec::Pcma, 8_000)),
         9 => Some((Codec::G722, 8_000)),
+        13 => Some((Codec::ComfortNoise, 8_000)),
+        18 => Some((Codec::G729, 8_000)),
         _ => None,
     }
 }
@@ -154,44 +124,20 @@ pub(crate) fn named_coding(name: &str, clock: u32, channels: u8) -> Option<(Code
         (8_000, 1) if is("pcma") => Some((Codec::Pcma, 8_000)),
         // Some telephones write the sampling rate where RFC 3551 wants 8000; their RTP clock is 8000 all the same.
         (8_000 | 16_000, 1) if is("g722") => Some((Codec::G722, 8_000)),
-        (8_000 | 48_000, _) if is("telephone-event") => Some((Codec::TelephoneEvent, clock)),
+        (8_000, 1) if is("g729") || is("g729a") => Some((Codec::G729, 8_000)),
+        (8_000 | 16_000 | 32_000, 1) if is("speex") => Some((Codec::Speex, clock)),
+        (8_000 | 16_000, 1) if is("cn") => Some((Codec::ComfortNoise, clock)),
+        (8_000 | 16_000 | 48_000, _) if is("telephone-event") => Some((Codec::TelephoneEvent, clock)),
         _ => None,
     }
 }
 
-fn has_inband_fec(media: &Media, number: u8) -> bool {
-    media.get_attribute_values("fmtp").flatten().any(|value| {
-        value.trim().split_once(' ').is_some_and(|(payload, parameters)| {
-            payload.parse() == Ok(number)
-                && parameters
-                    .split(';')
-                    .any(|parameter| parameter.trim().eq_ignore_ascii_case("useinbandfec=1"))
-        })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use CodecName::{G722, Opus, Pcma, Pcmu};
-
-    #[test]
-    fn the_callers_codecs_go_first_and_what_can_be_transcoded_follows() {
-        assert_eq!(offer_codecs(&[Opus, G722, Pcma], &[Pcmu, Pcma, G722]), [G722, Pcma, Pcmu]);
-        assert_eq!(offer_codecs(&[Opus], &[Pcma, Pcmu]), [Pcma, Pcmu]);
-    }
-
-    #[test]
-    fn a_caller_with_nothing_but_g722_is_offered_on_with_nothing_but_g722() {
-        assert_eq!(offer_codecs(&[G722], &[Opus, G722, Pcmu]), [G722]);
-        assert_eq!(offer_codecs(&[G722], &[Opus, Pcmu]), []);
-    }
-
-    #[test]
-    fn the_answer_keeps_one_codec_end_to_end_where_it_can() {
-        assert_eq!(answer_codec(&[Opus, Pcmu, Pcma], &[Pcma, Pcmu]), Some(Pcma));
-        assert_eq!(answer_codec(&[Opus, G722], &[Pcmu]), Some(Opus));
-        assert_eq!(answer_codec(&[G722], &[Pcmu]), None);
-        assert_eq!(answer_codec(&[Opus], &[G722]), None);
-    }
+/// What `a=fmtp` says of a payload type; empty where it says nothing.
+fn parameters(media: &Media, number: u8) -> &str {
+    media
+        .get_attribute_values("fmtp")
+        .flatten()
+        .filter_map(|value| value.trim().split_once(' '))
+        .find(|(payload, _)| payload.parse() == Ok(number))
+        .map_or("", |(_, parameters)| parameters)
 }

@@ -216,7 +216,7 @@ fn read_audio(session: &Session, sections: &[Section]) -> Result<Option<RemoteMe
     for (index, (media, section)) in session.medias.iter().zip(sections).enumerate() {
         if section.media == "audio" && !section.rejected && is_rtp(&section.protocol) {
             let audio = read_section(session, media, index)?;
-            if audio.payloads.iter().any(|payload| codecs::name_of(payload.codec).is_some()) {
+            if audio.payloads.iter().any(|payload| codecs::name_of(payload).is_some()) {
                 return Ok(Some(audio));
             }
         }

@@ -1,82 +1,21 @@
 //! One side of a call: both of its descriptions, and what they add up to for the dataplane.
 
+mod audio;
+mod kind;
+
+pub use audio::FarSide;
+pub use kind::Kind;
+
 use super::crypto::{self, Crypto};
 use super::local::{Content, Local};
 use super::{Description, Direction, Random, RemoteMedia, SdpError, Section, Setup, codecs, not_acceptable};
-use crate::settings::{CodecName, OfferSecurity};
+use crate::settings::{CodecName, MediaProfile};
 use std::net::SocketAddr;
-use tandem_control::{
-    Audio, Codec, DtlsRole, Ice, Latch, LegConfig, PayloadType, PortKind, Remote, Security,
-};
+use std::sync::Arc;
+use tandem_control::{Codec, DtlsRole, Ice, Latch, LegConfig, PayloadType, Remote, Security};
 
-/// The packet times that the dataplane encodes, in milliseconds.
-const PTIME_MS: std::ops::RangeInclusive<u8> = 10..=60;
-/// The packet time where the peer asks for none (RFC 3551 section 4.2).
-const USUAL_PTIME_MS: u8 = 20;
 /// The dynamic payload types (RFC 3551 section 6).
 const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
-
-/// How a leg is transported and protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// RTP in the clear.
-    Rtp,
-    /// SRTP with keys in the description (RFC 4568).
-    Sdes,
-    /// DTLS-SRTP without ICE (RFC 5763).
-    Dtls,
-    /// DTLS-SRTP with ICE and multiplexed RTCP, as browsers have it (RFC 8829).
-    WebRtc,
-}
-
-impl Kind {
-    /// What a peer's offer asks for.
-    ///
-    /// # Errors
-    /// [`SdpError::NotAcceptable`] if no audio section of the offer can be used.
-    pub fn of_offer(offer: &Description) -> Result<Kind, SdpError> {
-        let Some(audio) = &offer.audio else {
-            return not_acceptable("the offer has no audio section with a known codec over RTP");
-        };
-        let protocol = offer.sections.get(audio.index).map_or("", |section| section.protocol.as_str());
-        let secure = protocol.ends_with("/SAVP") || protocol.ends_with("/SAVPF");
-        if secure && !audio.fingerprints.is_empty() {
-            // With two lite agents nobody would send checks: the described addresses are used then.
-            let full_ice = audio.ice.as_ref().is_some_and(|ice| !ice.lite);
-            return Ok(if full_ice && audio.rtcp_mux { Kind::WebRtc } else { Kind::Dtls });
-        }
-        if !audio.crypto.is_empty() {
-            return Ok(Kind::Sdes);
-        }
-        if secure {
-            return not_acceptable(format!("{protocol} without a key or fingerprint that can be used"));
-        }
-        Ok(Kind::Rtp)
-    }
-
-    /// How a telephone is offered media.
-    pub fn of_security(security: OfferSecurity) -> Kind {
-        match security {
-            OfferSecurity::None => Kind::Rtp,
-            OfferSecurity::Sdes => Kind::Sdes,
-            OfferSecurity::Dtls => Kind::Dtls,
-        }
-    }
-
-    /// The ports that such a leg needs.
-    pub fn ports(self) -> PortKind {
-        if self == Kind::WebRtc { PortKind::Shared } else { PortKind::Own }
-    }
-
-    fn protocol(self) -> &'static str {
-        match self {
-            Kind::Rtp => "RTP/AVP",
-            Kind::Sdes => "RTP/SAVP",
-            Kind::Dtls => "UDP/TLS/RTP/SAVP",
-            Kind::WebRtc => "UDP/TLS/RTP/SAVPF",
-        }
-    }
-}
 
 /// Our addresses of a leg, as advertised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,15 +24,6 @@ pub struct LegAddresses {
     pub rtp: SocketAddr,
     /// For RTCP.
     pub rtcp: SocketAddr,
-}
-
-/// What the far side of the call wants of the packets' length.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PacketTimes {
-    /// `a=ptime`.
-    pub ptime: Option<u8>,
-    /// `a=maxptime`.
-    pub maxptime: Option<u8>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -108,7 +38,7 @@ struct OnOffer {
 #[derive(Clone, Debug)]
 pub struct Leg {
     kind: Kind,
-    allowed: Vec<CodecName>,
+    profile: Arc<MediaProfile>,
     local: Local,
     sections: Vec<Section>,
     index: usize,
@@ -118,6 +48,8 @@ pub struct Leg {
     /// In our last description; after an answer only what is in both.
     described: Vec<PayloadType>,
     direction: Direction,
+    /// The packet time that we last asked for, in milliseconds.
+    ptime: u8,
     rtcp_mux: bool,
     /// The key that we agreed on.
     keys: Vec<Crypto>,
@@ -133,7 +65,7 @@ impl Leg {
     /// A leg that nothing was said about yet.
     pub fn new(
         kind: Kind,
-        allowed: &[CodecName],
+        profile: Arc<MediaProfile>,
         addresses: LegAddresses,
         fingerprint: [u8; 32],
         random: Random<'_>,
@@ -148,7 +80,7 @@ impl Leg {
         };
         Leg {
             kind,
-            allowed: allowed.to_vec(),
+            profile,
             local: Local::new(addresses, fingerprint, random),
             sections: vec![section],
             index: 0,
@@ -156,6 +88,7 @@ impl Leg {
             numbers: Vec::new(),
             described: Vec::new(),
             direction: Direction::SendRecv,
+            ptime: audio::USUAL_PTIME_MS,
             rtcp_mux: matches!(kind, Kind::Dtls | Kind::WebRtc),
             keys: Vec::new(),
             on_offer: OnOffer::default(),
@@ -170,31 +103,9 @@ impl Leg {
         self.kind
     }
 
-    /// The codecs that it may have at all.
-    pub fn allowed(&self) -> &[CodecName] {
-        &self.allowed
-    }
-
-    /// The codecs of the peer's last description that it may have, in the peer's order.
-    pub fn codecs(&self) -> Vec<CodecName> {
-        let payloads = self.remote.iter().flat_map(|remote| &remote.payloads);
-        payloads
-            .filter_map(|payload| codecs::name_of(payload.codec))
-            .filter(|codec| self.allowed.contains(codec))
-            .collect()
-    }
-
     /// What the peer last described as its direction.
     pub fn peer_direction(&self) -> Direction {
         self.remote.as_ref().map_or(Direction::SendRecv, |remote| remote.direction)
-    }
-
-    /// What the peer wants of the packets' length.
-    pub fn peer_times(&self) -> PacketTimes {
-        self.remote
-            .as_ref()
-            .map(|remote| PacketTimes { ptime: remote.ptime, maxptime: remote.maxptime })
-            .unwrap_or_default()
     }
 
     /// Where the peer last said it is.
@@ -259,53 +170,29 @@ impl Leg {
     }
 
     /// Writes the answer to the peer's last offer: one codec, so that neither side changes it in mid-call, and the
-    /// telephone events that go with it. `direction` is what the far side of the call does.
+    /// telephone events and the comfort noise that go with it.
     ///
     /// # Errors
     /// [`SdpError::NotAcceptable`] if the peer did not offer the codec.
-    pub fn write_answer(
-        &mut self,
-        codec: CodecName,
-        direction: Direction,
-        times: PacketTimes,
-    ) -> Result<Vec<u8>, SdpError> {
-        let offered = self.remote.iter().flat_map(|remote| &remote.payloads);
-        let speech = offered.clone().find(|payload| codecs::name_of(payload.codec) == Some(codec));
-        let Some(speech) = speech.cloned() else {
-            return not_acceptable("no common codec");
-        };
-        let events = || offered.clone().filter(|payload| payload.codec == Codec::TelephoneEvent);
-        let same_clock = events().find(|event| event.clock == speech.clock);
-        let event = same_clock.or_else(|| events().next()).cloned();
-        self.described = std::iter::once(speech).chain(event).collect();
-        self.direction = direction.and(self.peer_direction().reversed());
-        Ok(self.write(times, self.setup_of_role(), &self.keys.clone()))
+    pub fn write_answer(&mut self, codec: CodecName, far: &FarSide) -> Result<Vec<u8>, SdpError> {
+        self.described = self.chosen(codec, far)?;
+        self.direction = far.direction.and(self.peer_direction().reversed());
+        Ok(self.write(far, self.setup_of_role(), &self.keys.clone()))
     }
 
-    /// Writes an offer to the peer. `direction` is what the far side of the call does.
-    pub fn write_offer(
-        &mut self,
-        codecs: &[CodecName],
-        direction: Direction,
-        times: PacketTimes,
-        random: Random<'_>,
-    ) -> Vec<u8> {
+    /// Writes an offer to the peer.
+    pub fn write_offer(&mut self, codecs: &[CodecName], far: &FarSide, random: Random<'_>) -> Vec<u8> {
         let keys = match self.kind {
             Kind::Sdes if self.keys.is_empty() => crypto::offer(random),
             Kind::Sdes => self.keys.clone(),
             _ => Vec::new(),
         };
-        let speech: Vec<(Codec, u32)> = codecs.iter().map(|codec| codecs::coding_of(*codec)).collect();
-        let mut clocks: Vec<u32> = speech.iter().map(|(_, clock)| *clock).collect();
-        clocks.sort_unstable();
-        clocks.dedup();
-        let events = clocks.into_iter().map(|clock| (Codec::TelephoneEvent, clock));
-        let wanted: Vec<(Codec, u32)> = speech.into_iter().chain(events).collect();
+        let wanted = self.wanted(codecs, far);
         self.described = wanted.into_iter().map(|(codec, clock)| self.number(codec, clock)).collect();
-        self.direction = direction;
+        self.direction = far.direction;
         self.on_offer = OnOffer { payloads: self.described.clone(), keys, rtcp_mux: self.rtcp_mux };
         // RFC 8842 section 5.2: an offer leaves the choice to the answerer; what exists is kept by it.
-        self.write(times, "actpass", &self.on_offer.keys.clone())
+        self.write(far, "actpass", &self.on_offer.keys.clone())
     }
 
     /// Takes the peer's answer to our last offer.
@@ -341,7 +228,7 @@ impl Leg {
         // RFC 3264 section 6.1: from now on only what is in both descriptions is sent, either way.
         let is_answered = |ours: &&PayloadType| audio.payloads.iter().any(|theirs| is_same(theirs, ours));
         self.described = self.on_offer.payloads.iter().filter(is_answered).cloned().collect();
-        if !self.described.iter().any(|payload| codecs::name_of(payload.codec).is_some()) {
+        if !self.described.iter().any(|payload| codecs::name_of(payload).is_some()) {
             return not_acceptable("no common codec");
         }
         self.rtcp_mux = self.on_offer.rtcp_mux && audio.rtcp_mux;
@@ -357,7 +244,9 @@ impl Leg {
         }
     }
 
-    fn write(&mut self, times: PacketTimes, setup: &'static str, keys: &[Crypto]) -> Vec<u8> {
+    fn write(&mut self, far: &FarSide, setup: &'static str, keys: &[Crypto]) -> Vec<u8> {
+        let maxptime = self.longest_packets(far);
+        self.ptime = self.packets_asked(far, maxptime);
         let mid = self.sections.get(self.index).and_then(|section| section.mid.as_deref());
         let content = Content {
             sections: &self.sections,
@@ -366,8 +255,8 @@ impl Leg {
             kind: self.kind,
             payloads: &self.described,
             direction: self.direction,
-            ptime: times.ptime,
-            maxptime: times.maxptime,
+            ptime: self.ptime,
+            maxptime,
             rtcp_mux: self.rtcp_mux,
             crypto: keys,
             setup,
@@ -393,8 +282,6 @@ impl Leg {
     pub fn config(&self, latch: Latch) -> LegConfig {
         let Some(remote) = &self.remote else { return self.offered() };
         let Some(security) = self.security(remote) else { return LegConfig::idle() };
-        let send =
-            remote.payloads.iter().filter(|theirs| self.described.iter().any(|ours| is_same(ours, theirs)));
         LegConfig {
             security,
             ice: (self.kind == Kind::WebRtc).then(|| Ice {
@@ -404,18 +291,7 @@ impl Leg {
             rtcp_mux: self.rtcp_mux,
             remote: self.address,
             latch,
-            audio: Audio {
-                receive: self.described.clone(),
-                send: send.cloned().collect(),
-                may_receive: self.direction.receives() && self.peer_direction().sends(),
-                may_send: self.direction.sends() && self.peer_direction().receives(),
-                ptime_ms: remote
-                    .ptime
-                    .or(remote.maxptime.map(|longest| longest.min(USUAL_PTIME_MS)))
-                    .unwrap_or(USUAL_PTIME_MS)
-                    .clamp(*PTIME_MS.start(), *PTIME_MS.end()),
-                ..Audio::idle()
-            },
+            audio: self.audio(remote),
             asymmetric: false,
         }
     }

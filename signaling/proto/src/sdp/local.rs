@@ -9,8 +9,6 @@ use tandem_control::{IceCredentials, PayloadType};
 
 /// The media stream's name that browsers show to scripts (RFC 8830).
 const STREAM: &str = "tandem";
-/// The packet time that we ask for where the far party asks for none, in milliseconds.
-const USUAL_PTIME: u8 = 20;
 
 /// What stays the same between the descriptions that we write to one peer.
 #[derive(Clone, Debug)]
@@ -35,7 +33,7 @@ pub(super) struct Content<'a> {
     pub(super) kind: Kind,
     pub(super) payloads: &'a [PayloadType],
     pub(super) direction: Direction,
-    pub(super) ptime: Option<u8>,
+    pub(super) ptime: u8,
     pub(super) maxptime: Option<u8>,
     pub(super) rtcp_mux: bool,
     pub(super) crypto: &'a [Crypto],
@@ -105,7 +103,7 @@ impl Local {
                 media.add_attribute_with_value("fmtp", format!("{number} {parameters}"));
             }
         }
-        media.add_attribute_with_value("ptime", content.ptime.unwrap_or(USUAL_PTIME));
+        media.add_attribute_with_value("ptime", content.ptime);
         if let Some(maxptime) = content.maxptime {
             media.add_attribute_with_value("maxptime", maxptime);
         }

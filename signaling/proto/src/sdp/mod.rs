@@ -4,18 +4,20 @@
 //! descriptions of one side of a call, writes ours, and tells the dataplane what was agreed.
 
 pub(crate) mod candidate;
+mod choice;
 pub(crate) mod codecs;
 pub(crate) mod crypto;
 mod description;
 pub(crate) mod fingerprint;
+pub(crate) mod fmtp;
 mod leg;
 mod local;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use codecs::{answer_codec, is_transcodable, offer_codecs};
+pub use choice::{answer_codec, offer_codecs};
 pub use description::{Description, Direction, RemoteIce, RemoteMedia, Section, Setup};
-pub use leg::{Kind, Leg, LegAddresses, PacketTimes};
+pub use leg::{FarSide, Kind, Leg, LegAddresses};
 pub(crate) use local::new_credentials;
 
 use thiserror::Error;

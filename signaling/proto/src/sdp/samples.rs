@@ -143,3 +143,20 @@ t=0 0\r\n\
 m=audio 7078 RTP/AVP 8 101\r\n\
 a=rtpmap:101 telephone-event/8000\r\n\
 a=ptime:30\r\n";
+
+/// A telephone with the codecs of low rates.
+pub(crate) const LOW_RATES: &str = "v=0\r\n\
+o=- 3 3 IN IP4 192.0.2.40\r\n\
+s=-\r\n\
+c=IN IP4 192.0.2.40\r\n\
+t=0 0\r\n\
+m=audio 7078 RTP/AVP 18 112 113 114 13 101 103\r\n\
+a=fmtp:18 annexb=yes\r\n\
+a=rtpmap:112 speex/16000\r\n\
+a=fmtp:112 vbr=on;mode=\"6,any\"\r\n\
+a=rtpmap:113 SPEEX/8000\r\n\
+a=rtpmap:114 speex/32000\r\n\
+a=rtpmap:101 telephone-event/8000\r\n\
+a=rtpmap:103 telephone-event/16000\r\n\
+a=ptime:30\r\n\
+a=maxptime:60\r\n";

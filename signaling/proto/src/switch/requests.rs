@@ -2,7 +2,7 @@
 
 use super::Switch;
 use super::calls::{Callee, Endpoint, Plan, Target};
-use crate::call::PartyMedia;
+use crate::call::{PartyMedia, TakesInfo};
 use crate::party::{Cause, Signal};
 use crate::registrar::AddressOfRecord;
 use crate::sdp::Kind;
@@ -154,30 +154,38 @@ impl Switch {
     pub(super) fn sip_media(&self, flow: &Flow, user: Option<&AddressOfRecord>) -> PartyMedia {
         let is_browser = matches!(flow.transport, Transport::Ws | Transport::Wss);
         let security = user.and_then(|user| self.users.get(user)).map(|user| user.offer_security);
-        let (kind, codecs) = match is_browser {
-            true => (Kind::WebRtc, &self.settings.browser_codecs),
-            false => (Kind::of_security(security.unwrap_or_default()), &self.settings.sip_codecs),
+        let (kind, profile) = match is_browser {
+            true => (Kind::WebRtc, &self.settings.browser_media),
+            false => (Kind::of_security(security.unwrap_or_default()), &self.settings.sip_media),
         };
-        PartyMedia { kind, codecs: codecs.clone(), source: Some(flow.remote.ip()), takes_offers: true }
+        PartyMedia {
+            kind,
+            profile: profile.clone(),
+            source: Some(flow.remote.ip()),
+            takes_offers: true,
+            info: TakesInfo::Unsaid,
+        }
     }
 
     /// What is known of the media of whoever is behind a provider.
     pub(super) fn provider_media(&self) -> PartyMedia {
         PartyMedia {
             kind: Kind::of_security(self.settings.providers.offer_security),
-            codecs: self.settings.sip_codecs.clone(),
+            profile: self.settings.sip_media.clone(),
             source: None,
             takes_offers: true,
+            info: TakesInfo::Unsaid,
         }
     }
 
-    /// What is known of the media of a browser.
+    /// What is known of the media of a browser on the WCS protocol.
     pub(super) fn browser_media(&self, source: std::net::IpAddr) -> PartyMedia {
         PartyMedia {
             kind: Kind::WebRtc,
-            codecs: self.settings.browser_codecs.clone(),
+            profile: self.settings.browser_media.clone(),
             source: Some(source),
             takes_offers: false,
+            info: TakesInfo::Never,
         }
     }
 

@@ -40,7 +40,7 @@ fn a_call_between_telephones_from_ringing_to_hang_up() {
     let (_, got) = alice.call(&mut bench, "bob");
     assert_eq!(statuses(&got), [100]);
     let invite = request_of(&bench.take(bob.flow.remote), Method::Invite);
-    assert!(text(&invite.body).contains("m=audio 31002 RTP/AVP 111 0 8 "), "{}", text(&invite.body));
+    assert!(text(&invite.body).contains("m=audio 31002 RTP/AVP 111 0 8 9 "), "{}", text(&invite.body));
     assert_eq!(invite.headers.from().unwrap().uri.to_string(), "sip:alice@tandem.test");
     bob.answer(&mut bench, &invite, 180, None);
     assert_eq!(statuses(&bench.take(alice.flow.remote)), [180]);

@@ -223,8 +223,8 @@ mod tests {
         codings.resolve(&mut offer);
         codings.resolve(&mut answer);
         let codecs = |formats: &[Format<'_>]| formats.iter().map(|f| f.codec.unwrap()).collect::<Vec<_>>();
-        assert_eq!(codecs(&offer), [Codec::Other(0), Codec::Other(1), Codec::Other(2)]);
-        assert_eq!(codecs(&answer), [Codec::Other(2), Codec::Other(0)]);
+        assert_eq!(codecs(&offer), [Codec::G729, Codec::Other(0), Codec::Other(1)]);
+        assert_eq!(codecs(&answer), [Codec::Other(1), Codec::G729]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn refusal(text: &str) -> SdpError {
 fn chromium_is_understood() {
     let audio = audio(samples::CHROMIUM);
     let numbers: Vec<u8> = audio.payloads.iter().map(|payload| payload.number).collect();
-    assert_eq!(numbers, [111, 9, 0, 8, 110, 126]);
+    assert_eq!(numbers, [111, 9, 0, 8, 13, 110, 126]);
     assert_eq!(audio.payloads[0].codec, Codec::opus(true));
     assert!(audio.rtcp_mux);
     assert_eq!(audio.setup, Some(Setup::ActPass));
@@ -56,7 +56,7 @@ fn a_refused_audio_section_is_no_audio() {
 
 #[test]
 fn unknown_codecs_only_are_no_audio() {
-    let text = samples::SIPP.replace("RTP/AVP 0", "RTP/AVP 18").replace("a=rtpmap:0 PCMU/8000\r\n", "");
+    let text = samples::SIPP.replace("RTP/AVP 0", "RTP/AVP 3").replace("a=rtpmap:0 PCMU/8000\r\n", "");
     assert_eq!(Description::parse(text.as_bytes()).unwrap().audio, None);
 }
 

@@ -1,9 +1,7 @@
 use super::*;
 use crate::sdp::samples;
-use CodecName::{G722, Opus, Pcma, Pcmu};
+use CodecName::{Opus, Pcma, Pcmu};
 use tandem_control::SrtpSuite;
-
-const ALL: [CodecName; 4] = [Opus, G722, Pcmu, Pcma];
 
 /// Bytes that differ from call to call.
 fn counting() -> impl FnMut(&mut [u8]) {
@@ -21,7 +19,7 @@ fn leg(kind: Kind) -> Leg {
         rtp: "198.51.100.1:31002".parse().unwrap(),
         rtcp: "198.51.100.1:31003".parse().unwrap(),
     };
-    Leg::new(kind, &ALL, addresses, [0xAB; 32], &mut counting())
+    Leg::new(kind, Arc::default(), addresses, [0xAB; 32], &mut counting())
 }
 
 fn parse(text: &str) -> Description {
@@ -32,12 +30,12 @@ fn answered(offer: &str, codec: CodecName) -> (Leg, String) {
     let offer = parse(offer);
     let mut leg = leg(Kind::of_offer(&offer).unwrap());
     leg.receive_offer(&offer, &mut counting()).unwrap();
-    let answer = leg.write_answer(codec, Direction::SendRecv, PacketTimes::default()).unwrap();
+    let answer = leg.write_answer(codec, &FarSide::default()).unwrap();
     (leg, String::from_utf8(answer).unwrap())
 }
 
 fn offered(leg: &mut Leg, codecs: &[CodecName]) -> String {
-    let offer = leg.write_offer(codecs, Direction::SendRecv, PacketTimes::default(), &mut counting());
+    let offer = leg.write_offer(codecs, &FarSide::default(), &mut counting());
     String::from_utf8(offer).unwrap()
 }
 
@@ -57,7 +55,7 @@ fn chromium_is_answered_with_one_codec_and_its_own_numbers() {
         "a=rtcp-mux",
         "a=end-of-candidates",
         "a=rtpmap:110 telephone-event/48000",
-        "a=fmtp:111 minptime=10;useinbandfec=1",
+        "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1;stereo=0",
     ] {
         assert!(answer.contains(&format!("{line}\r\n")), "{line} in {answer}");
     }
@@ -186,7 +184,7 @@ fn an_ice_restart_is_answered_with_new_credentials_and_a_new_version() {
     let mut random = |bytes: &mut [u8]| bytes.fill(9);
     let mut again = |leg: &mut Leg, offer: &str| {
         leg.receive_offer(&parse(offer), &mut random).unwrap();
-        leg.write_answer(Opus, Direction::SendRecv, PacketTimes::default()).unwrap()
+        leg.write_answer(Opus, &FarSide::default()).unwrap()
     };
     assert_eq!(again(&mut leg, samples::CHROMIUM), first.as_bytes(), "nothing changed: the same version");
     let restarted = samples::CHROMIUM.replace("ice-ufrag:abcd", "ice-ufrag:efgh");
@@ -226,10 +224,10 @@ fn ipv6_and_packet_times_are_written() {
         rtp: "[2001:db8::1]:31002".parse().unwrap(),
         rtcp: "[2001:db8::1]:31003".parse().unwrap(),
     };
-    let mut leg = Leg::new(Kind::Rtp, &ALL, addresses, [0; 32], &mut counting());
+    let mut leg = Leg::new(Kind::Rtp, Arc::default(), addresses, [0; 32], &mut counting());
     leg.receive_offer(&offer, &mut counting()).unwrap();
-    let times = PacketTimes { ptime: Some(30), maxptime: Some(60) };
-    let answer = String::from_utf8(leg.write_answer(Pcma, Direction::SendRecv, times).unwrap()).unwrap();
+    let far = FarSide { ptime: Some(30), maxptime: Some(60), ..FarSide::default() };
+    let answer = String::from_utf8(leg.write_answer(Pcma, &far).unwrap()).unwrap();
     for line in ["c=IN IP6 2001:db8::1", "a=ptime:30", "a=maxptime:60"] {
         assert!(answer.contains(line), "{line} in {answer}");
     }

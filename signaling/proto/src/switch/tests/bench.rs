@@ -33,8 +33,9 @@ fn settings() -> Settings {
             offer_security: OfferSecurity::None,
             register_expires: Duration::from_secs(600),
         },
-        sip_codecs: vec![CodecName::Opus, CodecName::Pcmu, CodecName::Pcma],
-        browser_codecs: vec![CodecName::Opus, CodecName::Pcmu, CodecName::Pcma],
+        sip_media: Default::default(),
+        browser_media: Default::default(),
+        tones: Default::default(),
         limits: Limits {
             calls: 10,
             calls_per_user: 2,

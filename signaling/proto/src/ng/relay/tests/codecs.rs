@@ -122,7 +122,7 @@ fn unknown_codecs_pass() {
     assert!(answer.contains("a=rtpmap:97 amr-wb/16000/1\r\na=fmtp:97 octet-align=1\r\n"), "{answer}");
     let [a, b] = &bench.session().legs;
     let codecs = |payloads: &[PayloadType]| payloads.iter().map(|one| one.codec).collect::<Vec<_>>();
-    assert_eq!(codecs(&b.audio.send), [Codec::Other(1), Codec::Other(0)]);
+    assert_eq!(codecs(&b.audio.send), [Codec::Other(0), Codec::G729]);
     assert_eq!(codecs(&a.audio.receive), codecs(&b.audio.send));
 }
 

@@ -1,0 +1,144 @@
+//! Reads `[codecs]`, `[audio]`, `[opus]`, `[dtmf]` and `[tones]`: how the audio of each side is described and made.
+
+use super::reader::Section;
+use std::sync::Arc;
+use std::time::Duration;
+use tandem_control::OpusEncoding;
+use tandem_sip::settings::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES};
+use tandem_sip::tones::Country;
+
+/// The longest time that a caller is kept to hear why its call fails, in seconds.
+const MAX_FAILURE_TONE: u64 = 60;
+
+/// The audio of both sides, and whose tones are played.
+pub(super) struct Audio {
+    pub(super) sip: Arc<MediaProfile>,
+    pub(super) browser: Arc<MediaProfile>,
+    pub(super) tones: Country,
+}
+
+/// Each setting of one side has the side's name as its key, or before it.
+struct Keys {
+    side: &'static str,
+    ptime: &'static str,
+    maxptime: &'static str,
+    comfort_noise: &'static str,
+    ring_back: &'static str,
+    failure_seconds: &'static str,
+}
+
+const SIP: Keys = Keys {
+    side: "sip",
+    ptime: "sip_ptime",
+    maxptime: "sip_maxptime",
+    comfort_noise: "sip_comfort_noise",
+    ring_back: "sip_ring_back",
+    failure_seconds: "sip_failure_seconds",
+};
+const BROWSER: Keys = Keys {
+    side: "browser",
+    ptime: "browser_ptime",
+    maxptime: "browser_maxptime",
+    comfort_noise: "browser_comfort_noise",
+    ring_back: "browser_ring_back",
+    failure_seconds: "browser_failure_seconds",
+};
+
+pub(super) fn read(root: &Section<'_>) -> Audio {
+    let (codecs, audio) = (root.section("codecs"), root.section("audio"));
+    let (dtmf, tones) = (root.section("dtmf"), root.section("tones"));
+    let opus = opus(root);
+    let side = |keys: &Keys, usual: &[CodecName]| {
+        let (ptime, maxptime) = packet_times(&audio, keys);
+        let profile = MediaProfile {
+            codecs: codec_list(&codecs, keys.side).unwrap_or_else(|| usual.to_vec()),
+            comfort_noise: audio.boolean(keys.comfort_noise).unwrap_or(false),
+            ptime,
+            maxptime,
+            dtmf: dtmf_method(&dtmf, keys.side),
+            opus,
+            ring_back: tones.boolean(keys.ring_back).unwrap_or(false),
+            failure_tone: Duration::from_secs(
+                tones.integer(keys.failure_seconds, 0..=MAX_FAILURE_TONE).map_or(0, |seconds| seconds.value),
+            ),
+        };
+        Arc::new(profile)
+    };
+    let all = CodecName::ALL.map(|(_, codec)| codec);
+    let audio_of = Audio {
+        sip: side(&SIP, &all),
+        browser: side(&BROWSER, &MediaProfile::default().codecs),
+        tones: country(&tones),
+    };
+    [codecs, audio, dtmf, tones].into_iter().for_each(Section::finish);
+    audio_of
+}
+
+/// The codecs that a side may have; `None` where nothing is said.
+fn codec_list(section: &Section<'_>, key: &'static str) -> Option<Vec<CodecName>> {
+    let parse = |text: &str| {
+        let known = CodecName::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        known.map(|(_, codec)| *codec)
+    };
+    let names = CodecName::ALL.map(|(name, _)| format!("\"{name}\"")).join(", ");
+    let list = section.list(key, &format!("one of {names}"), parse)?;
+    for (index, codec) in list.iter().enumerate() {
+        if list.iter().take(index).any(|earlier| earlier.value == codec.value) {
+            section.problem(codec.offset, format!("`{key}` names a codec twice"));
+        }
+    }
+    if section.is_empty_list(key) {
+        section.problem(section.offset(), format!("`{key}` in [codecs] must name at least one codec"));
+    }
+    Some(list.into_iter().map(|codec| codec.value).collect())
+}
+
+fn packet_times(section: &Section<'_>, keys: &Keys) -> (Option<u8>, Option<u8>) {
+    let ptime = section.one_of(keys.ptime, &PACKET_TIMES);
+    let maxptime = section.one_of(keys.maxptime, &PACKET_TIMES);
+    if let (Some(ptime), Some(maxptime)) = (&ptime, &maxptime)
+        && ptime.value > maxptime.value
+    {
+        section.problem(ptime.offset, format!("`{}` is above `{}`", keys.ptime, keys.maxptime));
+    }
+    (ptime.map(|ptime| ptime.value), maxptime.map(|maxptime| maxptime.value))
+}
+
+fn dtmf_method(section: &Section<'_>, key: &'static str) -> DtmfMethod {
+    let parse = |text: &str| match text {
+        "auto" => Some(DtmfMethod::Auto),
+        "rfc4733" => Some(DtmfMethod::Rfc4733),
+        "info" => Some(DtmfMethod::Info),
+        "inband" => Some(DtmfMethod::Inband),
+        _ => None,
+    };
+    let method = section.parsed(key, r#"one of "auto", "rfc4733", "info" and "inband""#, parse);
+    method.map(|method| method.value).unwrap_or_default()
+}
+
+/// How Opus is encoded, and asked for.
+fn opus(root: &Section<'_>) -> OpusEncoding {
+    let section = root.section("opus");
+    let usual = OpusEncoding { dtx: false, ..OpusEncoding::default() };
+    let small = |key, high, default: u8| {
+        let number = section.integer(key, 0..=high).and_then(|number| u8::try_from(number.value).ok());
+        number.unwrap_or(default)
+    };
+    // RFC 7587 section 6.1: the bounds of maxaveragebitrate.
+    let bitrate = section.integer("bitrate", 6_000..=510_000);
+    let opus = OpusEncoding {
+        complexity: small("complexity", 10, usual.complexity),
+        expected_loss: small("expected_loss", 100, usual.expected_loss),
+        bitrate: bitrate.and_then(|number| u32::try_from(number.value).ok()).unwrap_or(usual.bitrate),
+        inband_fec: section.boolean("fec").unwrap_or(usual.inband_fec),
+        dtx: section.boolean("dtx").unwrap_or(usual.dtx),
+    };
+    section.finish();
+    opus
+}
+
+fn country(section: &Section<'_>) -> Country {
+    let wanted = format!("the code of a country: {}", Country::codes().collect::<Vec<_>>().join(", "));
+    let country = section.parsed("country", &wanted, Country::find);
+    country.map(|country| country.value).unwrap_or_default()
+}
