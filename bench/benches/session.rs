@@ -11,7 +11,11 @@ use tandem_media::packet::Packet;
 use tandem_media::rtp::{self, Header};
 
 #[path = "../src/packet_path.rs"]
+#[allow(dead_code, reason = "shared with the suites, which use more of it")]
 mod packet_path;
+#[path = "../src/speech.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with the suites, which use more of it")]
+mod speech;
 
 fn session(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("session");

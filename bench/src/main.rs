@@ -8,6 +8,7 @@ mod packet_path;
 mod relay;
 mod rtp_load;
 mod sip;
+mod speech;
 mod stamp;
 mod suite;
 mod webrtc;

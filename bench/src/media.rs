@@ -11,11 +11,10 @@ mod marker;
 mod outgoing;
 mod protection;
 mod sockets;
-mod speech;
 
+pub(crate) use crate::speech::Codec;
 pub(crate) use calls::{Leg, Pacing};
 pub(crate) use engine::Engine;
 pub(crate) use figures::Direction;
 pub(crate) use protection::{Keys, Protection};
 pub(crate) use sockets::SocketId;
-pub(crate) use speech::Codec;

@@ -2,6 +2,7 @@
 //! results kept with plots and a page that explains them.
 
 mod capacity;
+mod codecs;
 mod figures;
 mod forward;
 mod page;
@@ -33,6 +34,8 @@ enum Name {
     Setup,
     /// Calls per core with transcoding
     Capacity,
+    /// What 20 ms of speech cost in each pair of codecs
+    Codecs,
     /// 5,000 calls set up, run and torn down, three times
     Thousands,
     /// Telephones that register and call each other through Tandem
@@ -47,6 +50,7 @@ impl Name {
             Name::Forward => "forward",
             Name::Setup => "setup",
             Name::Capacity => "capacity",
+            Name::Codecs => "codecs",
             Name::Thousands => "thousands",
             Name::Sip => "sip",
             Name::Webrtc => "webrtc",
@@ -146,7 +150,8 @@ impl Context<'_> {
 pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     process::leave_relay_core();
     // The last moves this process into a network of its own.
-    let all = [Name::Forward, Name::Setup, Name::Capacity, Name::Thousands, Name::Sip, Name::Webrtc];
+    let all =
+        [Name::Codecs, Name::Forward, Name::Setup, Name::Capacity, Name::Thousands, Name::Sip, Name::Webrtc];
     let names = if arguments.names.is_empty() { all.to_vec() } else { arguments.names.clone() };
     let context = Context { arguments };
     for name in names {
@@ -155,6 +160,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
             Name::Forward => forward::run(&context),
             Name::Setup => setup::run(&context),
             Name::Capacity => capacity::run(&context),
+            Name::Codecs => codecs::run(&context),
             Name::Thousands => thousands::run(&context),
             Name::Sip => sip::run(&context),
             Name::Webrtc => webrtc::run(&context),

@@ -7,9 +7,10 @@ use crate::media::marker::Marker;
 use crate::media::outgoing::Outgoing;
 use crate::media::protection::Protection;
 use crate::media::sockets::SocketId;
-use crate::media::speech::{Codec, Speech};
+use crate::speech::{Codec, Speech};
 use rtp::header::Header;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::net::SocketAddrV4;
 use std::ops::Range;
@@ -58,7 +59,7 @@ struct State {
 /// All legs, and what was counted of them.
 pub(super) struct Calls {
     pacing: Pacing,
-    speeches: HashMap<&'static str, Speech>,
+    speeches: HashMap<Codec, Speech>,
     legs: Vec<State>,
     by_source: HashMap<(SocketId, SocketAddrV4), LegId>,
     pub(super) directions: [Direction; 2],
@@ -79,8 +80,8 @@ impl Calls {
     }
 
     pub(super) fn add(&mut self, leg: Leg) -> io::Result<LegId> {
-        if !self.speeches.contains_key(leg.codec.name()) {
-            self.speeches.insert(leg.codec.name(), Speech::load(leg.codec)?);
+        if let Entry::Vacant(vacant) = self.speeches.entry(leg.codec) {
+            vacant.insert(Speech::load(leg.codec)?);
         }
         let id = LegId(self.legs.len());
         self.by_source.insert((leg.socket, leg.remote), id);
@@ -122,7 +123,7 @@ impl Calls {
         send: impl FnOnce(SocketId, &[u8], SocketAddrV4),
     ) -> io::Result<()> {
         let State { leg, outgoing, .. } = &mut self.legs[id];
-        let Some(speech) = self.speeches.get(leg.codec.name()) else { return Ok(()) };
+        let Some(speech) = self.speeches.get(&leg.codec) else { return Ok(()) };
         let (socket, to) = (leg.socket, leg.remote);
         outgoing.packet(speech, now, leg.protection.as_mut(), |packet| send(socket, packet, to))?;
         self.directions[leg.side].sent += u64::from(self.counted.contains(&now));
@@ -169,7 +170,7 @@ impl Calls {
         let mut intact = header.payload_type == state.leg.payload_type && !payload.is_empty();
         let sent = if forwarded && state.leg.codec.carries_marker() {
             let marker = Marker::read(payload);
-            let speech = self.speeches.get(state.leg.codec.name());
+            let speech = self.speeches.get(&state.leg.codec);
             intact &= marker
                 .zip(speech)
                 .is_some_and(|((marker, rest), speech)| speech.frame(marker.frame).starts_with(rest));

@@ -2,7 +2,7 @@
 
 use crate::media::marker::{self, Marker};
 use crate::media::protection::Protection;
-use crate::media::speech::{Codec, Speech};
+use crate::speech::{Codec, Speech};
 use rtp::header::Header;
 use std::io;
 use std::time::Duration;

@@ -73,7 +73,8 @@ fn offer(shape: Shape, call_id: &str, a: SocketAddrV4, key: Option<&SrtpKey>) ->
     }
     entries.push(("transport-protocol", shape.b.1.protocol().into()));
     if codec != shape.b.0 {
-        let lists = [("mask", Value::list(&[codec.name()])), ("transcode", Value::list(&[shape.b.0.name()]))];
+        let lists =
+            [("mask", Value::list(&[codec.rtpmap()])), ("transcode", Value::list(&[shape.b.0.rtpmap()]))];
         entries.push(("codec", Value::dictionary(lists)));
     }
     Value::dictionary(entries)

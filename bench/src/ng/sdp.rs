@@ -51,8 +51,7 @@ pub(super) fn payload_type(sdp: &str, codec: Codec) -> Option<u8> {
         name.get(..codec.rtpmap().len()).is_some_and(|name| name.eq_ignore_ascii_case(codec.rtpmap()))
     });
     // RFC 3551: the static types need no a=rtpmap.
-    let fixed = (codec.payload_type() < 96).then(|| codec.payload_type());
-    found.next().and_then(|(number, _)| number.parse().ok()).or(fixed)
+    found.next().and_then(|(number, _)| number.parse().ok()).or(codec.static_payload_type())
 }
 
 /// The key that the description has for [`SUITE`], with its tag.

@@ -25,7 +25,6 @@ const PAYLOAD: usize = 160;
 /// What a codec's packets carry, before the stamp.
 pub(crate) fn payload(codec: Codec) -> Vec<u8> {
     match codec {
-        Codec::Pcmu | Codec::Pcma => vec![0xD5; PAYLOAD],
         // RFC 6716 section 3.2.5: a code 3 packet (CELT, 20 ms) of one frame with `stamp::LENGTH` bytes of padding,
         // so that the stamp does not touch what a decoder reads.
         Codec::Opus => {
@@ -33,6 +32,8 @@ pub(crate) fn payload(codec: Codec) -> Vec<u8> {
             packet.resize(80 + stamp::LENGTH, 0);
             packet
         }
+        // Nobody decodes it.
+        _ => vec![0xD5; PAYLOAD],
     }
 }
 

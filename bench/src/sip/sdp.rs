@@ -92,8 +92,8 @@ pub(crate) fn read(text: &str, codec: Codec) -> Option<Remote> {
         }
     }
     let (port, types) = audio?;
-    let fixed = (codec != Codec::Opus).then_some(codec.payload_type());
-    let payload_type = mapped.or(fixed).filter(|number| types.contains(number) && port != 0)?;
+    let payload_type =
+        mapped.or(codec.static_payload_type()).filter(|number| types.contains(number) && port != 0)?;
     Some(Remote { address: SocketAddr::new(own.or(session)?, port), payload_type, direction })
 }
 

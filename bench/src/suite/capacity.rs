@@ -21,8 +21,11 @@ const STEPS: usize = 40;
 const REPEATS: usize = 3;
 
 /// What PCMU becomes, and where the search begins: what rtpengine carried on the machine that this was written on.
-const CASES: [(&str, Codec, usize); 2] =
-    [("PCMU to PCMA", Codec::Pcma, 200), ("PCMU to Opus", Codec::Opus, 30)];
+const CASES: [(&str, Codec, usize); 3] = [
+    ("PCMU to PCMA", Codec::Pcma, 200),
+    ("PCMU to G.729", Codec::G729, 38),
+    ("PCMU to Opus", Codec::Opus, 30),
+];
 
 pub(super) fn run(context: &Context<'_>) -> io::Result<Figures> {
     let mut figures = Figures::default();

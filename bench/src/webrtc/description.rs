@@ -76,8 +76,7 @@ impl Remote {
             let (number, name) = line.strip_prefix("a=rtpmap:")?.trim().split_once(' ')?;
             name.eq_ignore_ascii_case(codec.rtpmap()).then(|| number.parse().ok())?
         });
-        let fixed = (codec != Codec::Opus).then(|| codec.payload_type());
-        let payload_type = mapped.or(fixed).filter(|number| types.contains(number))?;
+        let payload_type = mapped.or(codec.static_payload_type()).filter(|number| types.contains(number))?;
         let candidates = text.lines().filter(|line| line.starts_with("a=candidate:"));
         let (hash, fingerprint) = value("a=fingerprint:")?.split_once(' ')?;
         hash.eq_ignore_ascii_case("sha-256").then_some(())?;
