@@ -4,7 +4,7 @@ const pcm = (encoder) => (packetTime) => ['-c:a', encoder, '-frame_size', String
 /** As Tandem's encoders are set; the offline scores must be those of the same coding. */
 const OPUS_BITRATE = '24k';
 const SPEEX_QUALITY = '8';
-const speex = (packetTime) => ['-c:a', 'libspeex', '-cbr_quality', SPEEX_QUALITY, '-frames_per_packet', String(packetTime / 20)];
+const speex = (packetTime) => ['-c:a', 'libspeex', '-cbr_quality', SPEEX_QUALITY, '-compression_level', '2', '-frames_per_packet', String(packetTime / 20)];
 
 /**
  * @typedef {object} Codec
