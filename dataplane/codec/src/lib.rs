@@ -3,6 +3,7 @@
 //! Samples are 16-bit linear, mono, at the rate the codec was opened with. The only crate beside the drivers
 //! with foreign code under it; it knows nothing of RTP.
 
+pub mod comfort_noise;
 mod concealment;
 pub mod dtmf_detector;
 pub mod g711;

@@ -3,6 +3,7 @@
 //! A target fails by panicking, by hanging, or where an invariant stated here does not hold.
 #![no_main]
 
+mod codecs;
 mod media;
 mod relay;
 mod signaling;
@@ -13,7 +14,8 @@ use std::sync::LazyLock;
 /// A parser under test.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 15] = [
+const TARGETS: [(&str, Target); 16] = [
+    ("codecs", codecs::codecs),
     ("control", media::control),
     ("dtls-client", media::dtls_client),
     ("dtls-server", media::dtls_server),
