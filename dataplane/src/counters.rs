@@ -34,6 +34,10 @@ pub struct Counters {
     pub port_pairs_free: u64,
     /// Pairs of ports that rest after their use.
     pub port_pairs_resting: u64,
+    /// Packets that recordings have lost, because their file was not written in time.
+    pub recording_packets_lost: u64,
+    /// How often what is played was not read in time.
+    pub play_underruns: u64,
     /// What went wrong in the driver.
     pub driver: DriverCounters,
 }
@@ -55,6 +59,8 @@ impl Counters {
             ("buffers_spare", self.buffers_spare),
             ("port_pairs_free", self.port_pairs_free),
             ("port_pairs_resting", self.port_pairs_resting),
+            ("recording_packets_lost", self.recording_packets_lost),
+            ("play_underruns", self.play_underruns),
             ("receive_malformed", self.driver.malformed),
             ("receive_starved", self.driver.receive_starved),
             ("receive_errors", self.driver.receive_errors),

@@ -3,6 +3,7 @@
 use crate::control_server::{self, BindError, ControlServer, FromWorkers, Router, WorkerEnds, WorkerHandle};
 use crate::driver::Waker;
 use crate::driver::uring::UringDriver;
+use crate::files::{Files, FilesHandle};
 use crate::settings::{Settings, SettingsError};
 use crate::worker::{Command, Queues, StartError, Worker, WorkerSettings};
 use core_affinity::CoreId;
@@ -43,6 +44,9 @@ pub enum DataplaneError {
     /// The system refuses a thread or a descriptor.
     #[error("cannot start a worker: {0}")]
     System(#[from] io::Error),
+    /// A directory for files cannot be opened.
+    #[error("files: {0}")]
+    Files(io::Error),
     /// A worker ended before it began.
     #[error("a worker ended at its start")]
     WorkerGone,
@@ -53,6 +57,7 @@ pub struct Dataplane {
     workers: Arc<[WorkerHandle]>,
     threads: Vec<JoinHandle<()>>,
     control: ControlServer,
+    files: Files,
 }
 
 impl Dataplane {
@@ -72,8 +77,9 @@ impl Dataplane {
         let (progress, addresses) = (Arc::clone(&ends.progress), settings.addresses.clone());
         let mut handles = Vec::with_capacity(settings.workers);
         let mut threads = Vec::with_capacity(settings.workers);
+        let files = Files::start(&settings.files, ends.events.clone()).map_err(DataplaneError::Files)?;
         for index in 0..settings.workers {
-            match start_worker(settings, index, Arc::clone(&identity), ends.clone()) {
+            match start_worker(settings, index, Arc::clone(&identity), ends.clone(), files.handle()) {
                 Ok((handle, thread)) => {
                     handles.push(handle);
                     threads.push(thread);
@@ -88,7 +94,7 @@ impl Dataplane {
         let router =
             Router::new(Arc::clone(&workers), settings.max_sessions, fingerprint, addresses, progress);
         match ControlServer::start(&settings.control, router, from) {
-            Ok(control) => Ok(Dataplane { workers, threads, control }),
+            Ok(control) => Ok(Dataplane { workers, threads, control, files }),
             Err(error) => {
                 stop_workers(&workers, threads);
                 Err(error.into())
@@ -99,6 +105,7 @@ impl Dataplane {
     /// Ends every session, says goodbye to the peers, and stops.
     pub fn stop(self) {
         stop_workers(&self.workers, self.threads);
+        self.files.stop();
         self.control.stop();
     }
 }
@@ -121,6 +128,7 @@ fn start_worker(
     index: usize,
     identity: Arc<Identity>,
     ends: WorkerEnds,
+    files: FilesHandle,
 ) -> Result<(WorkerHandle, JoinHandle<()>), DataplaneError> {
     let ports = settings
         .media_ports
@@ -145,6 +153,7 @@ fn start_worker(
     let queues = Queues {
         load: Arc::clone(&load),
         progress: ends.progress,
+        files: Some(files),
         ..Queues::new(commands_out, ends.answers, ends.events)
     };
     let (started, outcome) = bounded(1);

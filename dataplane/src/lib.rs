@@ -9,6 +9,7 @@ pub mod counters;
 pub mod dataplane;
 pub mod demux;
 pub mod driver;
+pub mod files;
 pub mod ports;
 pub mod settings;
 pub mod timers;

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tandem_dataplane::dataplane::Dataplane;
+use tandem_dataplane::files::FileSettings;
 use tandem_dataplane::ports::PortRange;
 use tandem_dataplane::settings::Settings;
 use tandem_media::dtls::Identity;
@@ -47,6 +48,12 @@ struct Arguments {
     /// them: that much more delay for somewhat less CPU time; 0: none waits
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_GATHER_US))]
     gather_us: u64,
+    /// The directory below which announcements are; without it no files are played
+    #[arg(long)]
+    announcements: Option<PathBuf>,
+    /// The directory below which recordings are made; without it nothing is recorded
+    #[arg(long)]
+    recordings: Option<PathBuf>,
     /// What to log, as in `info` or `tandem_dataplane=debug`
     #[arg(long, default_value = "info")]
     log: String,
@@ -71,6 +78,8 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     // Before any thread is made, so that they inherit the mask and the signals wait for us below.
     signals.thread_block()?;
+    // A recording that reaches a limit on the size of files is told so by an error, not by the end of the process.
+    SigSet::from_iter([Signal::SIGXFSZ]).thread_block()?;
     let open_files = raise_open_files()?;
     let settings = Settings {
         control: arguments.control,
@@ -83,6 +92,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         max_sessions: arguments.max_sessions,
         pin: arguments.pin,
         gather: Duration::from_micros(arguments.gather_us),
+        files: FileSettings { announcements: arguments.announcements, recordings: arguments.recordings },
     };
     let identity = Arc::new(Identity::generate()?);
     let dataplane = Dataplane::start(&settings, identity, open_files)?;

@@ -1,5 +1,6 @@
 //! What the process is told, checked before anything starts.
 
+use crate::files::FileSettings;
 use crate::ports::{MIN_PORTS, PortRange};
 use crate::worker::{MAX_WORKERS, max_sockets};
 use std::io;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub pin: bool,
     /// How long a datagram may wait for others under load, so that a worker wakes up for several; zero for not at all.
     pub gather: Duration,
+    /// Where files are that are played and recorded.
+    pub files: FileSettings,
 }
 
 /// Why settings cannot work.
@@ -137,6 +140,7 @@ mod tests {
             max_sessions: 10,
             pin: false,
             gather: Duration::ZERO,
+            files: FileSettings::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_control::*;
 use tandem_dataplane::dataplane::Dataplane;
+use tandem_dataplane::files::FileSettings;
 use tandem_dataplane::ports::PortRange;
 use tandem_dataplane::settings::Settings;
 use tandem_media::dtls::Identity;
@@ -25,6 +26,7 @@ fn settings(name: &str) -> Settings {
         max_sessions: 8,
         pin: false,
         gather: Duration::ZERO,
+        files: FileSettings::default(),
     }
 }
 

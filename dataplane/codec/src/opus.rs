@@ -3,6 +3,8 @@
 //! Encoder and decoder are opened at the rate of the *other* side of a transcoding: libopus then works at that rate
 //! inside, which costs a third of 48 kHz and needs no resampler.
 
+pub mod stereo;
+
 use crate::{CodecError, Decoder, Encoder};
 use audiopus::coder::{Decoder as LibraryDecoder, Encoder as LibraryEncoder};
 use audiopus::{Application, Bandwidth, Bitrate, Channels, MutSignals, SampleRate, packet::Packet};

@@ -5,10 +5,12 @@
 //! continuity (another source, a pause, a digit played from here) begins a new epoch behind all that was sent,
 //! so no sequence number is ever sent twice. Transcoding makes a stream of its own from what comes in order.
 
+mod playing;
+
 use std::time::{Duration, Instant};
 
 use tandem_codec::CodecError;
-use tandem_control::{Audio, Codec};
+use tandem_control::{Audio, Codec, PlayOutcome};
 
 use crate::codecs;
 use crate::drops::DropReason;
@@ -23,6 +25,9 @@ use crate::routes::{Entry, Route, Routes, is_speech};
 use crate::rtp::{self, HEADER_LEN, Header, Parsed};
 use crate::silence;
 use crate::transcode::Transcoder;
+
+pub(crate) use playing::target as play_target;
+use playing::{PlayOutput, Playing};
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub(crate) struct Bridge {
     anchor: Option<Anchor>,
     /// The time stamp of the digit that is played.
     played: u32,
+    playing: Option<Box<Playing>>,
+    play_ended: Option<(u32, PlayOutcome)>,
 }
 
 /// The offsets from input to output.
@@ -82,6 +89,8 @@ pub(crate) struct Prepared {
     routes: Routes,
     /// `None` keeps the transcoder and the epoch as they are.
     anew: Option<Anew>,
+    /// As [`Bridge::prepare_playing`] gives it; `None` where the receiver wants what it wanted before.
+    playing: Option<Option<PlayOutput>>,
 }
 
 /// What begins anew when the codings change.
@@ -107,6 +116,8 @@ impl Bridge {
             player: dtmf::Player::default(),
             anchor: None,
             played: 0,
+            playing: None,
+            play_ended: None,
         }
     }
 
@@ -135,12 +146,16 @@ impl Bridge {
             let clock = to.send.iter().find(|to| is_speech(to.codec)).map(|to| to.clock);
             Some(Anew { transcoding: transcoding(&routes, to)?, clock })
         };
-        Ok(Some(Prepared { ptime_ms: to.ptime_ms, routes, anew }))
+        let playing = if anew.is_some() { self.prepare_playing(to)? } else { None };
+        Ok(Some(Prepared { ptime_ms: to.ptime_ms, routes, anew, playing }))
     }
 
     /// Goes on as prepared.
     pub(crate) fn configure(&mut self, prepared: Prepared) {
-        let Prepared { ptime_ms, routes, anew } = prepared;
+        let Prepared { ptime_ms, routes, anew, playing } = prepared;
+        if let Some(output) = playing {
+            self.configure_playing(output);
+        }
         if routes.event.is_none() {
             self.player.stop();
         }
@@ -158,6 +173,11 @@ impl Bridge {
             self.output.set_clock(clock);
         }
         self.interrupt();
+    }
+
+    /// The coding of a payload type that may be received, and its clock.
+    pub(crate) fn coding(&self, payload_type: u8) -> Option<(Codec, u32)> {
+        self.routes.find(payload_type).map(|entry| (entry.codec, entry.clock))
     }
 
     /// The clock of a payload type that may be received.
@@ -220,6 +240,9 @@ impl Bridge {
         if self.player.is_playing() {
             self.interrupt();
             return Err(DropReason::ReplacedByDigit);
+        }
+        if self.is_playing() {
+            return Err(DropReason::ReplacedByPlay);
         }
         let transcodes = match entry {
             Some(Entry { route: Route::Forward(_) | Route::Silence(_), codec, .. }) if is_speech(codec) => {
@@ -507,7 +530,8 @@ impl Bridge {
     /// When [`Bridge::handle_timeout`] has something to do.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let held = self.window.as_deref().and_then(Reorder::next_timeout);
-        [self.player.next_timeout(), held, self.collector.next_timeout()].into_iter().flatten().min()
+        let timeouts = [self.player.next_timeout(), held, self.collector.next_timeout(), self.playing_due()];
+        timeouts.into_iter().flatten().min()
     }
 }
 

@@ -83,6 +83,8 @@ drop_reasons! {
     Blocked => "blocked",
     /// Audio in the place of which a digit is being played.
     ReplacedByDigit => "replaced_by_digit",
+    /// Audio in the place of which something is being played.
+    ReplacedByPlay => "replaced_by_play",
     /// A payload that its codec cannot decode.
     Undecodable => "undecodable",
     /// A frame that could not be encoded.

@@ -1,7 +1,7 @@
 //! From samples to packets: what one leg is sent where it is made here, in the packet time that its peer wants and on
 //! a time line of its own.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tandem_codec::{CodecError, Encoder};
 use tandem_control::{Audio, PayloadType};
@@ -73,6 +73,11 @@ impl Encoding {
             marker: true,
             buffer: vec![0; MAX_DATAGRAM + TAILROOM].into(),
         })
+    }
+
+    /// How long each packet is.
+    pub(crate) fn packet_time(&self) -> Duration {
+        Duration::from_micros(self.pcm.len() as u64 * 1_000_000 / u64::from(self.rate.max(1)))
     }
 
     /// Starts a new time line behind all that was sent; the next packet is marked.

@@ -3,6 +3,8 @@
 //! Whoever drives it hands in datagrams and the time, and gets back a verdict on each datagram. Forwarding works in
 //! the buffer that the datagram came in; everything else goes through an [`Outbox`].
 
+mod media;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ use crate::leg::{Arrival, Io, Leg};
 use crate::limits::{DIGIT_MS, MAX_RTCP, TAILROOM};
 use crate::packet::Packet;
 use crate::reception::Reception;
+use crate::recording::Tap;
 use crate::reports::Reports;
 use crate::rtcp;
 use crate::rtp::Parsed;
@@ -73,6 +76,7 @@ pub struct Session {
     media_timed_out: bool,
     /// See [`Session::take_news`].
     news: bool,
+    tap: Option<Box<dyn Tap>>,
 }
 
 /// RFC 7022 section 4.2: 96 random bits, here as hexadecimal digits.
@@ -145,6 +149,7 @@ impl Session {
             media_at: now.instant,
             media_timed_out: false,
             news: true,
+            tap: None,
         }
     }
 
@@ -178,6 +183,7 @@ impl Session {
                 half.leg.configure(now.instant, leg, prepared, io);
             }
         }
+        self.tell_what_was_played();
         Ok(())
     }
 
@@ -238,9 +244,16 @@ impl Session {
         }
         let clock = here.bridge.clock(parsed.header.payload_type);
         let place = here.reception.receive(now.instant, self.created, &parsed.header, clock)?;
+        if let Some(tap) = &mut self.tap {
+            media::copy(&mut **tap, now.instant, here, parsed, packet);
+        }
         if let Some(digit) = here.bridge.collect(now.instant, &parsed.header, parsed.payload(packet.bytes()))
         {
             self.events.push(digit_event(side, digit));
+            if here.bridge.is_playing() && !here.leg.config().audio.events_blocked {
+                // It reaches the other side in spite of what is played there; one too many is lost.
+                let _ = here.bridge.has_events() && here.bridge.play(now.instant, digit);
+            }
         }
         let blocked = if !there.leg.config().audio.may_send {
             Some(DropReason::NotWanted)
@@ -288,7 +301,9 @@ impl Session {
             let [a, b] = &mut self.sides;
             let (here, there) = if side == Side::A { (a, b) } else { (b, a) };
             here.leg.handle_timeout(now.instant, &mut Io { out: &mut *out, events: &mut self.events });
+            let is_reachable = there.is_listening();
             let sink = &mut LegSink { side: there.side, leg: &mut there.leg, out: &mut *out };
+            here.bridge.go_on_playing(now.instant, is_reachable, sink);
             if let Some(digit) = here.bridge.handle_timeout(now.instant, sink) {
                 self.events.push(digit_event(side, digit));
             }
@@ -297,6 +312,7 @@ impl Session {
                 self.send_rtcp(now, side, false, &mut *out);
             }
         }
+        self.tell_what_was_played();
         if self.media_deadline().is_some_and(|deadline| deadline <= now.instant) {
             self.media_timed_out = true;
             self.events.push(EventKind::MediaTimeout);

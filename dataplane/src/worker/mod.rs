@@ -6,6 +6,7 @@
 
 mod answers;
 mod batch;
+mod files;
 mod packets;
 mod requests;
 mod sessions;
@@ -14,6 +15,7 @@ use crate::control_server::{Attached, Client, Next};
 use crate::counters::Counters;
 use crate::demux::Demux;
 use crate::driver::{Driver, SocketId};
+use crate::files::FilesHandle;
 use crate::ports::{PortRange, Ports};
 use crate::timers::Wheel;
 use answers::Answers;
@@ -124,12 +126,14 @@ pub struct Queues {
     pub load: Arc<AtomicU32>,
     /// Whether anybody wants to hear of [`tandem_control::EventKind::is_progress`].
     pub progress: Arc<AtomicBool>,
+    /// To the thread that reads and writes files, if there is one.
+    pub files: Option<FilesHandle>,
 }
 
 impl Queues {
     /// Queues of a worker without sessions.
     pub fn new(commands: Receiver<Command>, answers: Sender<Answer>, events: Sender<Event>) -> Queues {
-        Queues { commands, answers, events, load: Arc::default(), progress: Arc::default() }
+        Queues { commands, answers, events, load: Arc::default(), progress: Arc::default(), files: None }
     }
 
     /// Passes an event on, if anybody wants it; `false` if it is lost.
@@ -272,6 +276,8 @@ impl<D: Driver> Worker<D> {
             buffers_spare: self.driver.spare_buffers() as u64,
             port_pairs_free: sum(Ports::free_pairs),
             port_pairs_resting: sum(Ports::resting_pairs),
+            recording_packets_lost: self.queues.files.as_ref().map_or(0, FilesHandle::packets_lost),
+            play_underruns: self.queues.files.as_ref().map_or(0, FilesHandle::underruns),
             driver: self.driver.counters(),
             ..self.counters.clone()
         }

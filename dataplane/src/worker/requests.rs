@@ -51,7 +51,7 @@ impl<D: Driver> Worker<D> {
             | Request::Record { .. }
             | Request::PauseRecording { .. }
             | Request::ResumeRecording { .. }
-            | Request::StopRecording { .. } => Err(invalid("files are not carried out yet")),
+            | Request::StopRecording { .. } => self.file_request(now, request),
             Request::CreateRoom { .. }
             | Request::Join { .. }
             | Request::Leave { .. }
@@ -246,7 +246,7 @@ impl<D: Driver> Worker<D> {
         }
     }
 
-    fn entry(&mut self, id: SessionId) -> Result<(usize, &mut Entry), Refusal> {
+    pub(super) fn entry(&mut self, id: SessionId) -> Result<(usize, &mut Entry), Refusal> {
         let index = self.sessions.find(id).ok_or(Refusal::UnknownSession)?;
         let entry = self.sessions.get_mut(index).ok_or(Refusal::UnknownSession)?;
         Ok((index, entry))
