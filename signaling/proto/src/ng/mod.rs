@@ -31,8 +31,8 @@ pub use relay::Relay;
 pub use reply::{
     CallReport, CommandCounts, MediaReport, Reply, SsrcReport, Statistics, StreamReport, TagReport, Traffic,
 };
-pub use request::{Command, Request, Verb};
-pub use settings::{Interface, Limits, Settings, Timers};
+pub use request::{Command, Names, Request, Verb};
+pub use settings::{Files, Interface, Limits, Settings, Timers};
 pub use stream::{StreamBuffer, StreamError};
 pub use unknown::Reported;
 pub use value::{Dictionary, Encoding, Value};

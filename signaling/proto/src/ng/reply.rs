@@ -24,6 +24,18 @@ pub enum Reply {
         sdp: Vec<u8>,
         /// What was not carried out of the request.
         warning: Option<String>,
+        /// The files that the call is recorded into.
+        recordings: Vec<String>,
+    },
+    /// To `play media`.
+    Playing {
+        /// How long the file lasts, where that is known.
+        duration_ms: Option<u64>,
+    },
+    /// To `start recording` and its like.
+    Recording {
+        /// The files that the call is recorded into.
+        recordings: Vec<String>,
     },
     /// To `query` and `delete`.
     Call(Box<CallReport>),
@@ -51,9 +63,20 @@ impl Reply {
         match self {
             Reply::Pong => reply.set("result", Value::text("pong")),
             Reply::Done { warning } => ok(&mut reply, warning.as_deref()),
-            Reply::Sdp { sdp, warning } => {
+            Reply::Sdp { sdp, warning, recordings } => {
                 ok(&mut reply, warning.as_deref());
                 reply.set("sdp", Value::Bytes(sdp.into()));
+                set_recordings(&mut reply, recordings);
+            }
+            Reply::Playing { duration_ms } => {
+                ok(&mut reply, None);
+                if let Some(duration) = duration_ms {
+                    reply.set("duration", integer(*duration));
+                }
+            }
+            Reply::Recording { recordings } => {
+                ok(&mut reply, None);
+                set_recordings(&mut reply, recordings);
             }
             Reply::Call(report) => {
                 ok(&mut reply, None);
@@ -84,6 +107,12 @@ fn ok<'a>(reply: &mut Dictionary<'a>, warning: Option<&'a str>) {
     reply.set("result", Value::text("ok"));
     if let Some(warning) = warning {
         reply.set("warning", Value::text(warning));
+    }
+}
+
+fn set_recordings<'a>(reply: &mut Dictionary<'a>, recordings: &'a [String]) {
+    if !recordings.is_empty() {
+        reply.set("recordings", Value::List(recordings.iter().map(|file| Value::text(file)).collect()));
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the relay must know of the configuration.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
+use tandem_control::RecordingFormat;
 
 /// The settings of the relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Timers.
     pub timers: Timers,
+    /// Files that are played and recorded.
+    pub files: Files,
 }
 
 /// One local address, by the name that `direction` gives it. One name may have an address of each family.
@@ -41,4 +45,15 @@ pub struct Timers {
     pub offer: Duration,
     /// How long a deleted call still lives where the request does not say (`delete-delay`).
     pub delete_delay: Duration,
+}
+
+/// The dataplane's directories, as absolute paths: requests may name files in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// What may be played lies below it; `None`: nothing.
+    pub announcements: Option<PathBuf>,
+    /// Recordings go below it; `None`: nothing is recorded.
+    pub recordings: Option<PathBuf>,
+    /// The format of a recording whose name does not tell it.
+    pub format: RecordingFormat,
 }

@@ -4,7 +4,8 @@ use super::Timer;
 use super::media::Media;
 use super::operation::{Asker, Operation};
 use super::origin::Origin;
-use crate::ng::request::{Command, Names};
+use super::recording::Recording;
+use crate::ng::request::{self, Command, Names};
 use std::collections::VecDeque;
 use std::time::Instant;
 use tandem_control::{SessionId, Side};
@@ -29,6 +30,8 @@ pub(super) struct Call {
     /// What is being carried out. There is one at a time; what comes meanwhile waits.
     pub operation: Option<Operation>,
     pub backlog: VecDeque<(Asker, Command)>,
+    /// It is to be recorded.
+    pub recording: Option<Recording>,
     next_dialogue: u32,
 }
 
@@ -73,6 +76,7 @@ impl Call {
             dialogues: Vec::new(),
             operation: None,
             backlog: VecDeque::new(),
+            recording: None,
             next_dialogue: 0,
         }
     }
@@ -204,6 +208,20 @@ impl Dialogue {
             Some(Side::B)
         } else {
             None
+        }
+    }
+
+    /// Whether a command means the party on `side`.
+    pub(super) fn is_meant(&self, side: Side, party: &request::Party) -> bool {
+        match party {
+            request::Party::All => true,
+            request::Party::Tag(tag) => self.side_of(tag) == Some(side),
+            request::Party::Label(label) => self.parties[side as usize].label.as_deref() == Some(label),
+            request::Party::Address(ip) => self
+                .sections
+                .iter()
+                .flatten()
+                .any(|media| media.leg(side).place.remote.is_some_and(|remote| remote.rtp.ip() == *ip)),
         }
     }
 

@@ -1,14 +1,19 @@
 //! `block media` and its like.
 
-use super::call::Dialogue;
 use super::dataplane::Purpose;
-use super::media::index;
-use super::operation::{Asker, Task};
+use super::operation::Asker;
+use super::play::NOBODY;
 use super::{Relay, leg::Leg};
 use crate::ng::Reply;
-use crate::ng::request::{Action, Control, DtmfSecurity, Party};
+use crate::ng::request::{Action, Control, DtmfSecurity};
 use std::time::Instant;
-use tandem_control::{Request, Side, Treatment};
+use tandem_control::{Request, SessionId, Side, Source, ToneStep, Tones, Treatment};
+
+/// Beside [`DtmfSecurity::Silence`].
+const SILENCE_IS_DROP: &str =
+    "NG: DTMF-security=silence is carried out as drop: nothing is sent while the key is pressed";
+/// Nobody waits for the end of a tone.
+const TONE_ID: u32 = u32::MAX;
 
 impl Relay {
     /// Changes what is forwarded of a call.
@@ -17,17 +22,15 @@ impl Relay {
         let Some(key) = key else {
             return self.reply(&asker, &Relay::unknown_call(&control.names));
         };
-        if let Action::BlockDtmf(security) = control.action
-            && !matches!(security, DtmfSecurity::Drop | DtmfSecurity::Off)
-        {
-            self.warn_once("NG: blocked DTMF is dropped: nothing else takes its place yet");
+        if control.action == Action::BlockDtmf(DtmfSecurity::Silence) {
+            self.warn_once(SILENCE_IS_DROP);
         }
         let Some(call) = self.calls.get_mut(&key) else { return };
         let mut is_found = false;
         let mut requests = Vec::new();
         for dialogue in &mut call.dialogues {
             for side in [Side::A, Side::B] {
-                if is_meant(dialogue, side, &control.party) {
+                if dialogue.is_meant(side, &control.party) {
                     is_found = true;
                     let media = dialogue.sections.iter_mut().flatten();
                     media.for_each(|media| media.change(side, |leg| apply(leg, control.action)));
@@ -42,28 +45,43 @@ impl Relay {
             }
         }
         if !is_found {
-            return self.reply(&asker, &Reply::Error("no party of the call is meant by this".to_owned()));
+            return self.reply(&asker, &Reply::Error(NOBODY.to_owned()));
         }
-        self.begin(key, asker, Task::Control, requests.len());
-        if requests.is_empty() {
-            return self.complete(now, key);
-        }
-        for request in requests {
-            self.ask(now, request, Purpose::Step(key));
-        }
+        self.carry_out_all(now, key, asker, requests);
     }
-}
 
-fn is_meant(dialogue: &Dialogue, side: Side, party: &Party) -> bool {
-    match party {
-        Party::All => true,
-        Party::Tag(tag) => dialogue.side_of(tag) == Some(side),
-        Party::Label(label) => dialogue.parties[index(side)].label.as_deref() == Some(label),
-        Party::Address(ip) => dialogue
-            .sections
-            .iter()
-            .flatten()
-            .any(|media| media.leg(side).place.remote.is_some_and(|remote| remote.rtp.ip() == *ip)),
+    /// A key was pressed by a party whose digits are blocked: what the other one hears in its place.
+    pub(super) fn digit_pressed(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        side: Side,
+        (event, duration_ms): (u8, u16),
+    ) {
+        let call = self.sessions.get(&session).and_then(|key| self.calls.get(key));
+        let media = call.and_then(|call| {
+            let sections = call.dialogues.iter().flat_map(|dialogue| dialogue.sections.iter().flatten());
+            sections.into_iter().find(|media| media.session == Some(session))
+        });
+        let Some(security) = media.and_then(|media| media.leg(side).dtmf_security) else { return };
+        let side = side.other();
+        let digit = |event: u8| Request::PlayDigit { session, side, event, duration_ms };
+        let request = match security {
+            DtmfSecurity::Digit(event) => digit(event),
+            DtmfSecurity::Random => {
+                let mut random = [0];
+                (self.random)(&mut random);
+                // Any but the one that was pressed.
+                digit((event + 1 + random[0] % 15) % 16)
+            }
+            DtmfSecurity::Tone(frequency) => {
+                let step = ToneStep { hertz: [frequency, 0], on_ms: duration_ms, off_ms: 0 };
+                let source = Source::Tone(Tones { steps: vec![step] });
+                Request::Play { session, side, source, times: 1, id: TONE_ID }
+            }
+            DtmfSecurity::Drop | DtmfSecurity::Silence | DtmfSecurity::Off => return,
+        };
+        self.ask(now, request, Purpose::Other);
     }
 }
 
@@ -74,7 +92,7 @@ fn apply(leg: &mut Leg, action: Action) {
         Action::UnblockMedia if leg.speech == Treatment::Blocked => leg.speech = Treatment::Passed,
         Action::UnsilenceMedia if leg.speech == Treatment::Silenced => leg.speech = Treatment::Passed,
         Action::UnblockMedia | Action::UnsilenceMedia => {}
-        Action::BlockDtmf(security) => leg.events_blocked = security != DtmfSecurity::Off,
-        Action::UnblockDtmf => leg.events_blocked = false,
+        Action::BlockDtmf(security) => leg.block_digits(security),
+        Action::UnblockDtmf => leg.dtmf_security = None,
     }
 }

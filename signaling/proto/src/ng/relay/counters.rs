@@ -21,6 +21,7 @@ pub(super) struct Counters {
     pub sessions_lost: u64,
     pub orphans_deleted: u64,
     pub dataplane_timeouts: u64,
+    pub recordings_failed: u64,
 }
 
 impl Relay {
@@ -42,6 +43,7 @@ impl Relay {
             ("ng_sessions_lost", counters.sessions_lost),
             ("ng_orphans_deleted", counters.orphans_deleted),
             ("ng_dataplane_timeouts", counters.dataplane_timeouts),
+            ("ng_recordings_failed", counters.recordings_failed),
         ]
     }
 }

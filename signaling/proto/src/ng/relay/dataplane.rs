@@ -26,6 +26,10 @@ pub(super) enum Purpose {
     Step(CallKey),
     /// The figures of a session, for what the call is busy with.
     Figures(CallKey, SessionId),
+    /// A file that shall be played.
+    Play(CallKey, u32),
+    /// A recording; `is_step`: it is one step of what the call is busy with.
+    Recording { call: CallKey, session: SessionId, is_step: bool },
     /// Which sessions are there.
     List,
     /// Nothing depends on its answer.
@@ -69,15 +73,32 @@ impl Relay {
 
     pub(super) fn dataplane_said(&mut self, now: Instant, message: Message) {
         match message {
-            Message::Event(Event { session, kind: EventKind::MediaTimeout }) => {
-                self.media_timeout(now, session);
-            }
-            Message::Event(_) => {}
+            Message::Event(Event { session, kind }) => self.media_event(now, session, &kind),
             Message::Reply { id, result } => match self.dataplane.finish(id) {
                 Some(purpose) => self.answered(now, purpose, result),
                 // The answer to a request that was given up: nobody waits for that session.
                 None => self.delete_created(now, result),
             },
+        }
+    }
+
+    fn media_event(&mut self, now: Instant, session: SessionId, kind: &EventKind) {
+        match *kind {
+            EventKind::MediaTimeout => self.media_timeout(now, session),
+            EventKind::Digit { side, event, duration_ms } => {
+                self.digit_pressed(now, session, side, (event, duration_ms));
+            }
+            EventKind::PlayStarted { id, duration_ms, .. } => {
+                self.play_started(now, session, id, duration_ms);
+            }
+            EventKind::PlayEnded { id, outcome, .. } => self.play_ended(now, session, id, outcome),
+            EventKind::RecordingEnded { outcome, .. } => self.recording_ended(session, outcome),
+            // The proxy hears by its own ways whether a call goes on.
+            EventKind::Connected { .. }
+            | EventKind::FirstMedia { .. }
+            | EventKind::Moved { .. }
+            | EventKind::DtlsFailed { .. }
+            | EventKind::ConsentLost { .. } => {}
         }
     }
 
@@ -105,6 +126,10 @@ impl Relay {
                 }
                 // Figures of a session that is gone are nothing; the others are told all the same.
                 self.step(now, call, None);
+            }
+            (Purpose::Play(call, id), result) => self.play_answered(now, call, id, result.err()),
+            (Purpose::Recording { call, session, is_step }, result) => {
+                self.recording_answered(now, (call, session, is_step), result.err());
             }
             (Purpose::List, Ok(Reply::Sessions { sessions, more })) => self.listed(now, &sessions, more),
             // Without the list nothing is known of what is missing; the next connection will ask again.

@@ -38,7 +38,10 @@ impl Relay {
             Err(error) => return self.reply(&asker, &malformed(&error)),
         };
         if exchange.options.flags.has(Flag::LoopProtect) && text.is_marked() {
-            return self.reply(&asker, &Reply::Sdp { sdp: exchange.sdp.clone(), warning: None });
+            return self.reply(
+                &asker,
+                &Reply::Sdp { sdp: exchange.sdp.clone(), warning: None, recordings: Vec::new() },
+            );
         }
         let place = match verb {
             Verb::Answer => self.place_of_answer(&exchange.names),
@@ -146,6 +149,7 @@ impl Relay {
     ) {
         let Rewritten { draft, mut warnings } = rewritten;
         warnings.extend(not_carried_out(&exchange.options).map(str::to_owned));
+        warnings.extend(self.record_call(now, place.call, &exchange.options));
         for warning in &warnings {
             self.warn_once(&format!("NG: {warning}"));
         }
@@ -202,15 +206,16 @@ impl Relay {
                 Wanted::Configure(request) => self.ask(now, request, Purpose::Step(place.call)),
             }
         }
+        if verb == Verb::Answer {
+            self.record_agreed(now, place.call);
+        }
     }
 }
 
 /// What was asked for and is not done.
 fn not_carried_out(options: &Options) -> impl Iterator<Item = &'static str> {
-    let record = options.flags.has(Flag::RecordCall);
     let relay = options.ice == Some(IceMode::ForceRelay);
     [
-        record.then_some("the call is not recorded: recording is not supported yet"),
         relay.then_some("ICE=force-relay is carried out as ICE=force"),
         options.tos.map(|_| "TOS is not set for one call"),
         (!options.codecs.set.is_empty()).then_some("codec-set is ignored: codecs have one quality here"),

@@ -4,6 +4,7 @@
 use super::codecs::{Numbers, is_same};
 use super::latch::Whereabouts;
 use crate::ng::body::Protocol;
+use crate::ng::request::DtmfSecurity;
 use crate::sdp::crypto::Crypto;
 use crate::sdp::{Direction, Setup};
 use tandem_control::{
@@ -57,8 +58,10 @@ pub(super) struct Leg {
     pub always_transcode: bool,
     /// What becomes of the speech that it sends.
     pub speech: Treatment,
-    /// Its telephone events are dropped.
-    pub events_blocked: bool,
+    /// Its digits are blocked; what takes their place.
+    pub dtmf_security: Option<DtmfSecurity>,
+    /// Digits are looked for in its audio also.
+    pub detects_digits: bool,
 }
 
 impl Leg {
@@ -84,8 +87,14 @@ impl Leg {
             ptime_override: None,
             always_transcode: false,
             speech: Treatment::Passed,
-            events_blocked: false,
+            dtmf_security: None,
+            detects_digits: false,
         }
+    }
+
+    /// Digits that it presses do not reach the other side as they are.
+    pub(super) fn block_digits(&mut self, security: DtmfSecurity) {
+        self.dtmf_security = Some(security).filter(|security| *security != DtmfSecurity::Off);
     }
 
     /// What was learned of the party is forgotten (the flag `reset`): its ICE and its keys begin anew.
@@ -137,7 +146,7 @@ impl Leg {
                 may_send: self.direction.receives(),
                 ptime_ms: ptime.unwrap_or(USUAL_PTIME_MS).clamp(*PTIME_MS.start(), *PTIME_MS.end()),
                 speech: self.speech,
-                events_blocked: self.events_blocked,
+                events_blocked: self.dtmf_security.is_some(),
                 always_transcode: self.always_transcode || repacketizes,
                 ..Audio::idle()
             },

@@ -136,7 +136,10 @@ impl Media {
         leg.place = place;
         leg.direction = peer.direction;
         leg.ptime = peer.ptime;
-        leg.events_blocked |= rules.has(Flag::BlockDtmf);
+        leg.detects_digits |= rules.has(Flag::DetectDtmf);
+        if rules.has(Flag::BlockDtmf) || rules.options.dtmf_security.is_some() {
+            leg.block_digits(rules.options.dtmf_security.unwrap_or_default());
+        }
         Ok(())
     }
 

@@ -11,11 +11,14 @@ mod counters;
 mod dataplane;
 mod delete;
 mod exchange;
+mod files;
 mod latch;
 mod leg;
 mod media;
 mod operation;
 mod origin;
+mod play;
+mod recording;
 mod report;
 mod requests;
 mod rewrite;
@@ -43,6 +46,8 @@ enum Timer {
     Offer(CallKey, u32),
     /// The delay of a delete has passed.
     Delete(CallKey, u32),
+    /// Nothing was heard of the files that shall be played.
+    Play(CallKey),
     /// Sessions that nobody knows have had their grace.
     Orphans,
     /// Memory.
@@ -58,6 +63,8 @@ pub struct Relay {
     cookies: Cookies<IpAddr>,
     reported: Reported,
     next_call: u64,
+    /// The id of the next file that is played.
+    next_play: u32,
     calls: HashMap<CallKey, Call>,
     by_id: HashMap<Box<str>, CallKey>,
     sessions: HashMap<SessionId, CallKey>,
@@ -82,6 +89,7 @@ impl Relay {
             cookies: Cookies::new(),
             reported: Reported::new(),
             next_call: 0,
+            next_play: 0,
             calls: HashMap::new(),
             by_id: HashMap::new(),
             sessions: HashMap::new(),
@@ -121,6 +129,7 @@ impl Relay {
             match timer {
                 Timer::Offer(call, dialogue) => self.offer_timeout(now, call, dialogue),
                 Timer::Delete(call, dialogue) => self.delete_now(now, call, dialogue),
+                Timer::Play(call) => self.play_waited(now, call),
                 Timer::Orphans => self.delete_orphans(now),
                 Timer::Tidy => {
                     crate::table::shrink(&mut self.calls);

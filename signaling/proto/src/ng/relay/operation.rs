@@ -2,6 +2,8 @@
 
 use super::Relay;
 use super::call::{CallKey, Dialogue};
+use super::dataplane::Purpose;
+use super::play::Starting;
 use crate::ng::body::Draft;
 use crate::ng::{Client, Encoding, Reply};
 use std::sync::Arc;
@@ -35,6 +37,10 @@ pub(super) enum Task {
     Exchange { dialogue: u32, side: Side, draft: Draft, warning: Option<String>, is_new: bool },
     /// The figures of these dialogues, which are gone from the call already if they are in here.
     Report { named: Vec<u32>, gone: Vec<Dialogue>, figures: Vec<(SessionId, SessionStats)>, is_fast: bool },
+    /// Files that shall be played.
+    Play(Starting),
+    /// The files of the call's recording.
+    Recording,
     /// Nothing but done.
     Control,
 }
@@ -44,6 +50,23 @@ impl Relay {
     pub(super) fn begin(&mut self, key: CallKey, asker: Asker, task: Task, waiting: usize) {
         if let Some(call) = self.calls.get_mut(&key) {
             call.operation = Some(Operation { asker, task, waiting, refusal: None });
+        }
+    }
+
+    /// Has the dataplane carry out all of these; the reply says no more than that it is done.
+    pub(super) fn carry_out_all(
+        &mut self,
+        now: Instant,
+        key: CallKey,
+        asker: Asker,
+        requests: Vec<tandem_control::Request>,
+    ) {
+        self.begin(key, asker, Task::Control, requests.len());
+        if requests.is_empty() {
+            return self.complete(now, key);
+        }
+        for request in requests {
+            self.ask(now, request, Purpose::Step(key));
         }
     }
 
@@ -62,8 +85,9 @@ impl Relay {
     /// Every answer came.
     pub(super) fn complete(&mut self, now: Instant, key: CallKey) {
         let unix = self.unix(now);
-        let Some(call) = self.calls.get_mut(&key) else { return };
-        let Some(Operation { asker, task, refusal, .. }) = call.operation.take() else { return };
+        let operation = self.calls.get_mut(&key).and_then(|call| call.operation.take());
+        let Some(Operation { asker, task, refusal, .. }) = operation else { return };
+        let Some(call) = self.calls.get(&key) else { return };
         let reply = match (task, refusal) {
             (Task::Exchange { dialogue, is_new, .. }, Some(refusal)) => {
                 if is_new {
@@ -73,7 +97,7 @@ impl Relay {
             }
             (Task::Exchange { dialogue, side, draft, warning, .. }, None) => {
                 let sdp = draft.fill(|section| ports(call.dialogue(dialogue)?, section, side));
-                Reply::Sdp { sdp: sdp.into_bytes(), warning }
+                Reply::Sdp { sdp: sdp.into_bytes(), warning, recordings: self.recordings(call) }
             }
             (Task::Report { named, gone, figures, is_fast }, _) => {
                 if is_fast {
@@ -82,10 +106,14 @@ impl Relay {
                     let dialogues = gone
                         .iter()
                         .chain(call.dialogues.iter().filter(|dialogue| named.contains(&dialogue.id)));
-                    Reply::Call(Box::new(super::report::report(call, dialogues, &figures, unix)))
+                    let mut report = super::report::report(call, dialogues, &figures, unix);
+                    report.recordings = self.recordings(call);
+                    Reply::Call(Box::new(report))
                 }
             }
-            (Task::Control, Some(refusal)) => refused(&refusal),
+            (Task::Play(starting), refusal) => self.played(&starting, refusal.as_ref().map(refused)),
+            (Task::Recording, None) => Reply::Recording { recordings: self.recordings(call) },
+            (Task::Recording | Task::Control, Some(refusal)) => refused(&refusal),
             (Task::Control, None) => Reply::Done { warning: None },
         };
         self.reply(&asker, &reply);

@@ -66,6 +66,10 @@ impl Relay {
             Command::Delete(delete) => &delete.names,
             Command::Query(names) => names,
             Command::Control(control) => &control.names,
+            Command::Play(play) => &play.names,
+            Command::StopPlay(stop) => &stop.names,
+            Command::PlayDigit(digit) => &digit.names,
+            Command::Recording(recording) => &recording.names,
         };
         let Some(command) = self.wait_if_busy(&asker, names.call_id.clone(), command) else { return };
         match command {
@@ -74,6 +78,10 @@ impl Relay {
             Command::Delete(delete) => self.delete(now, asker, &delete),
             Command::Query(names) => self.query(now, asker, &names),
             Command::Control(control) => self.control(now, asker, &control),
+            Command::Play(play) => self.play(now, asker, *play),
+            Command::StopPlay(stop) => self.stop_play(now, asker, &stop),
+            Command::PlayDigit(digit) => self.play_digit(now, asker, &digit),
+            Command::Recording(recording) => self.control_recording(now, asker, &recording),
             Command::Ping | Command::List(_) | Command::Statistics => {}
         }
     }

@@ -3,6 +3,7 @@ mod calls;
 mod codecs;
 mod flags;
 mod input;
+mod media;
 mod security;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! What is told of one call.
 
-use super::{Traffic, integer};
+use super::{Traffic, integer, set_recordings};
 use crate::ng::{Dictionary, Value};
 use std::net::SocketAddr;
 
@@ -19,6 +19,8 @@ pub struct CallReport {
     pub rtp: Traffic,
     /// And as RTCP.
     pub rtcp: Traffic,
+    /// The files that it is recorded into.
+    pub recordings: Vec<String>,
 }
 
 /// A party.
@@ -111,6 +113,7 @@ impl CallReport {
         totals.set("RTP", self.rtp.value());
         totals.set("RTCP", self.rtcp.value());
         reply.set("totals", Value::Dictionary(totals));
+        set_recordings(reply, &self.recordings);
     }
 }
 

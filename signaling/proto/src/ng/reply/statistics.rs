@@ -66,12 +66,18 @@ impl CommandCounts {
             ("totaldeletecount", Verb::Delete),
             ("totalquerycount", Verb::Query),
             ("totallistcount", Verb::List),
+            ("totalstartreccount", Verb::StartRecording),
+            ("totalpausereccount", Verb::PauseRecording),
+            ("totalstopreccount", Verb::StopRecording),
             ("totalblkdtmfcount", Verb::BlockDtmf),
             ("totalunblkdtmfcount", Verb::UnblockDtmf),
             ("totalblkmedia", Verb::BlockMedia),
             ("totalunblkmedia", Verb::UnblockMedia),
             ("totalslncmedia", Verb::SilenceMedia),
             ("totalunslncmedia", Verb::UnsilenceMedia),
+            ("totalplaymedia", Verb::PlayMedia),
+            ("totalstopmedia", Verb::StopMedia),
+            ("totalplaydtmf", Verb::PlayDtmf),
             ("totalstatistics", Verb::Statistics),
         ] {
             counts.set(key, integer(self.of(verb)));

@@ -1,12 +1,16 @@
 //! All keys of a request, before it is known which of them its command needs.
 
+use super::media::MediaFields;
 use super::options::{DtmfSecurity, Options, TransportProtocol};
 use super::read::{
     address, bytes, direction, dtls, dtmf_security, each, family, is_no, is_yes, name, number, received_from,
     set, sip_message_type, string,
 };
 use super::tokens::{normal, shortened};
-use super::{Action, Control, Delete, Exchange, Flag, Names, Party, raw_flags};
+use super::{
+    Action, Control, Delete, Exchange, Flag, Names, Party, Play, PlayDigit, RecordingControl, RecordingStep,
+    StopPlay, raw_flags,
+};
 use crate::ng::{Dictionary, Fault, Value};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -30,6 +34,9 @@ pub(super) struct Fields {
     via_branch: Option<String>,
     sdp: Option<Vec<u8>>,
     address: Option<IpAddr>,
+    media: MediaFields,
+    /// `pause=yes`.
+    pauses: bool,
 }
 
 impl Fields {
@@ -101,14 +108,9 @@ impl Fields {
             "sdes" => each("SDES", value, |word| self.sdes(word))?,
             "from-interface" => self.interface(0, name("from-interface", value)?),
             "to-interface" => self.interface(1, name("to-interface", value)?),
-            "digit" | "code" => {
-                let digit =
-                    string("digit", value)?.chars().next().filter(|c| "0123456789*#ABCDabcd".contains(*c));
-                let digit = digit.ok_or(Fault::WrongType { key: "digit", wanted: "a DTMF digit" })?;
-                options.dtmf_security = Some(DtmfSecurity::Digit(digit.to_ascii_uppercase()));
-            }
-            "record-call" if is_yes(value) => options.flags.insert(Flag::RecordCall),
-            "record-call" => {}
+            "record-call" if is_yes(value) => options.record_call = Some(true),
+            "record-call" if is_no(value) => options.record_call = Some(false),
+            "pause" => self.pauses = is_yes(value),
             "all" if is_no(value) => {}
             "all" => options.flags.insert(Flag::All),
             other => return self.choice(key, other, value),
@@ -130,16 +132,14 @@ impl Fields {
             }
             "dtls" => set(&mut options.dtls, dtls(string("DTLS", value)?)),
             "dtmf-security" => {
-                // `digit` may stand before the mode that needs it.
-                let digit = matches!(options.dtmf_security, Some(DtmfSecurity::Digit(_)));
-                let mode = dtmf_security(string("DTMF-security", value)?);
-                digit && mode.is_some() || set(&mut options.dtmf_security, mode)
+                let word = string("DTMF-security", value)?;
+                set(&mut options.dtmf_security, dtmf_security(word))
             }
             "sip-message-type" => {
                 let word = string("sip-message-type", value)?;
                 set(&mut options.sip_message_type, sip_message_type(word))
             }
-            _ => false,
+            _ => self.media.entry(normal_key, value)?,
         };
         if !known {
             match value.as_str() {
@@ -157,18 +157,25 @@ impl Fields {
         }
     }
 
-    pub(super) fn into_names(self) -> Result<Names, Fault> {
+    pub(super) fn into_names(mut self) -> Result<Names, Fault> {
+        self.take_names()
+    }
+
+    fn take_names(&mut self) -> Result<Names, Fault> {
         Ok(Names {
-            call_id: self.call_id.filter(|id| !id.is_empty()).ok_or(Fault::Missing("call-id"))?,
-            from_tag: self.from_tag.unwrap_or_default(),
-            to_tag: self.to_tag.filter(|tag| !tag.is_empty()),
-            via_branch: self.via_branch.filter(|branch| !branch.is_empty()),
+            call_id: self.call_id.take().filter(|id| !id.is_empty()).ok_or(Fault::Missing("call-id"))?,
+            from_tag: self.from_tag.take().unwrap_or_default(),
+            to_tag: self.to_tag.take().filter(|tag| !tag.is_empty()),
+            via_branch: self.via_branch.take().filter(|branch| !branch.is_empty()),
         })
     }
 
     pub(super) fn into_exchange(mut self) -> Result<Exchange, Fault> {
         let sdp = self.sdp.take().filter(|sdp| !sdp.is_empty());
-        let options = std::mem::take(&mut self.options);
+        let dtmf_security = self.dtmf_security();
+        let mut options = std::mem::take(&mut self.options);
+        options.dtmf_security = dtmf_security;
+        options.recording = std::mem::take(&mut self.media.naming);
         let names = self.into_names()?;
         if names.from_tag.is_empty() {
             return Err(Fault::Missing("from-tag"));
@@ -187,19 +194,66 @@ impl Fields {
         })
     }
 
+    /// How telephone events are blocked, with the digit or tone that takes their place.
+    pub(super) fn dtmf_security(&self) -> Option<DtmfSecurity> {
+        Some(match self.options.dtmf_security? {
+            DtmfSecurity::Digit(usual) => DtmfSecurity::Digit(self.media.digit.unwrap_or(usual)),
+            DtmfSecurity::Tone(usual) => DtmfSecurity::Tone(self.media.frequency.unwrap_or(usual)),
+            other => other,
+        })
+    }
+
+    /// Whether `stop recording` means `pause recording`.
+    pub(super) fn pauses(&self) -> bool {
+        self.pauses || self.options.flags.has(Flag::Pause)
+    }
+
     pub(super) fn into_control(mut self, action: Action) -> Result<Control, Fault> {
-        let flags = self.options.flags;
+        let for_all = self.options.flags.has(Flag::All);
+        let by_tag = self.options.flags.has(Flag::Directional);
+        let (names, party) = self.take_party(by_tag)?;
+        Ok(Control { action, names, party, for_all })
+    }
+
+    pub(super) fn into_play(mut self) -> Result<Play, Fault> {
+        let (names, party) = self.take_one_or_all()?;
+        self.media.into_play(names, party)
+    }
+
+    pub(super) fn into_stop(mut self) -> Result<StopPlay, Fault> {
+        let (names, party) = self.take_one_or_all()?;
+        Ok(StopPlay { names, party })
+    }
+
+    pub(super) fn into_digit(mut self) -> Result<PlayDigit, Fault> {
+        let (names, party) = self.take_one_or_all()?;
+        self.media.into_digit(names, party)
+    }
+
+    pub(super) fn into_recording(mut self, step: RecordingStep) -> Result<RecordingControl, Fault> {
+        let naming = std::mem::take(&mut self.media.naming);
+        Ok(RecordingControl { names: self.into_names()?, step, naming })
+    }
+
+    /// Who is meant by a command that must say so.
+    fn take_one_or_all(&mut self) -> Result<(Names, Party), Fault> {
+        let all = self.options.flags.has(Flag::All);
+        self.take_party(!all)
+    }
+
+    /// The call and who is meant: by the address, by the label, by the from-tag where that counts, else everybody.
+    fn take_party(&mut self, by_tag: bool) -> Result<(Names, Party), Fault> {
         let (label, address) = (self.options.label.take(), self.address);
-        let names = self.into_names()?;
+        let names = self.take_names()?;
         let party = match (address, label) {
             (Some(address), _) => Party::Address(address),
             (None, Some(label)) => Party::Label(label),
-            (None, None) if flags.has(Flag::Directional) => match names.from_tag.as_str() {
+            (None, None) if by_tag => match names.from_tag.as_str() {
                 "" => return Err(Fault::Missing("from-tag")),
                 tag => Party::Tag(tag.to_owned()),
             },
             (None, None) => Party::All,
         };
-        Ok(Control { action, names, party, for_all: flags.has(Flag::All) })
+        Ok((names, party))
     }
 }

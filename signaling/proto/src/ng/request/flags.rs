@@ -16,6 +16,8 @@ pub enum Flag {
     Asymmetric,
     /// Telephone events are blocked from the start.
     BlockDtmf,
+    /// DTMF tones are looked for in the audio of whoever sent the SDP.
+    DetectDtmf,
     /// The from-tag selects a party.
     Directional,
     /// An unknown call is an error.
@@ -30,6 +32,8 @@ pub enum Flag {
     FullRtcpAttribute,
     /// `a=mid` is added where there is none.
     GenerateMid,
+    /// Digits may be played into the call: they always may.
+    InjectDtmf,
     /// An SDP that was rewritten here already is left alone.
     LoopProtect,
     /// A peer may move to another address at any time.
@@ -48,8 +52,8 @@ pub enum Flag {
     PortLatching,
     /// The answer is one to a provisional response, whatever its code.
     Provisional,
-    /// The call is recorded.
-    RecordCall,
+    /// A recording is paused, not stopped.
+    Pause,
     /// SRTP is decrypted and encrypted even between equal keys.
     Recrypt,
     /// ICE that is offered is refused.
@@ -81,13 +85,14 @@ pub enum Flag {
 }
 
 /// The flags' names; where one has several, all of them.
-const NAMES: [(&str, Flag); 43] = [
+const NAMES: [(&str, Flag); 45] = [
     ("all", Flag::All),
     ("allow-asymmetric-codecs", Flag::AllowAsymmetricCodecs),
     ("allow-asymmetric-codec", Flag::AllowAsymmetricCodecs),
     ("always-transcode", Flag::AlwaysTranscode),
     ("asymmetric", Flag::Asymmetric),
     ("block-dtmf", Flag::BlockDtmf),
+    ("detect-dtmf", Flag::DetectDtmf),
     ("directional", Flag::Directional),
     ("fatal", Flag::Fatal),
     ("fast", Flag::Fast),
@@ -96,6 +101,7 @@ const NAMES: [(&str, Flag); 43] = [
     ("full-rtcp-attribute", Flag::FullRtcpAttribute),
     ("full-rtcp-attr", Flag::FullRtcpAttribute),
     ("generate-mid", Flag::GenerateMid),
+    ("inject-dtmf", Flag::InjectDtmf),
     ("loop-protect", Flag::LoopProtect),
     ("media-handover", Flag::MediaHandover),
     ("nat-wait", Flag::NatWait),
@@ -104,10 +110,10 @@ const NAMES: [(&str, Flag); 43] = [
     ("no-rtcp-attribute", Flag::NoRtcpAttribute),
     ("no-rtcp-attr", Flag::NoRtcpAttribute),
     ("original-sendrecv", Flag::OriginalSendrecv),
+    ("pause", Flag::Pause),
     ("pierce-nat", Flag::PierceNat),
     ("port-latching", Flag::PortLatching),
     ("provisional", Flag::Provisional),
-    ("record-call", Flag::RecordCall),
     ("recrypt", Flag::Recrypt),
     ("reject-ice", Flag::RejectIce),
     ("reset", Flag::Reset),

@@ -3,20 +3,24 @@
 mod codecs;
 mod fields;
 mod flags;
+mod media;
 mod options;
 mod raw_flags;
 mod read;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod verb;
 mod words;
 
 pub use codecs::{CodecOptions, CodecSpec};
 pub use flags::{Flag, Flags};
+pub use media::{Play, PlayDigit, PlaySource, RecordingControl, RecordingNames, RecordingStep, StopPlay};
 pub use options::{
     AddressFamily, Dtls, DtmfSecurity, IceMode, Options, Replace, RtcpMux, SdesOptions, SdesParameter,
     SipMessageType, TransportProtocol,
 };
+pub use verb::Verb;
 
 use super::{Dictionary, Fault};
 use fields::Fields;
@@ -55,6 +59,14 @@ pub enum Command {
     Statistics,
     /// `block media` and its like.
     Control(Box<Control>),
+    /// `play media`.
+    Play(Box<Play>),
+    /// `stop media`.
+    StopPlay(StopPlay),
+    /// `play DTMF`.
+    PlayDigit(PlayDigit),
+    /// `start recording` and its like.
+    Recording(Box<RecordingControl>),
 }
 
 impl Command {
@@ -69,100 +81,17 @@ impl Command {
             Command::List(_) => Verb::List,
             Command::Statistics => Verb::Statistics,
             Command::Control(control) => control.action.verb(),
+            Command::Play(_) => Verb::PlayMedia,
+            Command::StopPlay(_) => Verb::StopMedia,
+            Command::PlayDigit(_) => Verb::PlayDtmf,
+            Command::Recording(recording) => match recording.step {
+                RecordingStep::Start => Verb::StartRecording,
+                RecordingStep::Pause => Verb::PauseRecording,
+                RecordingStep::Stop => Verb::StopRecording,
+            },
         }
     }
 }
-
-/// The commands that are carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verb {
-    /// `ping`
-    Ping,
-    /// `offer`
-    Offer,
-    /// `answer`
-    Answer,
-    /// `delete`
-    Delete,
-    /// `query`
-    Query,
-    /// `list`
-    List,
-    /// `statistics`
-    Statistics,
-    /// `block media`
-    BlockMedia,
-    /// `unblock media`
-    UnblockMedia,
-    /// `silence media`
-    SilenceMedia,
-    /// `unsilence media`
-    UnsilenceMedia,
-    /// `block DTMF`
-    BlockDtmf,
-    /// `unblock DTMF`
-    UnblockDtmf,
-}
-
-impl Verb {
-    /// All of them.
-    pub const ALL: [Verb; 13] = [
-        Verb::Ping,
-        Verb::Offer,
-        Verb::Answer,
-        Verb::Delete,
-        Verb::Query,
-        Verb::List,
-        Verb::Statistics,
-        Verb::BlockMedia,
-        Verb::UnblockMedia,
-        Verb::SilenceMedia,
-        Verb::UnsilenceMedia,
-        Verb::BlockDtmf,
-        Verb::UnblockDtmf,
-    ];
-
-    /// As it stands in a request.
-    pub fn name(self) -> &'static str {
-        match self {
-            Verb::Ping => "ping",
-            Verb::Offer => "offer",
-            Verb::Answer => "answer",
-            Verb::Delete => "delete",
-            Verb::Query => "query",
-            Verb::List => "list",
-            Verb::Statistics => "statistics",
-            Verb::BlockMedia => "block media",
-            Verb::UnblockMedia => "unblock media",
-            Verb::SilenceMedia => "silence media",
-            Verb::UnsilenceMedia => "unsilence media",
-            Verb::BlockDtmf => "block DTMF",
-            Verb::UnblockDtmf => "unblock DTMF",
-        }
-    }
-}
-
-/// Commands of the protocol that are not carried out: their reply says so.
-const UNSUPPORTED: [&str; 18] = [
-    "start recording",
-    "stop recording",
-    "pause recording",
-    "start forwarding",
-    "stop forwarding",
-    "play media",
-    "stop media",
-    "play DTMF",
-    "publish",
-    "subscribe request",
-    "subscribe answer",
-    "unsubscribe",
-    "inject start",
-    "inject stop",
-    "connect",
-    "create",
-    "create answer",
-    "mesh",
-];
 
 /// Which call, and which of its parties. No name is longer than [`super::MAX_NAME`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -267,20 +196,10 @@ pub fn parse(body: &[u8]) -> Result<Request, Fault> {
     let dictionary = Dictionary::parse(body)?;
     let name = dictionary.get("command").ok_or(Fault::Missing("command"))?;
     let name = name.as_str().ok_or(Fault::WrongType { key: "command", wanted: "a string" })?;
-    let verb = find_verb(name)?;
+    let verb = verb::find(name)?;
     let mut fields = Fields::read(&dictionary)?;
     let unknown = std::mem::take(&mut fields.unknown);
     Ok(Request { command: command(verb, fields)?, unknown })
-}
-
-fn find_verb(name: &str) -> Result<Verb, Fault> {
-    if let Some(verb) = Verb::ALL.into_iter().find(|verb| tokens::same(verb.name(), name)) {
-        return Ok(verb);
-    }
-    match UNSUPPORTED.into_iter().find(|known| tokens::same(known, name)) {
-        Some(known) => Err(Fault::Unsupported(known)),
-        None => Err(Fault::UnknownCommand(tokens::shortened(name))),
-    }
 }
 
 fn command(verb: Verb, fields: Fields) -> Result<Command, Fault> {
@@ -298,12 +217,25 @@ fn command(verb: Verb, fields: Fields) -> Result<Command, Fault> {
             return Ok(Command::Answer(Box::new(exchange)));
         }
         Verb::Delete => return Ok(Command::Delete(fields.into_delete()?)),
+        Verb::PlayMedia => return Ok(Command::Play(Box::new(fields.into_play()?))),
+        Verb::StopMedia => return Ok(Command::StopPlay(fields.into_stop()?)),
+        Verb::PlayDtmf => return Ok(Command::PlayDigit(fields.into_digit()?)),
+        Verb::StartRecording => return Ok(recording(fields.into_recording(RecordingStep::Start)?)),
+        Verb::PauseRecording => return Ok(recording(fields.into_recording(RecordingStep::Pause)?)),
+        Verb::StopRecording => {
+            let step = if fields.pauses() { RecordingStep::Pause } else { RecordingStep::Stop };
+            return Ok(recording(fields.into_recording(step)?));
+        }
         Verb::BlockMedia => Action::BlockMedia,
         Verb::UnblockMedia => Action::UnblockMedia,
         Verb::SilenceMedia => Action::SilenceMedia,
         Verb::UnsilenceMedia => Action::UnsilenceMedia,
-        Verb::BlockDtmf => Action::BlockDtmf(fields.options.dtmf_security.unwrap_or_default()),
+        Verb::BlockDtmf => Action::BlockDtmf(fields.dtmf_security().unwrap_or_default()),
         Verb::UnblockDtmf => Action::UnblockDtmf,
     };
     Ok(Command::Control(Box::new(fields.into_control(action)?)))
+}
+
+fn recording(control: RecordingControl) -> Command {
+    Command::Recording(Box::new(control))
 }

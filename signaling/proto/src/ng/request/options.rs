@@ -2,6 +2,7 @@
 
 use super::codecs::CodecOptions;
 use super::flags::Flags;
+use super::media::RecordingNames;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -38,6 +39,10 @@ pub struct Options {
     pub ptime_reverse: Option<u16>,
     /// The TOS byte of all packets of the call.
     pub tos: Option<u8>,
+    /// Whether the call is recorded; `None`: as before.
+    pub record_call: Option<bool>,
+    /// How a recording that begins is named.
+    pub recording: RecordingNames,
     /// A name for this party.
     pub label: Option<String>,
     /// How telephone events are blocked.
@@ -219,14 +224,12 @@ pub enum DtmfSecurity {
     Off,
     /// Silence takes their place.
     Silence,
-    /// A tone takes their place.
-    Tone,
+    /// A tone of so many Hz takes their place.
+    Tone(u16),
     /// Other digits take their place.
     Random,
-    /// The digit 0 takes their place.
-    Zero,
-    /// The digit given by `digit` takes their place.
-    Digit(char),
+    /// This digit takes their place: its event (RFC 4733 section 3.2).
+    Digit(u8),
 }
 
 /// What kind of SIP message an SDP came with.

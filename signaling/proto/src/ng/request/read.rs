@@ -5,6 +5,8 @@ use super::tokens::{after, normal, same};
 use crate::ng::{Fault, MAX_NAME, Value};
 use std::net::IpAddr;
 
+/// The tone in the place of a blocked digit where the request names none, in Hz.
+const USUAL_TONE: u16 = 400;
 /// Suites that one option may list.
 const MAX_SUITES: usize = 16;
 
@@ -118,9 +120,9 @@ pub(super) fn dtmf_security(word: &str) -> Option<DtmfSecurity> {
         "drop" => Some(DtmfSecurity::Drop),
         "off" => Some(DtmfSecurity::Off),
         "silence" => Some(DtmfSecurity::Silence),
-        "tone" => Some(DtmfSecurity::Tone),
+        "tone" => Some(DtmfSecurity::Tone(USUAL_TONE)),
         "random" => Some(DtmfSecurity::Random),
-        "zero" | "dtmf" => Some(DtmfSecurity::Zero),
+        "zero" | "dtmf" => Some(DtmfSecurity::Digit(0)),
         _ => None,
     }
 }

@@ -136,13 +136,13 @@ fn blanks_and_hyphens_are_equal() {
         Flag::MediaHandover,
         Flag::NoRtcpAttribute,
         Flag::LoopProtect,
-        Flag::RecordCall,
         Flag::TrickleIce,
     ] {
         assert!(options.flags.has(flag), "{flag:?}");
     }
     assert_eq!(options.direction, Some(["a".to_owned(), "b".to_owned()]));
-    assert_eq!(options.dtmf_security, Some(DtmfSecurity::Digit('*')));
+    assert_eq!(options.dtmf_security, Some(DtmfSecurity::Digit(10)));
+    assert_eq!(options.record_call, Some(true));
     assert_eq!(options.delete_delay, Some(Duration::from_secs(5)));
     assert_eq!((options.ice, options.dtls), (Some(IceMode::Optional), Some(Dtls::Passive)));
     assert_eq!(options.sip_message_type, Some(SipMessageType::Request));
@@ -206,9 +206,115 @@ fn commands_that_control_media() {
     assert_eq!(control("unblock dtmf", "").action.verb().name(), "unblock DTMF");
 }
 
+fn command(body: &str) -> Command {
+    parse(body.as_bytes()).unwrap().command
+}
+
+#[test]
+fn files_that_are_played() {
+    let play = |entries: &str| {
+        let body = format!(r#"{{"command":"play media","call-id":"c","from-tag":"f",{entries}}}"#);
+        match command(&body) {
+            Command::Play(play) => *play,
+            other => panic!("{other:?}"),
+        }
+    };
+    let plain = play(r#""to-tag":"t","file":"/sounds/a.wav""#);
+    assert_eq!(plain.party, Party::Tag("f".into()));
+    assert_eq!((plain.source, plain.times), (PlaySource::File("/sounds/a.wav".into()), 1));
+    let flags = play(r#""flags":["file=b.wav","repeat-times=3","all"]"#);
+    assert_eq!((flags.party, flags.times), (Party::All, 3));
+    assert_eq!(flags.source, PlaySource::File("b.wav".into()));
+    let blob = play(r#""blob64":"UklGRg==","label":"x","repeat times":0"#);
+    assert_eq!((blob.party, blob.times), (Party::Label("x".into()), 1));
+    assert_eq!(blob.source, PlaySource::Content(b"RIFF".to_vec()));
+    let fault = |entries: &str| fault(&format!(r#"{{"command":"play media","call-id":"c"{entries}}}"#));
+    assert_eq!(fault(""), "the request has no \"from-tag\"");
+    assert_eq!(fault(r#","all":"all""#), "the request has no \"file\"");
+    assert_eq!(fault(r#","all":"all","file":"""#), "\"file\" must be a path of at most 1024 bytes");
+    assert_eq!(fault(r#","blob64":"?""#), "\"blob64\" must be base64");
+    let large = "x".repeat(tandem_control::MAX_INLINE + 1);
+    assert_eq!(fault(&format!(r#","blob":"{large}""#)), "\"blob\" must be at most 32768 bytes long");
+    let stop = command("d7:command10:stop media7:call-id1:c8:from-tag1:fe");
+    let Command::StopPlay(stop) = stop else { panic!("{stop:?}") };
+    assert_eq!(stop.party, Party::Tag("f".into()));
+}
+
+#[test]
+fn digits_that_are_played() {
+    let digit = |entries: &str| {
+        command(&format!(r#"{{"command":"play DTMF","call-id":"c","from-tag":"f",{entries}}}"#))
+    };
+    for (code, event) in
+        [(r##""#""##, 11), (r#""d""#, 15), ("12", 12), (r#""10""#, 10), ("0", 0), (r#""0""#, 0)]
+    {
+        let Command::PlayDigit(digit) = digit(&format!(r#""code":{code}"#)) else { panic!() };
+        assert_eq!((digit.event, digit.duration_ms), (event, 250), "{code}");
+    }
+    let Command::PlayDigit(long) = digit(r#""digit":"1","duration":"9000""#) else { panic!() };
+    let Command::PlayDigit(short) = digit(r#""digit":"1","duration":20"#) else { panic!() };
+    assert_eq!((long.duration_ms, short.duration_ms), (5_000, 100));
+    let fault =
+        |entries: &str| fault(&format!(r#"{{"command":"play DTMF","call-id":"c","from-tag":"f"{entries}}}"#));
+    assert_eq!(fault(""), "the request has no \"code\"");
+    for bad in ["16", "-1", r#""16""#, r#""x""#, r#""""#, "[]"] {
+        assert!(fault(&format!(r#","code":{bad}"#)).starts_with("\"code\" must be"), "{bad}");
+    }
+}
+
+#[test]
+fn recordings() {
+    let recording = |body: &str| match command(body) {
+        Command::Recording(recording) => *recording,
+        other => panic!("{other:?}"),
+    };
+    let start = recording(
+        r#"{"command":"start recording","call-id":"c","recording-file":"/r/a.wav","recording-dir":"/r","metadata":"k:v"}"#,
+    );
+    let naming = RecordingNames {
+        file: Some("/r/a.wav".into()),
+        directory: Some("/r".into()),
+        metadata: Some("k:v".into()),
+    };
+    assert_eq!((start.step, start.naming), (RecordingStep::Start, naming));
+    for (body, step) in [
+        ("d7:command14:stop recording7:call-id1:ce", RecordingStep::Stop),
+        ("d7:command15:pause recording7:call-id1:ce", RecordingStep::Pause),
+        ("d7:command14:stop recording7:call-id1:c5:flagsl5:pauseee", RecordingStep::Pause),
+        ("d7:command14:stop recording7:call-id1:c5:pause3:yese", RecordingStep::Pause),
+    ] {
+        assert_eq!(recording(body).step, step, "{body}");
+    }
+    for (entry, expected) in [
+        (r#""record-call":"on""#, Some(true)),
+        (r#""record call":"no""#, Some(false)),
+        (r#""flags":["record-call"]"#, Some(true)),
+        (r#""flags":["record-call=off"]"#, Some(false)),
+        (r#""ptime":20"#, None),
+    ] {
+        assert_eq!(with(entry).0.record_call, expected, "{entry}");
+    }
+}
+
+#[test]
+fn what_takes_the_place_of_a_blocked_digit() {
+    let security = |entries: &str| {
+        let body = format!(r#"{{"command":"block DTMF","call-id":"c",{entries}}}"#);
+        let Command::Control(control) = command(&body) else { panic!() };
+        match control.action {
+            Action::BlockDtmf(security) => security,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(security(r#""DTMF-security":"zero""#), DtmfSecurity::Digit(0));
+    assert_eq!(security(r#""digit":"5","DTMF-security":"DTMF""#), DtmfSecurity::Digit(5));
+    assert_eq!(security(r#""DTMF-security":"tone""#), DtmfSecurity::Tone(400));
+    assert_eq!(security(r#""DTMF-security":"tone","frequency":700"#), DtmfSecurity::Tone(700));
+    assert_eq!(security(r#""flags":["all"]"#), DtmfSecurity::Drop);
+}
+
 #[test]
 fn short_commands() {
-    let command = |body: &str| parse(body.as_bytes()).unwrap().command;
     assert_eq!(command("d7:command4:pinge"), Command::Ping);
     assert_eq!(command("d7:command10:statisticse"), Command::Statistics);
     assert_eq!(command("d7:command4:liste"), Command::List(DEFAULT_LIST));
@@ -227,7 +333,7 @@ fn faults_name_what_is_wrong() {
     assert_eq!(fault("d7:call-id1:xe"), "the request has no \"command\"");
     assert_eq!(fault("d7:commandi1ee"), "\"command\" must be a string");
     assert_eq!(fault("d7:command6:launche"), "unrecognized command \"launch\"");
-    for verb in UNSUPPORTED {
+    for verb in verb::UNSUPPORTED {
         let body = format!("d7:command{}:{verb}e", verb.len());
         assert_eq!(fault(&body), format!("the command \"{verb}\" is not supported yet"));
     }

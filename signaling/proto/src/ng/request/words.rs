@@ -22,6 +22,10 @@ impl Fields {
         if same(token, "webrtc") {
             return self.webrtc();
         }
+        if same(token, "record-call") {
+            self.options.record_call = Some(true);
+            return Ok(());
+        }
         if same(token, "pad-crypto") {
             self.options.sdes.pad = true;
             return Ok(());

@@ -1,12 +1,12 @@
 //! A relay in virtual time, with a scripted dataplane and a controller around it.
 
 use super::super::*;
-use crate::ng::{Client, Framing, Interface, Limits, Timers};
+use crate::ng::{Client, Files, Framing, Interface, Limits, Timers};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tandem_control::{
-    Event, EventKind, Hello, LegConfig, LegStats, LocalPorts, Message, PortRequest, Refusal, Reply as Said,
-    Request, RequestFrame, SessionStats, StreamStats, VERSION,
+    Event, EventKind, Hello, LegConfig, LegStats, LocalPorts, Message, PortRequest, RecordingFormat, Refusal,
+    Reply as Said, Request, RequestFrame, SessionStats, StreamStats, VERSION,
 };
 
 /// A session of the scripted dataplane.
@@ -25,6 +25,8 @@ pub(super) struct Bench {
     /// What the dataplane has not answered yet, while it is slow.
     pub(super) held: Vec<RequestFrame>,
     pub(super) is_slow: bool,
+    /// What was asked about files and digits.
+    pub(super) said: Vec<Request>,
     /// The dataplane refuses what comes next.
     pub(super) refusal: Option<Refusal>,
     next_session: u64,
@@ -48,6 +50,11 @@ pub(super) fn settings() -> Settings {
             media: Duration::from_secs(60),
             offer: Duration::from_secs(300),
             delete_delay: Duration::ZERO,
+        },
+        files: Files {
+            announcements: Some("/sounds".into()),
+            recordings: Some("/recordings".into()),
+            format: RecordingFormat::OggOpus,
         },
     }
 }
@@ -76,6 +83,7 @@ impl Bench {
             replies: Vec::new(),
             held: Vec::new(),
             is_slow: false,
+            said: Vec::new(),
             refusal: None,
             next_session: 0,
             next_cookie: 0,
@@ -159,7 +167,10 @@ impl Bench {
             }
             Request::Query { .. } => Ok(Said::Stats(Box::new(stats()))),
             Request::List { .. } => Ok(Said::Sessions { sessions: self.listed(), more: false }),
-            other => panic!("{other:?}"),
+            other => {
+                self.said.push(other);
+                Ok(Said::Done)
+            }
         }
     }
 

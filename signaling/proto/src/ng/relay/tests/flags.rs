@@ -214,16 +214,8 @@ fn questions() {
     assert_eq!(reply["statistics"]["currentstatistics"]["sessionsown"], 1, "{reply}");
     let reply = bench.ask(&json!({ "command": "query", "call-id": "other" }));
     assert_eq!(reply["result"], "error");
-    let reply = bench.ask(&json!({ "command": "play media", "call-id": "call" }));
+    let reply = bench.ask(&json!({ "command": "publish", "call-id": "call" }));
     assert!(reply["error-reason"].as_str().unwrap().contains("not supported"), "{reply}");
-}
-
-#[test]
-fn a_call_that_is_to_be_recorded_goes_through_with_a_warning() {
-    let mut bench = Bench::new();
-    let reply = bench.ask(&request("offer", samples::SIPP, json!({ "record-call": "yes" })));
-    assert!(reply["warning"].as_str().unwrap().contains("recording"), "{reply}");
-    sdp_of(&reply);
 }
 
 #[test]
