@@ -75,6 +75,9 @@ async fn supervise(options: &Options, config: &Config) -> Result<(), Box<dyn Err
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     std::fs::create_dir_all(config.media.control.parent().unwrap_or(Path::new(".")))?;
+    if let Some(recordings) = &config.media.files.recordings {
+        std::fs::create_dir_all(recordings)?;
+    }
     let mut dataplane = Process::new("tandem-dataplane", dataplane_arguments(options, config))?;
     let mut signaling = Process::new("tandem-signaling", options.to_arguments())?;
 
@@ -114,6 +117,13 @@ fn dataplane_arguments(options: &Options, config: &Config) -> Vec<String> {
         list.push("--pin".to_owned());
     }
     list.extend(["--max-sessions".to_owned(), media.sessions.to_string()]);
+    let directories =
+        [("--announcements", &media.files.announcements), ("--recordings", &media.files.recordings)];
+    for (option, directory) in directories {
+        if let Some(directory) = directory {
+            list.extend([option.to_owned(), directory.display().to_string()]);
+        }
+    }
     list.extend(["--log".to_owned(), options.log_level(config).to_owned()]);
     list
 }

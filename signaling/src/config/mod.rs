@@ -19,6 +19,7 @@ pub use reader::Problem;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use tandem_sip::ng::Files;
 use tandem_sip::settings::Settings;
 use thiserror::Error;
 
@@ -122,6 +123,8 @@ pub struct Media {
     pub sessions: usize,
     /// The control socket.
     pub control: PathBuf,
+    /// Where files are that may be played, and where recordings go.
+    pub files: Files,
 }
 
 /// Why there is no configuration.

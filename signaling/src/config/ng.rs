@@ -5,7 +5,7 @@ use super::reader::{Placed, Section};
 use super::sections::{count, seconds};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
-use tandem_sip::ng::{Interface, Limits, Settings, Timers};
+use tandem_sip::ng::{Files, Interface, Limits, Settings, Timers};
 
 /// Where a relay listens for NG if nothing else is said.
 pub const DEFAULT_UDP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2223);
@@ -45,6 +45,7 @@ pub(super) fn read(
     local: &[IpAddr],
     advertised: &[IpAddr],
     media_timeout: Duration,
+    files: &Files,
 ) -> Ng {
     let section = root.section("ng");
     let default = |address: SocketAddr| if relay { vec![address] } else { Vec::new() };
@@ -74,6 +75,7 @@ pub(super) fn read(
             offer: seconds(&section, "offer_timeout", 5, 180),
             delete_delay: seconds(&section, "delete_delay", 0, 30),
         },
+        files: files.clone(),
     };
     section.finish();
     let loopback =

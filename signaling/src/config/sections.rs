@@ -8,6 +8,8 @@ use super::{
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tandem_control::RecordingFormat;
+use tandem_sip::ng::Files;
 use tandem_sip::settings::{Domain, Limits, Providers, Settings, Timers, User};
 use tandem_sip::transport::Transport;
 
@@ -38,7 +40,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
     let sip = sip(root, beside, relay);
     let http = http(root, beside, relay);
     let (media, media_timeout) = media(root, beside, &state_directory, relay);
-    let ng = ng::read(root, relay, &local, &advertised, media_timeout);
+    let ng = ng::read(root, relay, &local, &advertised, media_timeout, &media.files);
     check_ports(root, &sip, &http, &media);
     let uses_default_domain = !root.has("domain") && !relay;
     let mut domains = domains::read(root, file);
@@ -228,10 +230,33 @@ fn media(root: &Section<'_>, beside: &Path, state_directory: &Path, relay: bool)
             if relay { RELAY_SESSIONS } else { DEFAULT_SESSIONS },
         ),
         control: control.unwrap_or_else(|| state_directory.join("control.sock")),
+        files: files(&section, beside),
     };
     let timeout = seconds(&section, "timeout", 5, 60);
     section.finish();
     (media, timeout)
+}
+
+/// The directories of files that are played and recorded.
+fn files(section: &Section<'_>, beside: &Path) -> Files {
+    let directory = |key: &'static str| {
+        let given = section.string(key)?;
+        let absolute = std::path::absolute(beside.join(given.value)).ok();
+        if absolute.is_none() {
+            section.problem(given.offset, format!("`{key}` in [media] must be a directory"));
+        }
+        absolute
+    };
+    let format = section.parsed("recording_format", r#""ogg" or "wav""#, |text| match text {
+        "ogg" => Some(RecordingFormat::OggOpus),
+        "wav" => Some(RecordingFormat::Wav),
+        _ => None,
+    });
+    Files {
+        announcements: directory("announcements"),
+        recordings: directory("recordings"),
+        format: format.map_or(RecordingFormat::OggOpus, |format| format.value),
+    }
 }
 
 /// Two listeners on one port, or a listener among the media ports, cannot both be had.

@@ -1,4 +1,5 @@
 use super::*;
+use tandem_control::RecordingFormat;
 use tandem_sip::settings::{CodecName, DtmfMethod, OfferSecurity};
 use tandem_sip::tones::Country;
 use tandem_sip::transport::Transport;
@@ -67,6 +68,8 @@ fn everything_can_be_set() {
         ports = "20000-20999"
         workers = 2
         timeout = 30
+        recordings = "/rec"
+        recording_format = "wav"
         [[domain]]
         name = "Example.org"
         [[domain.user]]
@@ -97,6 +100,8 @@ fn everything_can_be_set() {
     assert_eq!(config.listen, config.local);
     assert_eq!((config.sip.udp, config.sip.tls, config.http.port), (Some(5070), None, Some(80)));
     assert_eq!((config.media.ports, config.media.workers), ((20000, 20999), Some(2)));
+    let files = config.ng.settings.files;
+    assert_eq!((files.recordings, files.format), (Some("/rec".into()), RecordingFormat::Wav));
     let (sip, browser) = (&config.settings.sip_media, &config.settings.browser_media);
     assert_eq!(sip.codecs, [CodecName::Pcma, CodecName::SpeexWide]);
     assert_eq!((sip.ptime, sip.maxptime, browser.ptime), (Some(30), Some(60), None));
@@ -134,6 +139,7 @@ fn wrong_types_and_ranges_are_refused() {
         ("ip = \"0.0.0.0\"", 1, "they can reach"),
         ("ip_local = \"192.0.2.1\"\nip = \"2001:db8::1\"", 2, "no address"),
         ("[media]\nports = \"5000-4000\"", 2, "a range like"),
+        ("[media]\nrecording_format = \"mp3\"", 2, "\"ogg\" or \"wav\""),
         ("[http]\n\ncertificate = \"a.pem\"", 3, "needs its `key`"),
         ("[timers]\nsession_expires = 100\nmin_session_expires = 200", 2, "below `min_session_expires`"),
         ("[codecs]\nsip = [\"g723\"]", 2, "one of \"opus\", \"G722\""),

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 use tandem_control::{
-    Hello, LocalPorts, Message, Refusal, Reply, Request, RequestFrame, SessionId, SessionStats, VERSION,
+    Hello, LocalPorts, Message, RecordingFormat, Refusal, Reply, Request, RequestFrame, SessionId,
+    SessionStats, VERSION,
 };
-use tandem_sip::ng::{Client, Framing, Input, Interface, Limits, Output, Relay, Settings, Timers};
+use tandem_sip::ng::{Client, Files, Framing, Input, Interface, Limits, Output, Relay, Settings, Timers};
 
 /// Requests of one input.
 const MAX_REQUESTS: usize = 32;
@@ -52,6 +53,11 @@ fn settings() -> Settings {
             offer: Duration::from_secs(60),
             delete_delay: Duration::from_secs(30),
         },
+        files: Files {
+            announcements: Some("/".into()),
+            recordings: Some("/".into()),
+            format: RecordingFormat::OggOpus,
+        },
     }
 }
 
@@ -96,6 +102,18 @@ impl Dataplane {
             }
             Request::Delete { session } if self.sessions.remove(session) => {
                 Ok(Reply::Stats(Box::new(SessionStats::default())))
+            }
+            // The reply to one that is played waits for what this dataplane never tells.
+            Request::Play { .. } => Err(Refusal::Busy),
+            Request::StopPlay { session, .. }
+            | Request::PlayDigit { session, .. }
+            | Request::Record { session, .. }
+            | Request::PauseRecording { session }
+            | Request::ResumeRecording { session }
+            | Request::StopRecording { session }
+                if self.sessions.contains(session) =>
+            {
+                Ok(Reply::Done)
             }
             Request::List { .. } => Ok(Reply::Sessions { sessions: Vec::new(), more: false }),
             other => panic!("{other:?}"),
