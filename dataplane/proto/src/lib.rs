@@ -14,6 +14,7 @@ pub mod dtmf;
 mod encoding;
 mod events;
 pub mod ice;
+pub mod jitter;
 mod leg;
 pub mod limits;
 mod output;

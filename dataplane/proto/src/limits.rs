@@ -60,6 +60,10 @@ pub const PTIME_MS: std::ops::RangeInclusive<u8> = 10..=60;
 pub const MAX_PACKET_TIME: Duration = Duration::from_millis(200);
 /// How far the time stamps of two packets in sequence may overlap; further back the time line is started anew.
 pub const MAX_OVERLAP: Duration = Duration::from_millis(500);
+/// The longest that a packet waits in a jitter buffer.
+pub const MAX_PLAYOUT_DELAY: Duration = Duration::from_millis(400);
+/// Packets that wait in one jitter buffer: those of 10 ms in its longest delay.
+pub const JITTER_PACKETS: usize = 40;
 
 const _: () = assert!(MAX_MISORDER < 128, "the bit map of received packets must cover every late one");
 const _: () = assert!(TAILROOM >= SILENCE_ROOM + crate::srtp::MAX_TRAILER);
