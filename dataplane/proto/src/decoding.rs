@@ -40,6 +40,8 @@ pub(crate) struct Decoding {
     expected: Option<(u32, u32)>,
     /// Samples of the last packet, at `rate`.
     packet_samples: usize,
+    /// Some time was filled otherwise, and nothing was heard since.
+    passed: bool,
     /// Packets since the last good one that could not be decoded.
     spoiled: u32,
     /// Lost packets that were concealed.
@@ -88,6 +90,7 @@ impl Decoding {
             native: vec![0; native].into(),
             expected: None,
             packet_samples: 0,
+            passed: false,
             spoiled: 0,
             concealed: 0,
             recovered: 0,
@@ -97,10 +100,17 @@ impl Decoding {
     /// Whatever comes next starts a new run.
     pub(crate) fn restart(&mut self) {
         self.expected = None;
+        self.passed = false;
         self.spoiled = 0;
     }
 
-    /// Takes one packet in its turn; `lost` packets before it are missing.
+    /// Whether there is a time line that the next packet may follow.
+    pub(crate) fn is_running(&self) -> bool {
+        self.expected.is_some()
+    }
+
+    /// Takes one packet in its turn; `lost` packets before it are missing. Unless it `counts`, it is heard aside: time
+    /// goes on otherwise, see [`Decoding::pass`].
     ///
     /// # Errors
     /// [`DropReason::Undecodable`]; it then counts as lost when the next one comes.
@@ -110,11 +120,13 @@ impl Decoding {
         header: &Header,
         payload: &[u8],
         lost: u32,
+        counts: bool,
     ) -> Result<Heard<'_>, DropReason> {
         let lost = lost.saturating_add(self.spoiled);
-        let gap = self.gap(header.timestamp, entry.clock, lost);
+        let ahead = self.ahead(header.timestamp, entry.clock, lost);
+        let gap = ahead.map_or(0, |ahead| usize::try_from(ahead).unwrap_or(0));
         let missing = self.packet_samples.saturating_mul(lost as usize);
-        let missing = missing.min(gap.unwrap_or(0)).min(samples(MAX_CONCEALMENT, self.rate));
+        let missing = missing.min(gap).min(samples(MAX_CONCEALMENT, self.rate));
         let line = self.lines.iter_mut().find(|line| line.number == header.payload_type);
         let Some(line) = line else { return Err(DropReason::Undecodable) };
         let to = if line.resampler.is_some() { &mut self.native } else { &mut self.pcm };
@@ -123,6 +135,7 @@ impl Decoding {
             self.spoiled = self.spoiled.saturating_add(1);
             return Err(DropReason::Undecodable);
         };
+        let duration = at_rate(decoded, line.rate, entry.clock) as u32;
         let total = match &mut line.resampler {
             Some(resampler) => {
                 let native = self.native.get(..before + decoded).unwrap_or_default();
@@ -130,44 +143,47 @@ impl Decoding {
             }
             None => before + decoded,
         };
+        let mut speech = total.saturating_sub(missing);
+        self.packet_samples = speech;
         self.spoiled = 0;
         if missing > 0 {
             self.recovered += u64::from(recovered);
             self.concealed += u64::from(lost - u32::from(recovered));
         }
-        let speech = total.saturating_sub(missing);
-        self.packet_samples = speech;
-        let duration = at_rate(decoded, line.rate, entry.clock) as u32;
-        self.expected = Some((header.timestamp.wrapping_add(duration), entry.clock));
+        if counts {
+            let overlap = ahead.map_or(0, |ahead| usize::try_from(-ahead).unwrap_or(0));
+            if self.passed && overlap >= speech {
+                speech = 0;
+            } else {
+                self.passed = false;
+                let follows = self.expected.filter(|_| overlap > 0).map_or(header.timestamp, |(at, _)| at);
+                self.expected = Some((follows.wrapping_add(duration), entry.clock));
+            }
+        }
         let (concealed, rest) = self.pcm.split_at_mut(missing.min(total));
-        Ok(Heard {
-            fresh: gap.is_none(),
-            concealed,
-            silence: gap.unwrap_or(0) - missing,
-            speech: rest.get_mut(..speech).unwrap_or_default(),
-        })
+        let speech = rest.get_mut(..speech).unwrap_or_default();
+        Ok(Heard { fresh: ahead.is_none(), concealed, silence: gap - missing, speech })
     }
 
-    /// Samples between what was decoded last and that time stamp; `None` where no time line leads from one to the
-    /// other.
-    pub(crate) fn gap(&self, timestamp: u32, clock: u32, lost: u32) -> Option<usize> {
+    /// Samples from what was decoded last to that time stamp, below zero where they overlap; `None` where no time line
+    /// leads from one to the other.
+    pub(crate) fn ahead(&self, timestamp: u32, clock: u32, lost: u32) -> Option<i64> {
         let (expected, expected_clock) = self.expected?;
         if clock != expected_clock {
             // RFC 7160 section 3: time stamps of different clocks say nothing of the time between them.
-            return Some(self.packet_samples.saturating_mul(lost as usize));
+            return i64::try_from(self.packet_samples.saturating_mul(lost as usize)).ok();
         }
-        let ahead = i64::from(timestamp.wrapping_sub(expected).cast_signed());
+        let units = i64::from(timestamp.wrapping_sub(expected).cast_signed());
         let of_clock = |time: Duration| samples(time, clock) as i64;
-        if !(-of_clock(MAX_OVERLAP)..of_clock(TIMESTAMP_JUMP)).contains(&ahead) {
-            return None;
-        }
-        Some(at_rate(usize::try_from(ahead).unwrap_or(0), clock, self.rate))
+        let is_near = (-of_clock(MAX_OVERLAP)..of_clock(TIMESTAMP_JUMP)).contains(&units);
+        is_near.then(|| units * i64::from(self.rate) / i64::from(clock.max(1)))
     }
 
-    /// So many samples of the time line were filled otherwise.
+    /// So many samples of the time line were filled otherwise. Packets that lie wholly in that time are not heard.
     pub(crate) fn pass(&mut self, samples: usize) {
         if let Some((expected, clock)) = &mut self.expected {
             *expected = expected.wrapping_add(at_rate(samples, self.rate, *clock) as u32);
+            self.passed |= samples > 0;
         }
     }
 }
@@ -195,4 +211,9 @@ pub(crate) fn samples(time: Duration, rate: u32) -> usize {
 /// So many samples at another rate.
 pub(crate) fn at_rate(samples: usize, from: u32, to: u32) -> usize {
     (samples as u64 * u64::from(to) / u64::from(from.max(1))) as usize
+}
+
+/// The time of so many samples.
+pub(crate) fn time_of(samples: usize, rate: u32) -> Duration {
+    Duration::from_micros(samples as u64 * 1_000_000 / u64::from(rate.max(1)))
 }

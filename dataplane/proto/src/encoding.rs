@@ -7,7 +7,7 @@ use tandem_codec::{CodecError, Encoder};
 use tandem_control::{Audio, PayloadType};
 
 use crate::codecs;
-use crate::decoding::at_rate;
+use crate::decoding::{at_rate, time_of};
 use crate::drops::DropReason;
 use crate::limits::{MAX_DATAGRAM, PTIME_MS, TAILROOM};
 use crate::output::Output;
@@ -75,21 +75,38 @@ impl Encoding {
         })
     }
 
-    /// How long each packet is.
+    /// Samples a second of what it takes.
+    pub(crate) fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// The time of a packet.
     pub(crate) fn packet_time(&self) -> Duration {
-        Duration::from_micros(self.pcm.len() as u64 * 1_000_000 / u64::from(self.rate.max(1)))
+        time_of(self.pcm.len(), self.rate)
     }
 
     /// Starts a new time line behind all that was sent; the next packet is marked.
-    pub(crate) fn begin(&mut self, to: &Target<'_>) {
-        let output = &to.output;
-        let reached = output.expected_timestamp(to.now);
+    pub(crate) fn begin(&mut self, now: Instant, output: &Output) {
+        let reached = output.expected_timestamp(now);
         self.timeline = if output.packets == 0 { reached } else { later(self.timeline, reached) };
         if output.packets > 0 && self.timeline == output.timestamp() {
             self.timeline = self.timeline.wrapping_add(self.units(self.pcm.len()));
         }
         self.filled = 0;
         self.marker = true;
+    }
+
+    /// Brings the time line to where the time is, if it is more than a packet behind. Returns how many samples were left
+    /// out.
+    pub(crate) fn catch_up(&mut self, now: Instant, output: &Output) -> usize {
+        let behind = output.expected_timestamp(now).wrapping_sub(self.timestamp_after(0)).cast_signed();
+        let behind = u32::try_from(behind).unwrap_or(0);
+        if behind <= self.units(self.pcm.len()) {
+            return 0;
+        }
+        self.timeline = self.timeline.wrapping_add(behind);
+        self.marker = true;
+        at_rate(behind as usize, self.clock, self.rate)
     }
 
     /// Takes samples that follow those before; sends every packet that is complete.
@@ -109,6 +126,40 @@ impl Encoding {
             }
         }
         result
+    }
+
+    /// Completes the packet with what `fill` writes, and sends it. Returns how many samples that were: none if `fill`
+    /// says that it has none.
+    ///
+    /// # Errors
+    /// [`DropReason::Unencodable`].
+    pub(crate) fn make(
+        &mut self,
+        to: &mut Target<'_>,
+        fill: impl FnOnce(&mut [i16]) -> bool,
+    ) -> Result<usize, DropReason> {
+        let room = self.pcm.get_mut(self.filled..).unwrap_or_default();
+        let len = room.len();
+        if !fill(room) {
+            return Ok(0);
+        }
+        self.filled += len;
+        self.encode(to).map(|()| len)
+    }
+
+    /// Sends a payload of another type, which takes no time of its own, where the time line is now. A packet that was
+    /// begun is completed with silence; returns how much that took.
+    pub(crate) fn beside(&mut self, number: u8, payload: &[u8], to: &mut Target<'_>) -> usize {
+        let padding = self.complete(to);
+        let room = self.buffer.get_mut(HEADER_LEN..HEADER_LEN + payload.len());
+        let Some(room) = room.filter(|_| HEADER_LEN + payload.len() <= MAX_DATAGRAM) else { return padding };
+        room.copy_from_slice(payload);
+        let index = to.output.next();
+        let header = to.output.header(index, self.timeline, number, false);
+        header.write(&mut self.buffer);
+        to.output.sent(to.now, &header, index, HEADER_LEN + payload.len());
+        to.sink.packet(&mut self.buffer, HEADER_LEN + payload.len());
+        padding
     }
 
     /// Leaves out so many samples of silence, after the packet that was begun is completed.

@@ -17,6 +17,7 @@ pub mod ice;
 pub mod jitter;
 mod leg;
 pub mod limits;
+mod made;
 mod output;
 pub mod packet;
 pub mod playing;
@@ -34,6 +35,7 @@ mod silence;
 mod source;
 pub mod srtp;
 pub mod stun;
+mod tone_detection;
 mod transcode;
 
 use std::time::{Duration, Instant};

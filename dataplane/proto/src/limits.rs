@@ -44,6 +44,8 @@ pub const REORDER_WAIT: Duration = Duration::from_millis(40);
 pub const MAX_CONCEALMENT: Duration = Duration::from_millis(120);
 /// Digits that wait to be played towards one peer.
 pub const MAX_QUEUED_DIGITS: usize = 32;
+/// How much longer than was told a key that is held may sound, without news of it.
+pub const OPEN_TONE_AHEAD: Duration = Duration::from_millis(120);
 /// The pause between two digits played in a row.
 pub const DIGIT_PAUSE: Duration = Duration::from_millis(50);
 /// How many times the last packet of a telephone event is sent (RFC 4733 section 2.5.1.4).
@@ -52,6 +54,14 @@ pub const DIGIT_END_PACKETS: u8 = 3;
 pub const DIGIT_SILENCE: Duration = Duration::from_millis(500);
 /// How long a telephone event may have lasted by its first packet that comes, some lost before it included.
 pub const LONGEST_FIRST: Duration = Duration::from_millis(100);
+/// For how long comfort noise is made without news of it.
+pub const LONGEST_NOISE: Duration = Duration::from_secs(60);
+/// Samples of noise that may be missing when speech comes: 40 ms at 8 kHz.
+pub const NOISE_BEFORE_SPEECH: usize = 320;
+/// The rate at which tones and noise are made for a peer with Opus, where nothing else asks for one, in Hz.
+pub const TONE_RATE: u32 = 8000;
+/// Digits that were found in the audio of one leg and not yet told.
+pub const MAX_FOUND_DIGITS: usize = 8;
 /// The length of a digit that may be played, in milliseconds.
 pub const DIGIT_MS: std::ops::RangeInclusive<u16> = 40..=6000;
 /// The packet times that are encoded, in milliseconds.

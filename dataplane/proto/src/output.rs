@@ -54,6 +54,11 @@ impl Output {
         self.timestamp
     }
 
+    /// When the newest packet was sent.
+    pub(crate) fn sent_at(&self) -> Option<Instant> {
+        self.sent_at
+    }
+
     pub(crate) fn clock(&self) -> u32 {
         self.clock
     }

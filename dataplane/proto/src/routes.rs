@@ -1,6 +1,6 @@
 //! Which way each payload type goes from one leg to the other.
 
-use tandem_control::{Audio, Codec, PayloadType, Treatment};
+use tandem_control::{Audio, Codec, Digits, PayloadType, Treatment};
 
 use crate::codecs::is_transcodable;
 use crate::silence;
@@ -42,6 +42,18 @@ pub(crate) struct Routes {
     pub(crate) event: Option<(u8, u32)>,
     /// What is transcoded becomes silence.
     pub(crate) silenced: bool,
+    /// How digits reach the other leg.
+    pub(crate) digits: Digits,
+    /// The other leg's payload type of comfort noise in the clock of its audio, if it has that.
+    pub(crate) noise: Option<u8>,
+    /// Comfort noise is received that the other leg does not take.
+    pub(crate) makes_noise: bool,
+    /// Digits are looked for in the audio.
+    pub(crate) detect_tones: bool,
+    /// Their tones are taken out of it.
+    pub(crate) erases_tones: bool,
+    /// Digits go no further.
+    pub(crate) events_blocked: bool,
 }
 
 impl Routes {
@@ -51,7 +63,13 @@ impl Routes {
         let audio_clock = send.iter().find(|to| is_speech(to.codec)).map(|to| to.clock);
         let events = || send.iter().filter(|to| to.codec == Codec::TelephoneEvent);
         let event = events().find(|to| Some(to.clock) == audio_clock).or_else(|| events().next());
+        let event = event.filter(|_| to.digits == Digits::Events);
         let target = send.iter().find(|to| is_transcodable(to)).cloned();
+        // Tones are put in and found where the audio is decoded and encoded.
+        let always = from.always_transcode || from.detect_tones || to.digits == Digits::Tones;
+        let noise_clock = target.as_ref().map_or(8000, |target| target.clock);
+        let noise = send.iter().find(|to| to.codec == Codec::ComfortNoise && to.clock == noise_clock);
+        let hears_noise = receive.iter().any(|payload| payload.codec == Codec::ComfortNoise);
         let entries = receive.iter().map(|payload| {
             let is_same =
                 |to: &&PayloadType| to.codec.same_coding(payload.codec) && to.clock == payload.clock;
@@ -66,7 +84,7 @@ impl Routes {
                     }
                 }
                 _ if from.speech == Treatment::Blocked => Route::Blocked,
-                Some(_) if from.always_transcode && can_transcode => Route::Transcode,
+                Some(_) if always && can_transcode => Route::Transcode,
                 Some(to) if from.speech == Treatment::Passed => Route::Forward(to.number),
                 Some(to) if silence::is_known(payload.codec) => Route::Silence(to.number),
                 Some(_) if can_transcode => Route::Transcode,
@@ -77,12 +95,31 @@ impl Routes {
             Entry { number: payload.number, codec: payload.codec, clock: payload.clock, route }
         });
         let event = event.map(|to| (to.number, to.clock));
-        Routes { entries: entries.collect(), event, target, silenced: from.speech == Treatment::Silenced }
+        Routes {
+            entries: entries.collect(),
+            event,
+            silenced: from.speech == Treatment::Silenced,
+            digits: to.digits,
+            noise: noise.map(|noise| noise.number),
+            makes_noise: hears_noise && noise.is_none() && target.is_some(),
+            detect_tones: from.detect_tones,
+            erases_tones: to.digits != Digits::Tones || from.events_blocked,
+            events_blocked: from.events_blocked,
+            target,
+        }
     }
 
     /// Whether both transcode the same into the same.
     pub(crate) fn transcodes_as(&self, other: &Routes) -> bool {
-        self.target == other.target && self.decoded().eq(other.decoded())
+        self.target == other.target
+            && self.detect_tones == other.detect_tones
+            && self.needs_encoding() == other.needs_encoding()
+            && self.decoded().eq(other.decoded())
+    }
+
+    /// Whether something is encoded for the other leg, or may have to be at any time.
+    pub(crate) fn needs_encoding(&self) -> bool {
+        self.makes_noise || self.digits == Digits::Tones || self.decoded().next().is_some()
     }
 
     pub(crate) fn find(&self, payload_type: u8) -> Option<Entry> {

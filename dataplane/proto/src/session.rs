@@ -252,7 +252,7 @@ impl Session {
             self.events.push(digit_event(side, digit));
             if here.bridge.is_playing() && !here.leg.config().audio.events_blocked {
                 // It reaches the other side in spite of what is played there; one too many is lost.
-                let _ = here.bridge.has_events() && here.bridge.play(now.instant, digit);
+                let _ = here.bridge.has_events() && here.bridge.play_digit(now.instant, digit);
             }
         }
         let blocked = if !there.leg.config().audio.may_send {
@@ -271,7 +271,11 @@ impl Session {
             }
         };
         let sink = &mut LegSink { side: there.side, leg: &mut there.leg, out };
-        match here.bridge.receive(now.instant, place, parsed, packet, sink)? {
+        let bridged = here.bridge.receive(now.instant, place, parsed, packet, sink);
+        while let Some(digit) = here.bridge.take_found() {
+            self.events.push(digit_event(side, digit));
+        }
+        match bridged? {
             Bridged::Consumed => Ok(Verdict::Consumed),
             forward => {
                 self.news |= forward == Bridged::ForwardEvent;
@@ -304,7 +308,7 @@ impl Session {
             let is_reachable = there.is_listening();
             let sink = &mut LegSink { side: there.side, leg: &mut there.leg, out: &mut *out };
             here.bridge.go_on_playing(now.instant, is_reachable, sink);
-            if let Some(digit) = here.bridge.handle_timeout(now.instant, sink) {
+            if let Some(digit) = here.bridge.handle_timeout(now.instant, is_reachable, sink) {
                 self.events.push(digit_event(side, digit));
             }
             if here.reports.due() <= now.instant {
@@ -341,10 +345,10 @@ impl Session {
         }
         self.news = true;
         let bridge = &mut self.split(side).1.bridge;
-        if !bridge.has_events() {
-            return Err(Refusal::Invalid("the peer takes no telephone events".into()));
+        if !bridge.can_play_digits() {
+            return Err(Refusal::Invalid("the peer takes no digits in its media".into()));
         }
-        if bridge.play(now.instant, Digit { event, duration_ms }) { Ok(()) } else { Err(Refusal::Busy) }
+        if bridge.play_digit(now.instant, Digit { event, duration_ms }) { Ok(()) } else { Err(Refusal::Busy) }
     }
 
     /// Says goodbye to both peers (RFC 3550 section 6.3.7), as far as they ever heard of us.

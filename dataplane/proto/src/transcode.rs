@@ -1,19 +1,25 @@
-//! From one coding to another: decode in order, conceal what is lost, encode in the packet time of the receiver.
+//! What one leg sends, decoded to be encoded for the other: silenced where that is wanted, and its tones found.
 
 use tandem_codec::CodecError;
 
-use crate::decoding::Decoding;
+use crate::decoding::{Decoding, Heard};
 use crate::drops::DropReason;
-use crate::encoding::{Encoding, Target, later};
 use crate::routes::{Entry, Routes};
 use crate::rtp::Header;
+use crate::tone_detection::{Key, ToneDetection};
 
-/// What one leg sends, decoded for the encoder of the other.
-#[derive(Debug)]
+/// The decoding half of a transcoder.
 pub(crate) struct Transcoder {
-    decoding: Decoding,
-    /// Whether what is decoded becomes silence.
-    pub(crate) silenced: bool,
+    pub(crate) decoding: Decoding,
+    detection: Option<Box<ToneDetection>>,
+    silenced: bool,
+    rate: u32,
+}
+
+impl std::fmt::Debug for Transcoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transcoder").field("rate", &self.rate).finish_non_exhaustive()
+    }
 }
 
 impl Transcoder {
@@ -22,61 +28,58 @@ impl Transcoder {
     /// # Errors
     /// What the codecs say.
     pub(crate) fn new(routes: &Routes, rate: u32) -> Result<Transcoder, CodecError> {
-        Ok(Transcoder { decoding: Decoding::new(routes.decoded(), rate)?, silenced: routes.silenced })
+        let detection = if routes.detect_tones { Some(Box::new(ToneDetection::new(rate)?)) } else { None };
+        let decoding = Decoding::new(routes.decoded(), rate)?;
+        let mut transcoder = Transcoder { decoding, detection, silenced: false, rate };
+        transcoder.treat_as(routes);
+        Ok(transcoder)
+    }
+
+    /// Does with what it hears as these routes say, which decode the same.
+    pub(crate) fn treat_as(&mut self, routes: &Routes) {
+        self.silenced = routes.silenced;
+        if let Some(detection) = &mut self.detection {
+            detection.erases = routes.erases_tones;
+        }
+    }
+
+    /// Whether digits are looked for, so that everything must be heard.
+    pub(crate) fn detects_tones(&self) -> bool {
+        self.detection.is_some()
     }
 
     /// Whatever comes next starts a new run.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self, tell: impl FnMut(Key)) {
         self.decoding.restart();
+        if let Some(detection) = &mut self.detection {
+            detection.finish(tell);
+        }
     }
 
-    /// Lost packets that were concealed.
-    pub(crate) fn concealed(&self) -> u64 {
-        self.decoding.concealed
-    }
-
-    /// Takes one packet of speech in its turn; `lost` packets before it are missing.
+    /// Hears one packet in its turn. See [`Decoding::packet`].
     ///
     /// # Errors
-    /// [`DropReason::Undecodable`]; its time is then concealed with the next one. [`DropReason::Unencodable`].
-    pub(crate) fn speech(
+    /// [`DropReason::Undecodable`].
+    pub(crate) fn hear(
         &mut self,
         entry: &Entry,
-        header: &Header,
-        payload: &[u8],
+        (header, payload): (&Header, &[u8]),
         lost: u32,
-        encoding: &mut Encoding,
-        to: &mut Target<'_>,
-    ) -> Result<(), DropReason> {
-        let heard = self.decoding.packet(entry, header, payload, lost)?;
+        counts: bool,
+        mut tell: impl FnMut(Key),
+    ) -> Result<Heard<'_>, DropReason> {
+        let heard = self.decoding.packet(entry, header, payload, lost, counts)?;
+        if let Some(detection) = &mut self.detection {
+            if heard.fresh || heard.silence > 0 {
+                detection.finish(&mut tell);
+            }
+            detection.process(heard.concealed, &mut tell);
+            detection.process(heard.speech, &mut tell);
+        }
         if self.silenced {
             heard.concealed.fill(0);
             heard.speech.fill(0);
         }
-        if heard.fresh {
-            encoding.begin(to);
-        }
-        let before = encoding.push(heard.concealed, to);
-        if heard.silence > 0 {
-            encoding.skip(heard.silence, to);
-        }
-        before.and(encoding.push(heard.speech, to))
-    }
-
-    /// The time stamp, on the output's time line, for an event with that time stamp. Completes a started packet, so
-    /// that the time line does not go back behind the event.
-    pub(crate) fn event_timestamp(
-        &mut self,
-        entry: &Entry,
-        timestamp: u32,
-        encoding: &mut Encoding,
-        to: &mut Target<'_>,
-    ) -> u32 {
-        let padding = encoding.complete(to);
-        self.decoding.pass(padding);
-        match self.decoding.gap(timestamp, entry.clock, 0) {
-            Some(gap) => encoding.timestamp_after(gap),
-            None => later(encoding.timestamp_after(0), to.output.expected_timestamp(to.now)),
-        }
+        Ok(heard)
     }
 }

@@ -127,7 +127,7 @@ impl Playing {
         }
         self.begun = true;
         if !std::mem::replace(&mut self.continuous, true) {
-            self.output.encoding.begin(to);
+            self.output.encoding.begin(to.now, to.output);
         }
         self.output.push(samples, to);
     }
@@ -203,9 +203,10 @@ impl Bridge {
             return;
         }
         let begun = playing.begun;
-        let mut to = Target { now, output: &mut self.output, sink };
         // A digit takes the place of what would be heard meanwhile.
-        let ended = playing.tick(!self.player.is_playing(), &mut to);
+        let may_be_heard = !self.is_digit_playing();
+        let mut to = Target { now, output: &mut self.output, sink };
+        let ended = playing.tick(may_be_heard, &mut to);
         if !begun && playing.begun {
             self.interrupt();
         }

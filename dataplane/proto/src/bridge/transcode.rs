@@ -1,0 +1,215 @@
+//! Transcoding: what one leg sends, in its order, made into a stream of its own for the other.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use tandem_control::{Codec, Digits};
+
+use super::{Bridge, Bridged};
+use crate::drops::DropReason;
+use crate::dtmf::{Digit, Player};
+use crate::encoding::{Sink, Target, later};
+use crate::limits::{MAX_FOUND_DIGITS, NOISE_BEFORE_SPEECH};
+use crate::reception::Place;
+use crate::reorder::Turn;
+use crate::routes::{Entry, Route};
+use crate::rtp::{self, Header, Parsed};
+use crate::tone_detection::Key;
+
+impl Bridge {
+    /// Transcodes what has its turn now.
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        place: Place,
+        parsed: &Parsed,
+        packet: &[u8],
+        sink: &mut dyn Sink,
+    ) -> Result<Bridged, DropReason> {
+        let result = match self.window.as_mut().map(|window| window.arrive(now, place.index, packet)) {
+            Some(Turn::Now) => self.in_turn(now, parsed, packet, 0, sink),
+            Some(Turn::Held) => Ok(()),
+            Some(Turn::Late) => {
+                self.late += 1;
+                Err(DropReason::TooLate)
+            }
+            None => Err(DropReason::NotTaken),
+        };
+        self.release(now, sink);
+        result.map(|()| Bridged::Consumed)
+    }
+
+    /// Transcodes what has waited for long enough.
+    pub(super) fn release(&mut self, now: Instant, sink: &mut dyn Sink) {
+        let Some(mut window) = self.window.take() else { return };
+        while let Some(released) = window.release(now) {
+            let result = rtp::parse(released.packet)
+                .and_then(|parsed| self.in_turn(now, &parsed, released.packet, released.lost, sink));
+            if let Err(reason) = result {
+                sink.dropped(reason);
+            }
+        }
+        self.window = Some(window);
+    }
+
+    fn in_turn(
+        &mut self,
+        now: Instant,
+        parsed: &Parsed,
+        packet: &[u8],
+        lost: u32,
+        sink: &mut dyn Sink,
+    ) -> Result<(), DropReason> {
+        let input = (&parsed.header, parsed.payload(packet));
+        let entry = self.routes.find(parsed.header.payload_type).ok_or(DropReason::UnknownPayloadType)?;
+        match entry.route {
+            Route::Transcode => self.speech(now, &entry, input, lost, sink),
+            Route::Event => self.event(now, &entry, input, sink),
+            Route::Blocked => Err(DropReason::Blocked),
+            _ if entry.codec == Codec::ComfortNoise => self.noise(now, &entry, input, sink),
+            Route::Forward(_) | Route::Silence(_) | Route::NotTaken => Err(DropReason::NotTaken),
+        }
+    }
+
+    fn speech(
+        &mut self,
+        now: Instant,
+        entry: &Entry,
+        input: (&Header, &[u8]),
+        lost: u32,
+        sink: &mut dyn Sink,
+    ) -> Result<(), DropReason> {
+        let replaced = self.replaced();
+        // The time of an event is that of the speech in whose place it stands; what is made here keeps its own.
+        let counts = replaced.is_none() || self.routes.digits == Digits::Events && self.player.is_playing();
+        let presses = self.presses_keys();
+        let (Some(transcoder), Some(encoding)) = (&mut self.transcoder, &mut self.encoding) else {
+            return Err(DropReason::NotTaken);
+        };
+        if let Some(reason) = replaced.filter(|_| !counts && !transcoder.detects_tones()) {
+            return Err(reason);
+        }
+        let mut player = presses.then_some(&mut self.player);
+        let tell = |key| follow(key, now, player.as_deref_mut(), &mut self.found);
+        let heard = transcoder.hear(entry, input, lost, counts, tell)?;
+        if let Some(reason) = replaced.filter(|_| !counts) {
+            return Err(reason);
+        }
+        if heard.fresh {
+            encoding.begin(now, &self.output);
+        }
+        let to = &mut Target { now, output: &mut self.output, sink };
+        if let Some(reason) = replaced {
+            encoding.skip(heard.concealed.len() + heard.silence + heard.speech.len(), to);
+            return Err(reason);
+        }
+        let mut result = encoding.push(heard.concealed, to);
+        let mut silence = heard.silence;
+        if let Some(mut noise) = self.made.end_noise() {
+            // Noise is made by the clock here, speech comes by that of its sender: what lies between them is noise too.
+            let mut piece = [0; NOISE_BEFORE_SPEECH];
+            let piece = piece.get_mut(..silence.min(NOISE_BEFORE_SPEECH)).unwrap_or_default();
+            noise.fill(piece);
+            result = result.and(encoding.push(piece, to));
+            silence -= piece.len();
+        }
+        if silence > 0 {
+            encoding.skip(silence, to);
+        }
+        result.and(encoding.push(heard.speech, to))
+    }
+
+    /// Passes a telephone event on; without a payload type for it here, its digit goes another way.
+    fn event(
+        &mut self,
+        now: Instant,
+        entry: &Entry,
+        (input, payload): (&Header, &[u8]),
+        sink: &mut dyn Sink,
+    ) -> Result<(), DropReason> {
+        let Some((number, clock)) = self.routes.event else { return Ok(()) };
+        if let Some(reason) = self.replaced() {
+            return Err(reason);
+        }
+        let event = self.event_in(entry, input, payload, clock)?;
+        let timestamp = match self.anchored(input) {
+            Some(timestamp) => timestamp,
+            None => {
+                let to = &mut Target { now, output: &mut self.output, sink };
+                let timestamp = match (&mut self.transcoder, &mut self.encoding) {
+                    (Some(transcoder), Some(encoding)) => {
+                        // The time line does not go back behind the event.
+                        transcoder.decoding.pass(encoding.complete(to));
+                        let reached = encoding.timestamp_after(0);
+                        match transcoder.decoding.ahead(input.timestamp, entry.clock, 0) {
+                            Some(ahead) => encoding.timestamp_after(usize::try_from(ahead).unwrap_or(0)),
+                            None => later(reached, to.output.expected_timestamp(now)),
+                        }
+                    }
+                    _ => return Err(DropReason::NotTaken),
+                };
+                self.anchor_at(input, timestamp)
+            }
+        };
+        self.send_event(now, timestamp, number, input.marker, event, sink);
+        Ok(())
+    }
+
+    /// Comfort noise (RFC 3389): passed on to a peer that takes it, made for one that does not.
+    fn noise(
+        &mut self,
+        now: Instant,
+        entry: &Entry,
+        (input, payload): (&Header, &[u8]),
+        sink: &mut dyn Sink,
+    ) -> Result<(), DropReason> {
+        if let Some(reason) = self.replaced() {
+            return Err(reason);
+        }
+        let Some(number) = self.routes.noise.filter(|_| matches!(entry.route, Route::Forward(_))) else {
+            return self.begin_noise(now, payload);
+        };
+        let (Some(transcoder), Some(encoding)) = (&mut self.transcoder, &mut self.encoding) else {
+            return Err(DropReason::NotTaken);
+        };
+        let ahead = transcoder.decoding.ahead(input.timestamp, entry.clock, 0);
+        if ahead.is_none() {
+            encoding.begin(now, &self.output);
+        }
+        let to = &mut Target { now, output: &mut self.output, sink };
+        let silence = ahead.map_or(0, |ahead| usize::try_from(ahead).unwrap_or(0));
+        encoding.skip(silence, to);
+        transcoder.decoding.pass(silence);
+        transcoder.decoding.pass(encoding.beside(number, payload, to));
+        Ok(())
+    }
+}
+
+/// A key that was released because the audio breaks off.
+pub(super) fn release(key: Key, player: &mut Player, found: &mut VecDeque<Digit>) {
+    if let Key::Released(digit) = key {
+        player.release(digit.duration_ms);
+        note(digit, found);
+    }
+}
+
+/// Presses the keys that are heard, for a peer that gets them otherwise than it hears, and notes whole digits.
+fn follow(key: Key, now: Instant, player: Option<&mut Player>, found: &mut VecDeque<Digit>) {
+    match (key, player) {
+        (Key::Pressed(digit), Some(player)) => {
+            player.press(now, digit);
+        }
+        (Key::Held(digit), Some(player)) => player.hold(digit.duration_ms),
+        (Key::Released(digit), Some(player)) => player.release(digit.duration_ms),
+        _ => {}
+    }
+    if let Key::Released(digit) = key {
+        note(digit, found);
+    }
+}
+
+fn note(digit: Digit, found: &mut VecDeque<Digit>) {
+    if found.len() < MAX_FOUND_DIGITS {
+        found.push_back(digit);
+    }
+}
