@@ -1,5 +1,6 @@
 //! A session between peers that are played here.
 
+mod digits;
 mod dtls_and_ice;
 mod relaying;
 mod scenario;
