@@ -8,6 +8,7 @@ use tandem_control::{LocalPorts, SessionId, Side};
 use tandem_sip::call::{Media, MediaRules, PartyMedia, TakesInfo};
 use tandem_sip::sdp::Kind;
 use tandem_sip::sip::Message;
+use tandem_sip::tones::Country;
 
 const OFFER: &str = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
     m=audio 52233 UDP/TLS/RTP/SAVPF 111 9 0 8 110 126\r\nc=IN IP4 192.0.2.7\r\na=rtcp:9 IN IP4 0.0.0.0\r\n\
@@ -57,6 +58,7 @@ fn sdp(criterion: &mut Criterion) {
         local: vec![IpAddr::from([10, 0, 0, 1])],
         allow_local: false,
         fingerprint: [0xAB; 32],
+        tones: Country::default(),
     };
     let parties = [party(Kind::WebRtc), party(Kind::Rtp)];
     criterion.bench_function("SDP: a browser's offer to a telephone, and its answer back", |bencher| {

@@ -47,7 +47,19 @@ pub enum Signal {
         digit: char,
         /// Milliseconds.
         duration_ms: u16,
+        /// How its message was written, or shall be.
+        format: DigitFormat,
     },
+}
+
+/// How a digit is written in a SIP INFO request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DigitFormat {
+    /// `application/dtmf-relay`: with its length.
+    #[default]
+    Relay,
+    /// `application/dtmf`: the digit alone.
+    Plain,
 }
 
 /// Why a call ended or was not made.

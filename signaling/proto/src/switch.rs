@@ -145,8 +145,8 @@ pub type RandomSource = Box<dyn FnMut(&mut [u8]) + Send>;
 /// What is due at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// A call rang for long enough.
-    Ring(CallId),
+    /// A call has something to do: it rang for long enough, or a digit waited.
+    Call(CallId),
     /// Sessions that nobody knows have had their grace.
     Orphans,
     /// Bindings and lock-outs that have lapsed, and memory that is needed no more.
@@ -257,7 +257,7 @@ impl Switch {
         while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, timer));
             match timer {
-                Timer::Ring(call) => self.ring_timeout(now, call),
+                Timer::Call(call) => self.call_timeout(now, call),
                 Timer::Orphans => self.delete_orphans(now),
                 Timer::Tidy => {
                     self.registrar.expire(now);

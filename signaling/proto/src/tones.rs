@@ -1,7 +1,6 @@
 //! The tones of call progress by country, as ITU-T E.180 Supplement 2 (various tones used in national networks) lists
 //! them: what a caller hears of us where the far side sends no early media.
 
-use std::time::Duration;
 use tandem_control::{ToneStep, Tones};
 
 /// What a tone tells.
@@ -152,25 +151,14 @@ impl Country {
         COUNTRIES.iter().map(|row| row.code)
     }
 
-    fn steps(self, progress: Progress) -> &'static [ToneStep] {
-        match progress {
+    /// The cadence of a tone.
+    pub fn tones(self, progress: Progress) -> Tones {
+        let steps = match progress {
             Progress::RingBack => self.0.ring_back,
             Progress::Busy => self.0.busy,
             Progress::Congestion => self.0.congestion,
-        }
-    }
-
-    /// The cadence of a tone.
-    pub fn tones(self, progress: Progress) -> Tones {
-        Tones { steps: self.steps(progress).to_vec() }
-    }
-
-    /// How often the whole cadence of a tone must be played to last at least so long; at least once.
-    pub fn times(self, progress: Progress, length: Duration) -> u32 {
-        let period: u128 =
-            self.steps(progress).iter().map(|step| u128::from(step.on_ms) + u128::from(step.off_ms)).sum();
-        let times = length.as_millis().div_ceil(period.max(1));
-        u32::try_from(times).unwrap_or(u32::MAX).max(1)
+        };
+        Tones { steps: steps.to_vec() }
     }
 }
 
@@ -207,13 +195,5 @@ mod tests {
         assert_eq!(Country::find("DE"), Some(Country::default()));
         assert_eq!(Country::find("gb"), Country::find("uk"));
         assert_eq!(Country::find("xx"), None);
-    }
-
-    #[test]
-    fn a_tone_lasts_at_least_as_long_as_it_shall() {
-        let us = Country::find("us").unwrap();
-        assert_eq!(us.times(Progress::Busy, Duration::from_secs(5)), 5);
-        assert_eq!(us.times(Progress::RingBack, Duration::from_secs(7)), 2);
-        assert_eq!(us.times(Progress::Congestion, Duration::ZERO), 1);
     }
 }

@@ -1,12 +1,12 @@
-//! Offers and digits inside a call.
+//! Offers inside a call.
 //!
 //! An offer that changes which way media flows is passed on: the other side is sent an offer of ours, and its answer
 //! decides ours. Anything else (another address, an ICE restart, a refresh) concerns one leg only and is answered here.
 
-use super::{Action, Call, Media, Who};
+use super::{Call, Media, Who};
 use crate::party::{Cause, Signal};
 use crate::sdp::{Random, SdpError};
-use tandem_control::{Codec, Side};
+use tandem_control::Side;
 
 /// What of an offer/answer exchange inside the call is open.
 #[derive(Debug)]
@@ -37,14 +37,14 @@ pub(super) enum Exchange {
 }
 
 impl Call {
-    fn side_of(&self, who: Who) -> Option<Side> {
+    pub(super) fn side_of(&self, who: Who) -> Option<Side> {
         match who {
             Who::Caller => Some(Side::A),
             Who::Callee(branch) => (self.answered.unwrap_or(0) == branch).then_some(Side::B),
         }
     }
 
-    fn who(&self, side: Side) -> Who {
+    pub(super) fn who(&self, side: Side) -> Who {
         match side {
             Side::A => Who::Caller,
             Side::B => Who::Callee(self.answered.unwrap_or(0)),
@@ -188,59 +188,4 @@ impl Call {
         self.configure(branch, Side::A);
         self.configure(branch, Side::B);
     }
-
-    /// A digit by a message: the other side hears it in its media where it can, else is sent a message too.
-    pub(super) fn digit(&mut self, from: Who, digit: char, duration_ms: u16) {
-        let Some(side) = self.side_of(from).map(Side::other) else { return };
-        let Some(media) = self.media() else { return };
-        if has_events(media, side) {
-            self.play_digit(from, digit, duration_ms);
-        } else {
-            let other = self.who(side);
-            self.tell(other, Signal::Digit { digit, duration_ms });
-        }
-    }
-
-    /// Plays a digit to the party that is not `from`, in its media.
-    pub fn play_digit(&mut self, from: Who, digit: char, duration_ms: u16) {
-        let Some(side) = self.side_of(from).map(Side::other) else { return };
-        let (Some(media), Some(event)) = (self.media(), event_of(digit)) else { return };
-        let session = media.session();
-        self.actions.push_back(Action::PlayDigit { session, side, event, duration_ms });
-    }
-
-    /// Sends a digit to the party that is not `from` as a message of its signaling.
-    pub fn send_digit(&mut self, from: Who, digit: char, duration_ms: u16) {
-        let Some(side) = self.side_of(from).map(Side::other) else { return };
-        let other = self.who(side);
-        self.tell(other, Signal::Digit { digit, duration_ms });
-    }
-
-    /// A digit came in the media of one side; where the other one's media has no digits, it is sent a message.
-    pub(super) fn digit_heard(&mut self, side: Side, event: u8, duration_ms: u16) {
-        let Some(media) = self.media() else { return };
-        if has_events(media, side.other()) {
-            return;
-        }
-        if let Some(digit) = digit_of(event) {
-            let other = self.who(side.other());
-            self.tell(other, Signal::Digit { digit, duration_ms });
-        }
-    }
-}
-
-fn has_events(media: &Media, side: Side) -> bool {
-    let audio = media.config(side).audio;
-    audio.send.iter().any(|payload| payload.codec == Codec::TelephoneEvent)
-}
-
-/// RFC 4733 section 3.2.
-const DIGITS: &str = "0123456789*#ABCD";
-
-fn event_of(digit: char) -> Option<u8> {
-    DIGITS.find(digit.to_ascii_uppercase()).and_then(|event| u8::try_from(event).ok())
-}
-
-fn digit_of(event: u8) -> Option<char> {
-    DIGITS.chars().nth(usize::from(event))
 }

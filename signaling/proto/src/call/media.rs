@@ -3,6 +3,7 @@
 use crate::party::Cause;
 use crate::sdp::{self, Description, Direction, FarSide, Kind, Leg, LegAddresses, Random, SdpError};
 use crate::settings::{CodecName, DtmfMethod, MediaProfile};
+use crate::tones::Country;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tandem_control::{Audio, Digits, Latch, LegConfig, LocalPorts, PortRequest, SessionId, Side};
@@ -44,6 +45,8 @@ pub struct MediaRules {
     pub allow_local: bool,
     /// SHA-256 of the dataplane's certificate.
     pub fingerprint: [u8; 32],
+    /// Whose tones callers hear.
+    pub tones: Country,
 }
 
 impl MediaRules {
@@ -217,6 +220,11 @@ impl Media {
             Digits::Told => false,
         };
         is_silent && !hears_tones
+    }
+
+    /// Whether one side's party can be sent messages with digits.
+    pub fn takes_messages(&self, side: Side) -> bool {
+        self.parties[index(side)].info != TakesInfo::Never
     }
 
     /// Whether a digit by a message may come a second time in the media of the same side.

@@ -4,19 +4,26 @@
 //! rung is a *branch* with a media session of its own, so that a browser and a telephone of the same user can be
 //! offered different media; the first that answers keeps its session, the others are cancelled.
 
+mod answer;
+mod digits;
+mod ending;
 mod exchange;
 pub(crate) mod media;
+mod media_events;
 #[cfg(test)]
 mod tests;
+mod tones;
 
 pub use media::{Media, MediaRules, PartyMedia, TakesInfo};
 
 use crate::party::{Cause, Signal};
 use crate::sdp::{Description, Kind, Random};
+use digits::{Heard, KeyPress};
 use exchange::Exchange;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use tandem_control::{EventKind, LegConfig, LocalPorts, PortRequest, Refusal, SessionId, Side};
+use tandem_control::{LegConfig, LocalPorts, PortRequest, Refusal, SessionId, Side, Tones};
+use tones::Hears;
 
 /// The most callees that one call rings.
 pub const MAX_BRANCHES: usize = 16;
@@ -69,6 +76,22 @@ pub enum Action {
         /// Milliseconds.
         duration_ms: u16,
     },
+    /// Play a tone to the peer of one side until [`Action::StopTone`] or the session's end.
+    PlayTone {
+        /// Which session.
+        session: SessionId,
+        /// Who hears it.
+        side: Side,
+        /// The tone.
+        tones: Tones,
+    },
+    /// End the tone that the peer of one side hears.
+    StopTone {
+        /// Which session.
+        session: SessionId,
+        /// Who heard it.
+        side: Side,
+    },
     /// End a session.
     Delete {
         /// Which.
@@ -120,6 +143,11 @@ pub struct Call {
     /// The answer that the caller was given, early or not. It does not change until the next offer.
     answer: Option<Vec<u8>>,
     exchange: Exchange,
+    /// What the caller hears before the answer.
+    hears: Hears,
+    /// The digits of the caller, and those of the callee.
+    heard: [Heard; 2],
+    /// When the call is given up for want of an answer, or has been lamented for long enough.
     ring_until: Option<Instant>,
     ended: Option<Cause>,
     actions: VecDeque<Action>,
@@ -154,6 +182,8 @@ impl Call {
             answered: None,
             answer: None,
             exchange: Exchange::None,
+            hears: Hears::default(),
+            heard: Default::default(),
             ring_until: Some(now + ring),
             ended: None,
             actions,
@@ -172,14 +202,20 @@ impl Call {
 
     /// When to call [`Call::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.ring_until.filter(|_| self.ended.is_none())
+        let digits = self.heard.iter().filter_map(Heard::next_timeout);
+        digits.chain(self.ring_until).min().filter(|_| self.ended.is_none())
     }
 
-    /// Nobody answered in time.
+    /// Nobody answered in time, or something else has waited for long enough.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.next_timeout().is_some_and(|at| at <= now) {
-            self.fail(Cause::new(408, "No answer"));
+        if self.ended.is_some() {
+            return;
         }
+        if self.ring_until.is_some_and(|at| at <= now) {
+            let cause = self.lamented().unwrap_or_else(|| Cause::new(408, "No answer"));
+            return self.fail(cause);
+        }
+        self.pass_waiting_digits(now);
     }
 
     /// A branch has its session.
@@ -218,13 +254,28 @@ impl Call {
         self.branch_failed(branch, Cause::new(status, refusal.to_string()));
     }
 
-    /// The dataplane would not do with a session what it was told: the call has no media then.
-    pub fn configuration_refused(&mut self, session: SessionId, refusal: &Refusal) {
-        self.media_failed(session, Cause::new(500, format!("The media session failed: {refusal}")));
+    /// A party said, in the headers of its messages, whether it can be sent INFO requests.
+    pub fn note_info(&mut self, who: Who, info: TakesInfo) {
+        let (side, branch) = match who {
+            Who::Caller => (Side::A, None),
+            Who::Callee(branch) => (Side::B, Some(branch)),
+        };
+        let party = match branch {
+            None => Some(&mut self.caller),
+            Some(branch) => self.branches.get_mut(branch).map(|slot| &mut slot.party),
+        };
+        if let Some(party) = party {
+            party.info = info;
+        }
+        for (index, slot) in self.branches.iter_mut().enumerate() {
+            if let Some(media) = slot.media.as_mut().filter(|_| branch.is_none_or(|branch| branch == index)) {
+                media.note_info(side, info);
+            }
+        }
     }
 
     /// A party signals.
-    pub fn signal(&mut self, from: Who, signal: Signal, random: Random<'_>) {
+    pub fn signal(&mut self, now: Instant, from: Who, signal: Signal, random: Random<'_>) {
         if self.ended.is_some() {
             return;
         }
@@ -237,15 +288,17 @@ impl Call {
         match (from, signal) {
             (Who::Callee(branch), Signal::Progress { status, sdp }) => self.progress(branch, status, sdp),
             (Who::Callee(branch), Signal::Answer { sdp }) => self.answer(branch, sdp, random),
-            (Who::Callee(branch), Signal::Reject(cause)) => self.branch_failed(branch, cause),
+            (Who::Callee(branch), Signal::Reject(cause)) => self.callee_failed(now, branch, cause),
             (Who::Callee(branch), Signal::Hangup(cause)) if self.answered.is_none() => {
-                self.branch_failed(branch, cause);
+                self.callee_failed(now, branch, cause);
             }
             (from, Signal::Hangup(cause)) => self.hang_up(Some(from), cause),
             (Who::Caller, Signal::LateAnswer { sdp }) if self.answered.is_some() && self.offer.is_none() => {
                 self.late_answer(&sdp, random);
             }
-            (from, Signal::Digit { digit, duration_ms }) => self.digit(from, digit, duration_ms),
+            (from, Signal::Digit { digit, duration_ms, format }) => {
+                self.digit_told(now, from, KeyPress { digit, duration_ms, format });
+            }
             (from, signal) => self.exchange_signal(from, signal, random),
         }
     }
@@ -255,155 +308,17 @@ impl Call {
             return;
         }
         // With several branches, or without an offer of the caller, there is nobody to whom early media could go.
-        let early = sdp.filter(|_| self.branches.len() == 1 && self.offer.is_some());
-        let answer = early.and_then(|sdp| self.take_answer(branch, &sdp).ok());
-        self.tell(Who::Caller, Signal::Progress { status, sdp: answer });
-    }
-
-    /// Takes the callee's answer, configures both sides and returns what the caller is answered.
-    fn take_answer(&mut self, branch: usize, sdp: &[u8]) -> Result<Vec<u8>, Cause> {
-        let Some(media) = self.branches.get_mut(branch).and_then(|slot| slot.media.as_mut()) else {
-            return Err(Cause::new(500, "No media session"));
+        let early = sdp.filter(|_| self.has_early_media());
+        let (status, sdp) = match early.and_then(|sdp| self.take_answer(branch, &sdp).ok()) {
+            Some(answer) => (status, Some(answer)),
+            None => self.ring_back(branch, status),
         };
-        let mut next = media.clone();
-        next.receive_answer(Side::B, sdp)?;
-        // What went with a provisional response is what goes with the final one (RFC 3261 section 13.2.1).
-        let answer = match self.answer.take() {
-            Some(answer) => answer,
-            None => next.write_answer(Side::A)?,
-        };
-        *media = next;
-        self.answer = Some(answer.clone());
-        self.configure(branch, Side::A);
-        self.configure(branch, Side::B);
-        Ok(answer)
+        self.tell(Who::Caller, Signal::Progress { status, sdp });
     }
 
-    fn answer(&mut self, branch: usize, sdp: Option<Vec<u8>>, random: Random<'_>) {
-        if self.answered.is_some() {
-            return;
-        }
-        let answer = match (sdp, &self.answer) {
-            (Some(sdp), _) if self.offer.is_some() => self.take_answer(branch, &sdp),
-            (Some(sdp), _) => self.offer_to_caller(branch, &sdp, random),
-            (None, Some(answer)) => Ok(answer.clone()),
-            (None, None) => Err(Cause::new(488, "The callee answered without a session description")),
-        };
-        match answer {
-            Ok(sdp) => {
-                self.answered = Some(branch);
-                self.ring_until = None;
-                self.drop_branches(Some(branch), &Cause::new(200, "Call completed elsewhere"));
-                self.tell(Who::Caller, Signal::Answer { sdp: Some(sdp) });
-            }
-            Err(cause) => {
-                self.tell(Who::Callee(branch), Signal::Hangup(cause.clone()));
-                self.branch_failed(branch, cause);
-            }
-        }
-    }
-
-    /// The caller made no offer: the answer to it carries ours (RFC 3261 section 13.2.1).
-    fn offer_to_caller(&mut self, branch: usize, sdp: &[u8], random: Random<'_>) -> Result<Vec<u8>, Cause> {
-        let Some(media) = self.branches.get_mut(branch).and_then(|slot| slot.media.as_mut()) else {
-            return Err(Cause::new(500, "No media session"));
-        };
-        media.receive_answer(Side::B, sdp)?;
-        let offer = media.write_offer(Side::A, random);
-        self.configure_offered(branch, Side::A);
-        self.configure(branch, Side::B);
-        Ok(offer)
-    }
-
-    fn late_answer(&mut self, sdp: &[u8], random: Random<'_>) {
-        if self.answer.is_some() {
-            return self.exchange_late_answer(Side::A, sdp, random);
-        }
-        let Some(media) = self.media_mut() else { return };
-        match media.receive_answer(Side::A, sdp) {
-            Ok(()) => {
-                self.answer = Some(sdp.to_vec());
-                self.configure_answered(Side::A);
-                self.configure_answered(Side::B);
-            }
-            Err(error) => self.hang_up(None, error.into()),
-        }
-    }
-
-    /// A branch will not answer. When none is left, the caller is told the best of their causes.
-    fn branch_failed(&mut self, branch: usize, cause: Cause) {
-        if self.ended.is_some() || self.answered.is_some() {
-            return;
-        }
-        self.end_branch(branch, cause.clone());
-        // RFC 3261 section 16.7, step 5: a 6xx speaks for all of them.
-        if cause.status >= 600 {
-            return self.fail(cause);
-        }
-        let causes: Option<Vec<&Cause>> = self
-            .branches
-            .iter()
-            .map(|slot| match &slot.state {
-                BranchState::Over(cause) => Some(cause),
-                _ => None,
-            })
-            .collect();
-        // Step 6: the lowest class is chosen.
-        if let Some(cause) = causes.and_then(|all| all.into_iter().min_by_key(|cause| cause.status / 100)) {
-            let cause = cause.clone();
-            self.fail(cause);
-        }
-    }
-
-    /// Takes a branch's session away.
-    fn end_branch(&mut self, branch: usize, cause: Cause) {
-        let Some(slot) = self.branches.get_mut(branch) else { return };
-        slot.state = BranchState::Over(cause);
-        if let Some(media) = slot.media.take() {
-            self.actions.push_back(Action::Delete { session: media.session() });
-        }
-    }
-
-    /// Cancels every branch but one.
-    fn drop_branches(&mut self, but: Option<usize>, cause: &Cause) {
-        for branch in (0..self.branches.len()).filter(|branch| Some(*branch) != but) {
-            if self.branches.get(branch).is_some_and(|slot| slot.state == BranchState::Inviting) {
-                self.tell(Who::Callee(branch), Signal::Hangup(cause.clone()));
-            }
-            self.end_branch(branch, cause.clone());
-        }
-    }
-
-    /// The caller is refused, and whoever rings is cancelled.
-    fn fail(&mut self, cause: Cause) {
-        if self.ended.is_some() {
-            return;
-        }
-        self.drop_branches(None, &cause);
-        self.tell(Who::Caller, Signal::Reject(cause.clone()));
-        self.ended = Some(cause);
-    }
-
-    /// Ends the call, at the wish of one party or our own.
-    pub fn hang_up(&mut self, from: Option<Who>, cause: Cause) {
-        if self.ended.is_some() {
-            return;
-        }
-        let Some(answered) = self.answered else {
-            if from != Some(Who::Caller) {
-                return self.fail(cause);
-            }
-            self.drop_branches(None, &cause);
-            self.ended = Some(cause);
-            return;
-        };
-        for who in [Who::Caller, Who::Callee(answered)] {
-            if Some(who) != from {
-                self.tell(who, Signal::Hangup(cause.clone()));
-            }
-        }
-        self.end_branch(answered, cause.clone());
-        self.ended = Some(cause);
+    /// Whether the caller can hear something before the answer: of one callee, by its own offer.
+    fn has_early_media(&self) -> bool {
+        self.branches.len() == 1 && self.offer.is_some()
     }
 
     fn tell(&mut self, who: Who, signal: Signal) {
@@ -440,46 +355,5 @@ impl Call {
     fn media_mut(&mut self) -> Option<&mut Media> {
         let branch = self.answered.or((self.branches.len() == 1).then_some(0))?;
         self.branches.get_mut(branch)?.media.as_mut()
-    }
-
-    /// The dataplane tells something of one of this call's sessions.
-    pub fn media_event(&mut self, session: SessionId, kind: &EventKind) {
-        match kind {
-            EventKind::MediaTimeout if self.media().is_some_and(Media::is_on_hold) => {}
-            EventKind::MediaTimeout => {
-                self.media_failed(session, Cause::new(408, "No media from either side"))
-            }
-            EventKind::DtlsFailed { side } => {
-                let text = format!("The DTLS handshake with the {} failed", name(*side));
-                self.media_failed(session, Cause::new(488, text));
-            }
-            EventKind::ConsentLost { side } => {
-                let text = format!("The browser of the {} no longer answers (ICE consent lost)", name(*side));
-                self.media_failed(session, Cause::new(480, text));
-            }
-            EventKind::Digit { side, event, duration_ms } => self.digit_heard(*side, *event, *duration_ms),
-            EventKind::Connected { .. } | EventKind::FirstMedia { .. } | EventKind::Moved { .. } => {}
-            EventKind::PlayStarted { .. }
-            | EventKind::PlayEnded { .. }
-            | EventKind::RecordingEnded { .. } => {}
-        }
-    }
-
-    /// A session is gone, or of no use.
-    pub fn media_failed(&mut self, session: SessionId, cause: Cause) {
-        let of = |slot: &Branch| slot.media.as_ref().is_some_and(|media| media.session() == session);
-        let Some(branch) = self.branches.iter().position(of) else { return };
-        if self.answered == Some(branch) {
-            return self.hang_up(None, cause);
-        }
-        self.tell(Who::Callee(branch), Signal::Hangup(cause.clone()));
-        self.branch_failed(branch, cause);
-    }
-}
-
-fn name(side: Side) -> &'static str {
-    match side {
-        Side::A => "caller",
-        Side::B => "callee",
     }
 }

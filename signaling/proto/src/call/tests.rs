@@ -1,7 +1,11 @@
+mod digits;
+mod tones;
+
 use super::*;
+use crate::party::DigitFormat;
 use crate::sdp::samples;
 use std::net::{IpAddr, Ipv4Addr};
-use tandem_control::{Latch, PortKind, Security};
+use tandem_control::{EventKind, Latch, PortKind, Security};
 
 fn random() -> impl FnMut(&mut [u8]) {
     let mut next = 0u8;
@@ -34,6 +38,11 @@ struct Bench {
 
 impl Bench {
     fn new(offer: Option<&str>, callees: &[Kind]) -> Bench {
+        let callees: Vec<PartyMedia> = callees.iter().map(|kind| party(*kind)).collect();
+        Bench::of(offer, party(Kind::Rtp), &callees)
+    }
+
+    fn of(offer: Option<&str>, caller: PartyMedia, callees: &[PartyMedia]) -> Bench {
         let now = Instant::now();
         let setup = Setup {
             rules: MediaRules {
@@ -41,10 +50,11 @@ impl Bench {
                 local: vec![LOCAL],
                 allow_local: false,
                 fingerprint: [7; 32],
+                tones: Default::default(),
             },
-            caller: party(Kind::Rtp),
+            caller,
             offer: offer.map(|offer| offer.as_bytes().to_vec()),
-            callees: callees.iter().map(|kind| party(*kind)).collect(),
+            callees: callees.to_vec(),
             ring: Duration::from_secs(60),
         };
         Bench { call: Call::new(now, setup).unwrap(), now, random: Box::new(random()), sessions: Vec::new() }
@@ -70,14 +80,25 @@ impl Bench {
         self.actions()
     }
 
+    /// Time passes.
+    fn wait(&mut self, time: Duration) -> Vec<Action> {
+        self.now += time;
+        self.call.handle_timeout(self.now);
+        self.actions()
+    }
+
     fn signal(&mut self, from: Who, signal: Signal) -> Vec<Action> {
-        self.call.signal(from, signal, &mut *self.random);
+        self.call.signal(self.now, from, signal, &mut *self.random);
         self.actions()
     }
 
     /// A call that is answered, with what the caller was told.
     fn talking(offer: &str, kind: Kind, answer: &str) -> (Bench, String) {
-        let mut bench = Bench::new(Some(offer), &[kind]);
+        Bench::new(Some(offer), &[kind]).answered(answer)
+    }
+
+    fn answered(self, answer: &str) -> (Bench, String) {
+        let mut bench = self;
         bench.actions();
         bench.create(0);
         let actions = bench.signal(Who::Callee(0), Signal::Answer { sdp: Some(answer.into()) });
@@ -99,6 +120,10 @@ fn signals_to(who: Who, actions: &[Action]) -> Vec<Signal> {
         _ => None,
     };
     actions.iter().filter_map(to).collect()
+}
+
+fn digit(digit: char) -> Signal {
+    Signal::Digit { digit, duration_ms: 100, format: DigitFormat::Relay }
 }
 
 /// A browser's answer to any of our offers.
@@ -265,7 +290,7 @@ fn hold_is_passed_on_and_refresh_is_not() {
     let actions = bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: held.into() });
     let signals = signals_to(Who::Caller, &actions);
     assert!(matches!(&signals[..], [Signal::OfferAnswer { sdp }] if text(sdp).contains("a=recvonly")));
-    bench.call.media_event(SessionId(1), &EventKind::MediaTimeout);
+    bench.call.media_event(bench.now, SessionId(1), &EventKind::MediaTimeout);
     assert!(bench.call.ended().is_none(), "silence on hold is no fault");
 }
 
@@ -299,7 +324,7 @@ fn media_events_end_the_call_with_a_cause_that_says_why() {
         (EventKind::ConsentLost { side: Side::B }, "browser of the callee"),
     ] {
         let (mut bench, _) = Bench::talking(samples::SIPP, Kind::Rtp, samples::SIPP);
-        bench.call.media_event(SessionId(1), &kind);
+        bench.call.media_event(bench.now, SessionId(1), &kind);
         let actions = bench.actions();
         for who in [Who::Caller, Who::Callee(0)] {
             let signals = signals_to(who, &actions);
@@ -307,17 +332,6 @@ fn media_events_end_the_call_with_a_cause_that_says_why() {
         }
         assert!(bench.sessions.is_empty());
     }
-}
-
-#[test]
-fn digits_go_in_the_media_where_the_other_side_has_them() {
-    let (mut bench, _) = Bench::talking(samples::BARESIP, Kind::Rtp, samples::SIPP);
-    let digit = Signal::Digit { digit: '#', duration_ms: 100 };
-    let signals = signals_to(Who::Callee(0), &bench.signal(Who::Caller, digit.clone()));
-    assert_eq!(signals, std::slice::from_ref(&digit));
-    let actions = bench.signal(Who::Callee(0), digit);
-    let expected = Action::PlayDigit { session: SessionId(1), side: Side::A, event: 11, duration_ms: 100 };
-    assert_eq!(actions, [expected]);
 }
 
 #[test]
@@ -357,7 +371,7 @@ mod invariant {
     fn signal() -> impl Strategy<Value = Signal> {
         let cause = || Cause::new(486, "Busy Here");
         prop_oneof![
-            1 => proptest::option::of(sdp()).prop_map(|sdp| Signal::Progress { status: 183, sdp }),
+            1 => proptest::option::of(sdp()).prop_map(|sdp| Signal::Progress { status: 180, sdp }),
             3 => proptest::option::of(sdp()).prop_map(|sdp| Signal::Answer { sdp }),
             1 => sdp().prop_map(|sdp| Signal::LateAnswer { sdp }),
             1 => Just(Signal::Reject(cause())),
@@ -365,7 +379,7 @@ mod invariant {
             2 => sdp().prop_map(|sdp| Signal::OfferAnswer { sdp }),
             1 => Just(Signal::OfferReject(cause())),
             1 => Just(Signal::Hangup(cause())),
-            1 => Just(Signal::Digit { digit: '5', duration_ms: 100 }),
+            1 => Just(digit('5')),
         ]
     }
 
@@ -383,11 +397,17 @@ mod invariant {
         /// Whatever happens in whatever order: at the end no session is left, each was deleted once, and every party
         /// that was rung or answered was told the end.
         #[test]
-        fn every_call_leaves_nothing_behind(late in any::<bool>(), steps in proptest::collection::vec(step(), 0..40)) {
+        fn every_call_leaves_nothing_behind(
+            late in any::<bool>(), tones in any::<bool>(), one in any::<bool>(),
+            steps in proptest::collection::vec(step(), 0..40),
+        ) {
             let offer = if late { None } else { Some(samples::BARESIP) };
-            let mut bench = Bench::new(offer, &[Kind::Rtp, Kind::WebRtc, Kind::Sdes]);
+            let caller = if tones { tones::caller_of_tones() } else { party(Kind::Rtp) };
+            let mut callees = [Kind::Rtp, Kind::WebRtc, Kind::Sdes].map(party).to_vec();
+            callees.truncate(if one { 1 } else { 3 });
+            let mut creating: Vec<usize> = (0..callees.len()).collect();
+            let mut bench = Bench::of(offer, caller, &callees);
             bench.actions();
-            let mut creating = vec![0, 1, 2];
             for step in steps {
                 match step {
                     Step::Create(branch) | Step::Refuse(branch) if !creating.contains(&branch) => {}
@@ -401,7 +421,7 @@ mod invariant {
                     }
                     Step::Signal(true, _, signal) => drop(bench.signal(Who::Caller, signal)),
                     Step::Signal(false, branch, signal) => drop(bench.signal(Who::Callee(branch), signal)),
-                    Step::Media(session, kind) => bench.call.media_event(SessionId(session), &kind),
+                    Step::Media(session, kind) => bench.call.media_event(bench.now, SessionId(session), &kind),
                     Step::Timeout => bench.call.handle_timeout(bench.now + Duration::from_secs(61)),
                 }
                 bench.actions();

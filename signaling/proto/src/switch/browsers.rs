@@ -3,7 +3,7 @@
 use super::authentication::LoginError;
 use super::calls::{Callee, Endpoint, Plan, Target};
 use super::{Output, Switch};
-use crate::party::{Cause, Signal};
+use crate::party::{Cause, DigitFormat, Signal};
 use crate::registrar::AddressOfRecord;
 use crate::sip::auth::{Credentials, Secret};
 use crate::sip::user_agent::{Register, RegistrationHandle};
@@ -127,9 +127,14 @@ impl Switch {
                 self.browser_hangs_up(now, connection, call_id, sip_status);
             }
             ClientMessage::Dtmf { call_id, digits, method } => {
-                let (endpoint, in_media) = (endpoint(call_id), method == DtmfMethod::Rfc2833);
+                let endpoint = endpoint(call_id);
+                let by_message = match method {
+                    DtmfMethod::Rfc2833 => None,
+                    DtmfMethod::Info => Some(DigitFormat::Plain),
+                    DtmfMethod::InfoRelay => Some(DigitFormat::Relay),
+                };
                 for digit in digits.chars() {
-                    self.endpoint_digit(now, &endpoint, digit, in_media);
+                    self.endpoint_digit(now, &endpoint, digit, by_message);
                 }
             }
             ClientMessage::Ping => self.say(connection, &ServerMessage::Pong),

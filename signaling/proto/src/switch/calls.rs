@@ -2,8 +2,8 @@
 
 use super::dataplane::Purpose;
 use super::{ConnectionId, Switch, Timer};
-use crate::call::{Action, Call, MediaRules, PartyMedia, Setup, Who};
-use crate::party::{Cause, Signal};
+use crate::call::{Action, Call, MediaRules, PartyMedia, Setup, TakesInfo, Who};
+use crate::party::{Cause, DigitFormat, Signal};
 use crate::sip::auth::Credentials;
 use crate::sip::user_agent::{CallHandle, Invite};
 use crate::sip::{NameAddr, Uri};
@@ -11,7 +11,7 @@ use crate::table::shrink;
 use crate::transport::Flow;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
-use tandem_control::{EventKind, LegConfig, LocalPorts, MAX_NOTE, Refusal, Request, SessionId};
+use tandem_control::{EventKind, LegConfig, LocalPorts, MAX_NOTE, Refusal, Request, SessionId, Source};
 
 /// Names a call. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -154,6 +154,7 @@ impl Switch {
             local: hello.addresses.clone(),
             allow_local: self.settings.providers.allow_private,
             fingerprint: hello.fingerprint,
+            tones: self.settings.tones,
         };
         let call = Call::new(
             now,
@@ -172,7 +173,7 @@ impl Switch {
         }
         self.calls.by_endpoint.insert(caller.clone(), (id, Who::Caller));
         let timer = call.next_timeout();
-        self.timers.extend(timer.map(|at| (at, Timer::Ring(id))));
+        self.timers.extend(timer.map(|at| (at, Timer::Call(id))));
         self.calls.entries.insert(id, Entry { call, caller, plan, rung: HashMap::new(), timer });
         self.run(now, id);
         Ok(())
@@ -189,22 +190,32 @@ impl Switch {
     /// An endpoint signals.
     pub(super) fn endpoint_signal(&mut self, now: Instant, endpoint: &Endpoint, signal: Signal) {
         if let Some((id, who)) = self.calls.by_endpoint.get(endpoint).copied() {
-            self.with_call(now, id, |call, random| call.signal(who, signal, random));
+            self.with_call(now, id, |call, random| call.signal(now, who, signal, random));
         }
     }
 
-    /// Plays a digit of this endpoint to the other side, in its media.
-    pub(super) fn endpoint_digit(&mut self, now: Instant, endpoint: &Endpoint, digit: char, in_media: bool) {
+    /// Gives a digit of this endpoint to the other side, by a message if that is asked for.
+    pub(super) fn endpoint_digit(
+        &mut self,
+        now: Instant,
+        endpoint: &Endpoint,
+        digit: char,
+        by_message: Option<DigitFormat>,
+    ) {
         if let Some((id, who)) = self.calls.by_endpoint.get(endpoint).copied() {
-            self.with_call(now, id, |call, _| match in_media {
-                true => call.play_digit(who, digit, DIGIT_MS),
-                false => call.send_digit(who, digit, DIGIT_MS),
-            });
+            self.with_call(now, id, |call, _| call.send_digit(who, digit, DIGIT_MS, by_message));
         }
     }
 
     pub(super) fn sip_signal(&mut self, now: Instant, call: CallHandle, signal: Signal) {
-        self.endpoint_signal(now, &Endpoint::Sip(call), signal);
+        let endpoint = Endpoint::Sip(call);
+        if self.user_agent.allows_info(call)
+            && let Some((id, who)) = self.calls.by_endpoint.get(&endpoint).copied()
+            && let Some(entry) = self.calls.entries.get_mut(&id)
+        {
+            entry.call.note_info(who, TakesInfo::Allowed);
+        }
+        self.endpoint_signal(now, &endpoint, signal);
     }
 
     /// The user agent is done with a call: for the other party that is a hang-up, if nothing was said before.
@@ -248,11 +259,11 @@ impl Switch {
 
     pub(super) fn media_event(&mut self, now: Instant, session: SessionId, kind: &EventKind) {
         if let Some(id) = self.calls.by_session.get(&session).copied() {
-            self.with_call(now, id, |call, _| call.media_event(session, kind));
+            self.with_call(now, id, |call, _| call.media_event(now, session, kind));
         }
     }
 
-    pub(super) fn ring_timeout(&mut self, now: Instant, id: CallId) {
+    pub(super) fn call_timeout(&mut self, now: Instant, id: CallId) {
         self.with_call(now, id, |call, _| call.handle_timeout(now));
     }
 
@@ -261,9 +272,15 @@ impl Switch {
         while let Some(action) = self.calls.entries.get_mut(&id).and_then(|entry| entry.call.poll_action()) {
             self.act(now, id, action);
         }
-        let ended = self.calls.entries.get(&id).is_some_and(|entry| entry.call.ended().is_some());
-        if ended {
-            self.forget(id);
+        let Some(entry) = self.calls.entries.get_mut(&id) else { return };
+        if entry.call.ended().is_some() {
+            return self.forget(id);
+        }
+        let at = entry.call.next_timeout();
+        let before = std::mem::replace(&mut entry.timer, at);
+        if at != before {
+            before.map(|at| self.timers.remove(&(at, Timer::Call(id))));
+            self.timers.extend(at.map(|at| (at, Timer::Call(id))));
         }
     }
 
@@ -285,6 +302,13 @@ impl Switch {
             Action::PlayDigit { session, side, event, duration_ms } => {
                 let request = Request::PlayDigit { session, side, event, duration_ms };
                 self.ask(now, request, Purpose::Other);
+            }
+            Action::PlayTone { session, side, tones } => {
+                let request = Request::Play { session, side, source: Source::Tone(tones), times: 0, id: 0 };
+                self.ask(now, request, Purpose::Other);
+            }
+            Action::StopTone { session, side } => {
+                self.ask(now, Request::StopPlay { session, side }, Purpose::Other);
             }
             Action::Delete { session } => {
                 self.calls.by_session.remove(&session);
@@ -318,12 +342,12 @@ impl Switch {
             Target::Browser(connection) => {
                 let (connection, from, to) = (*connection, plan.from.clone(), plan.to.clone());
                 match self.ring_browser(connection, &from, &to, &sdp) {
-                    Some(call_id) => self.rings(id, branch, Endpoint::Browser(connection, call_id)),
+                    Some(call_id) => self.rings(now, id, branch, Endpoint::Browser(connection, call_id)),
                     None => {
                         let gone = Signal::Reject(Cause::new(480, "The callee's browser is gone"));
                         let random = &mut *self.random;
                         if let Some(entry) = self.calls.entries.get_mut(&id) {
-                            entry.call.signal(Who::Callee(branch), gone, random);
+                            entry.call.signal(now, Who::Callee(branch), gone, random);
                         }
                     }
                 }
@@ -343,16 +367,16 @@ impl Switch {
             max_forwards: plan.max_forwards,
         };
         let handle = self.user_agent.invite(now, invite);
-        self.rings(id, branch, Endpoint::Sip(handle));
+        self.rings(now, id, branch, Endpoint::Sip(handle));
     }
 
-    fn rings(&mut self, id: CallId, branch: usize, endpoint: Endpoint) {
+    fn rings(&mut self, now: Instant, id: CallId, branch: usize, endpoint: Endpoint) {
         self.calls.by_endpoint.insert(endpoint.clone(), (id, Who::Callee(branch)));
         if let Some(entry) = self.calls.entries.get_mut(&id) {
             entry.rung.insert(branch, endpoint.clone());
             if matches!(endpoint, Endpoint::Browser(..)) {
                 let ringing = Signal::Progress { status: 180, sdp: None };
-                entry.call.signal(Who::Callee(branch), ringing, &mut *self.random);
+                entry.call.signal(now, Who::Callee(branch), ringing, &mut *self.random);
             }
         }
     }
@@ -362,9 +386,6 @@ impl Switch {
         let Some(entry) = self.calls.entries.get_mut(&id) else { return };
         if matches!((who, &signal), (Who::Caller, Signal::Answer { .. })) {
             self.counters.calls_answered += 1;
-            if let Some(at) = entry.timer.take() {
-                self.timers.remove(&(at, Timer::Ring(id)));
-            }
         }
         if let (Who::Caller, Signal::Reject(cause)) = (who, &signal) {
             *self.counters.calls_failed.entry(cause.status).or_default() += 1;
@@ -378,7 +399,7 @@ impl Switch {
                 let is_offer = matches!(signal, Signal::Offer { .. });
                 if self.user_agent.signal(now, handle, signal).is_err() && is_offer {
                     let pending = Signal::OfferReject(Cause::new(491, "Request Pending"));
-                    entry.call.signal(who, pending, &mut *self.random);
+                    entry.call.signal(now, who, pending, &mut *self.random);
                 }
             }
             Some(Endpoint::Browser(connection, call_id)) => self.tell_browser(connection, &call_id, signal),
@@ -389,7 +410,7 @@ impl Switch {
     fn forget(&mut self, id: CallId) {
         let Some(entry) = self.calls.entries.remove(&id) else { return };
         if let Some(at) = entry.timer {
-            self.timers.remove(&(at, Timer::Ring(id)));
+            self.timers.remove(&(at, Timer::Call(id)));
         }
         for endpoint in entry.rung.values().chain([&entry.caller]) {
             self.calls.by_endpoint.remove(endpoint);

@@ -137,13 +137,16 @@ impl Switch {
     }
 
     fn accept(&mut self, now: Instant, handle: RequestHandle, request: &Request, plan: Result<Plan, Cause>) {
-        let plan = match plan {
+        let mut plan = match plan {
             Ok(plan) => plan,
             Err(cause) => return self.refuse(now, handle, request, cause.status, &cause.text),
         };
         let contact_user = request.uri.as_sip().and_then(|uri| uri.user_name()).unwrap_or_default();
         // What is refused by the user agent itself is answered by it.
         let Ok(call) = self.user_agent.accept_invite(now, handle, &contact_user) else { return };
+        if self.user_agent.allows_info(call) {
+            plan.caller_media.info = TakesInfo::Allowed;
+        }
         if let Err(cause) = self.start_call(now, Endpoint::Sip(call), plan) {
             // A call that was accepted a moment ago can be rejected.
             let _ = self.user_agent.signal(now, call, Signal::Reject(cause));

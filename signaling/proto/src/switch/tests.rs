@@ -1,4 +1,5 @@
 mod bench;
+mod media;
 
 use super::*;
 use crate::sdp::samples;

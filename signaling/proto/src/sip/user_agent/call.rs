@@ -1,12 +1,13 @@
 //! A call: one INVITE and the dialogs it makes.
 
 use super::challenge::Guard;
+use super::info::Digit;
 use super::outgoing::{Draft, Hop, Outcome, Purpose};
 use super::reliable::Reliable;
 use super::session_timer::SessionTimer;
 use super::timer_queue::TimerOwner;
 use super::{CallHandle, UaError, UaEvent, UserAgent, offer, reason_value};
-use crate::party::{Cause, Signal};
+use crate::party::{Cause, DigitFormat, Signal};
 use crate::sip::dialog::Dialog;
 use crate::sip::transaction::{Backoff, earliest};
 use crate::sip::{HeaderName, Headers, Method, Request, Uri};
@@ -64,6 +65,9 @@ pub(super) struct Unacknowledged {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Peer {
     pub(super) allows_update: bool,
+    pub(super) allows_info: bool,
+    /// In which format it takes digits, once that is known.
+    pub(super) digits: Option<DigitFormat>,
     pub(super) supports_100rel: bool,
     pub(super) requires_100rel: bool,
     pub(super) supports_timer: bool,
@@ -75,6 +79,7 @@ impl Peer {
             && !allow.is_empty()
         {
             self.allows_update = allow.contains(&Method::Update.as_str());
+            self.allows_info = allow.contains(&Method::Info.as_str());
         }
         self.supports_100rel |= headers.supports("100rel");
         self.supports_timer |= headers.supports("timer");
@@ -196,6 +201,11 @@ pub(super) fn sdp_of(headers: &Headers, body: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl UserAgent {
+    /// Whether the far end of a call has named INFO among the methods that it allows.
+    pub fn allows_info(&self, call: CallHandle) -> bool {
+        self.calls.get(&call).is_some_and(|each| each.peer.allows_info)
+    }
+
     /// Signals to the far end of a call.
     pub fn signal(&mut self, now: Instant, call: CallHandle, signal: Signal) -> Result<(), UaError> {
         let stage = match self.calls.get(&call) {
@@ -217,8 +227,8 @@ impl UserAgent {
             (_, Signal::Offer { sdp, update }) => self.offer(now, call, sdp, update),
             (_, Signal::OfferAnswer { sdp }) => self.offer_answer(now, call, sdp),
             (_, Signal::OfferReject(cause)) => self.offer_reject(now, call, &cause),
-            (Stage::Established | Stage::AwaitingAck, Signal::Digit { digit, duration_ms }) => {
-                self.send_digit(now, call, digit, duration_ms)
+            (Stage::Established | Stage::AwaitingAck, Signal::Digit { digit, duration_ms, format }) => {
+                self.send_digit(now, call, Digit { digit, duration_ms, format })
             }
             _ => Err(UaError::OutOfState),
         };

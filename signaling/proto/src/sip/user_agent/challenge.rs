@@ -132,7 +132,10 @@ impl UserAgent {
                 let each = self.registrations.get_mut(&handle)?;
                 Some(each.next_cseq())
             }
-            Purpose::Offer(call) | Purpose::Refresh(call) | Purpose::InDialog(call) => {
+            Purpose::Offer(call)
+            | Purpose::Refresh(call)
+            | Purpose::InDialog(call)
+            | Purpose::Digit(call, _) => {
                 let dialog = self.calls.get_mut(&call)?.dialog_mut()?;
                 dialog.local_cseq = dialog.local_cseq.max(next);
                 Some(dialog.local_cseq)

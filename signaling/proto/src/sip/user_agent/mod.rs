@@ -8,6 +8,7 @@ mod call;
 mod challenge;
 mod in_dialog;
 mod incoming;
+mod info;
 mod offer;
 mod outgoing;
 mod registration;
@@ -26,6 +27,7 @@ pub use api::{
     CallHandle, Drop, Drops, Invite, Register, RegistrationHandle, RequestHandle, UaError, UaEvent,
     UaSettings,
 };
+pub use info::Digit;
 
 use crate::party::{Cause, Signal};
 use crate::sip::{HeaderName, Headers, Host, Message, NameAddr, SipUri};

@@ -1,6 +1,7 @@
 //! Requests of ours: finding their servers, sending, failing over, and taking the responses to what sent them.
 
 use super::challenge::Guard;
+use super::info::Digit;
 use super::timer_queue::TimerOwner;
 use super::{ALLOW, CallHandle, RegistrationHandle, SUPPORTED, UserAgent, reason_value};
 use crate::party::Cause;
@@ -24,8 +25,10 @@ pub(super) enum Purpose {
     Offer(CallHandle),
     /// A session refresh (RFC 4028).
     Refresh(CallHandle),
-    /// PRACK and INFO.
+    /// PRACK.
     InDialog(CallHandle),
+    /// An INFO with a digit.
+    Digit(CallHandle, Digit),
     /// ACK has no response; BYE's and CANCEL's change nothing.
     Farewell,
     Register(RegistrationHandle),

@@ -7,6 +7,7 @@ use crate::sip::auth::{Credentials, DigestClient, Secret, ha1};
 use crate::sip::{HeaderName, Message, Method, NameAddr, Request, Response, Uri, reply};
 use crate::transport::Transport;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tandem_control::{
     Hello, LegConfig, LocalPorts, Message as Said, Reply, RequestFrame, SessionId, Side, VERSION,
 };
@@ -65,6 +66,8 @@ pub(super) struct Bench {
     pub(super) resolves: Vec<(u64, String)>,
     pub(super) sessions: HashMap<SessionId, [LegConfig; 2]>,
     pub(super) digits: Vec<(Side, u8)>,
+    /// The sides that a tone is played to.
+    pub(super) tones: Vec<Side>,
     pub(super) refuse_sessions: Option<tandem_control::Refusal>,
     next_session: u64,
 }
@@ -72,6 +75,15 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn new() -> Bench {
         let mut bench = Bench::without_dataplane();
+        bench.dataplane_up();
+        bench
+    }
+
+    /// One whose telephones and browsers have media like this.
+    pub(super) fn with_media(sip: MediaProfile, browser: MediaProfile) -> Bench {
+        let mut bench = Bench::without_dataplane();
+        let settings = &mut bench.switch.settings;
+        (settings.sip_media, settings.browser_media) = (Arc::new(sip), Arc::new(browser));
         bench.dataplane_up();
         bench
     }
@@ -87,6 +99,7 @@ impl Bench {
             resolves: Vec::new(),
             sessions: HashMap::new(),
             digits: Vec::new(),
+            tones: Vec::new(),
             refuse_sessions: None,
             next_session: 0,
         }
@@ -159,6 +172,14 @@ impl Bench {
             }
             R::PlayDigit { side, event, .. } => {
                 self.digits.push((side, event));
+                Ok(Reply::Done)
+            }
+            R::Play { side, source: tandem_control::Source::Tone(_), times: 0, .. } => {
+                self.tones.push(side);
+                Ok(Reply::Done)
+            }
+            R::StopPlay { side, .. } => {
+                self.tones.retain(|each| *each != side);
                 Ok(Reply::Done)
             }
             other => panic!("unexpected {other:?}"),

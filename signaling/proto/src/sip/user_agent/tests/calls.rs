@@ -1,4 +1,5 @@
 use super::*;
+use crate::party::DigitFormat;
 
 #[test]
 fn a_call_is_made_answered_and_hung_up() {
@@ -132,7 +133,7 @@ fn an_offer_in_a_reliable_response_is_answered_in_the_prack() {
 fn digits_go_by_info() {
     let mut network = Network::calm();
     let (a, b) = network.established();
-    let digit = Signal::Digit { digit: '#', duration_ms: 160 };
+    let digit = Signal::Digit { digit: '#', duration_ms: 160, format: DigitFormat::Relay };
     network.signal(A, a, digit.clone());
     network.signal(B, b, digit.clone());
     network.ms(50);

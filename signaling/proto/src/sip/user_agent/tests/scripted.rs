@@ -1,4 +1,5 @@
 use super::*;
+use crate::party::DigitFormat;
 
 const INVITE: &str = "To: <sip:alice@example.org>\r\nCSeq: 1 INVITE\r\n";
 
@@ -377,4 +378,29 @@ fn behind_a_nat_the_source_is_the_way_back_though_no_rport_was_asked_for() {
     assert_eq!(flow, bench.flow);
     let call = bench.agent.accept_invite(bench.now, handle, "alice").unwrap();
     assert_eq!(bench.agent.calls[&call].flow, Some(bench.flow));
+}
+
+#[test]
+fn a_digit_that_is_refused_for_its_format_is_sent_in_the_other() {
+    let mut bench = Bench::new();
+    let call = bench.agent.invite(bench.now, call_to("sip:bob@192.0.2.9"));
+    let invite = bench.request();
+    bench.reply(&invite, 200, "one", &[CONTACT], Some("answer"));
+    bench.requests();
+    let press = |bench: &mut Bench, digit| {
+        let signal = Signal::Digit { digit, duration_ms: 100, format: DigitFormat::Relay };
+        bench.agent.signal(bench.now, call, signal).unwrap();
+        bench.request()
+    };
+    let kind = |request: &Request| request.headers.get(HeaderName::ContentType).unwrap().to_owned();
+    let (first, second) = (press(&mut bench, '1'), press(&mut bench, '2'));
+    assert_eq!(kind(&first), "application/dtmf-relay");
+    for (refused, body) in [(first, "1\r\n"), (second, "2\r\n")] {
+        bench.reply(&refused, 415, "one", &[], None);
+        let again = bench.request();
+        assert_eq!((kind(&again).as_str(), again.body.as_slice()), ("application/dtmf", body.as_bytes()));
+        bench.reply(&again, 415, "one", &[], None);
+        assert!(bench.requests().is_empty(), "there is no third format");
+    }
+    assert_eq!(kind(&press(&mut bench, '3')), "application/dtmf");
 }

@@ -1,0 +1,80 @@
+//! The callee's answer, and what the caller is answered.
+
+use super::tones::Hears;
+use super::{Call, Who};
+use crate::party::{Cause, Signal};
+use crate::sdp::Random;
+use tandem_control::Side;
+
+impl Call {
+    /// Takes the callee's answer, configures both sides and returns what the caller is answered.
+    pub(super) fn take_answer(&mut self, branch: usize, sdp: &[u8]) -> Result<Vec<u8>, Cause> {
+        let Some(media) = self.branches.get_mut(branch).and_then(|slot| slot.media.as_mut()) else {
+            return Err(Cause::new(500, "No media session"));
+        };
+        let mut next = media.clone();
+        next.receive_answer(Side::B, sdp)?;
+        // What went with a provisional response is what goes with the final one (RFC 3261 section 13.2.1).
+        let answer = match self.answer.take() {
+            Some(answer) => answer,
+            None => next.write_answer(Side::A)?,
+        };
+        *media = next;
+        self.answer = Some(answer.clone());
+        self.callee_is_heard(branch);
+        self.configure(branch, Side::A);
+        self.configure(branch, Side::B);
+        Ok(answer)
+    }
+
+    pub(super) fn answer(&mut self, branch: usize, sdp: Option<Vec<u8>>, random: Random<'_>) {
+        if self.answered.is_some() {
+            return;
+        }
+        let answer = match (sdp, &self.answer) {
+            (Some(sdp), _) if self.offer.is_some() => self.take_answer(branch, &sdp),
+            (Some(sdp), _) => self.offer_to_caller(branch, &sdp, random),
+            (None, Some(answer)) if self.hears == Hears::Callee => Ok(answer.clone()),
+            (None, _) => Err(Cause::new(488, "The callee answered without a session description")),
+        };
+        match answer {
+            Ok(sdp) => {
+                self.answered = Some(branch);
+                self.ring_until = None;
+                self.drop_branches(Some(branch), &Cause::new(200, "Call completed elsewhere"));
+                self.tell(Who::Caller, Signal::Answer { sdp: Some(sdp) });
+            }
+            Err(cause) => {
+                self.tell(Who::Callee(branch), Signal::Hangup(cause.clone()));
+                self.branch_failed(branch, cause);
+            }
+        }
+    }
+
+    /// The caller made no offer: the answer to it carries ours (RFC 3261 section 13.2.1).
+    fn offer_to_caller(&mut self, branch: usize, sdp: &[u8], random: Random<'_>) -> Result<Vec<u8>, Cause> {
+        let Some(media) = self.branches.get_mut(branch).and_then(|slot| slot.media.as_mut()) else {
+            return Err(Cause::new(500, "No media session"));
+        };
+        media.receive_answer(Side::B, sdp)?;
+        let offer = media.write_offer(Side::A, random);
+        self.configure_offered(branch, Side::A);
+        self.configure(branch, Side::B);
+        Ok(offer)
+    }
+
+    pub(super) fn late_answer(&mut self, sdp: &[u8], random: Random<'_>) {
+        if self.answer.is_some() {
+            return self.exchange_late_answer(Side::A, sdp, random);
+        }
+        let Some(media) = self.media_mut() else { return };
+        match media.receive_answer(Side::A, sdp) {
+            Ok(()) => {
+                self.answer = Some(sdp.to_vec());
+                self.configure_answered(Side::A);
+                self.configure_answered(Side::B);
+            }
+            Err(error) => self.hang_up(None, error.into()),
+        }
+    }
+}
