@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub(crate) mod browser;
+pub(crate) mod peers;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use socket2::{Domain, SockAddr, Socket, Type};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tandem_dataplane::dataplane::Dataplane;
+use tandem_dataplane::files::FileSettings;
 use tandem_dataplane::ports::PortRange;
 use tandem_dataplane::settings::Settings;
 use tandem_media::dtls::Identity;
@@ -28,6 +29,7 @@ async fn start_dataplane(relay: &Relay) -> Dataplane {
         max_sessions: 10,
         pin: false,
         gather: Duration::ZERO,
+        files: FileSettings::default(),
     };
     let dataplane = Dataplane::start(&settings, Arc::new(Identity::generate().unwrap()), OPEN_FILES).unwrap();
     relay.process.wait_for("/health", "HTTP/1.1 200 ").await;
