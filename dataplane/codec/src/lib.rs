@@ -36,6 +36,12 @@ pub trait Encoder: Send {
     /// # Errors
     /// [`CodecError`] if the packet's length is not one the codec has, or `payload` is too small.
     fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError>;
+
+    /// Prepares for another rate of loss from the next packet on, 0 to 100 percent: what the receiver reports. Without
+    /// effect on a codec that has no means for that.
+    fn expect_loss(&mut self, percent: u8) {
+        let _ = percent;
+    }
 }
 
 /// Turns payloads into samples. Allocates nothing after it was made.

@@ -79,14 +79,6 @@ impl OpusEncoder {
         library.set_max_bandwidth(bandwidth(settings.max_playback_rate)).map_err(setting_refused)?;
         Ok(OpusEncoder { library, unit: unit(sample_rate), dtx: settings.dtx })
     }
-
-    /// Prepares for another rate of loss from the next packet on: what the receiver reports, in percent.
-    ///
-    /// # Errors
-    /// [`CodecError::Setting`] above 100.
-    pub fn expect_loss(&mut self, percent: u8) -> Result<(), CodecError> {
-        self.library.set_packet_loss_perc(percent).map_err(setting_refused)
-    }
 }
 
 impl Encoder for OpusEncoder {
@@ -102,6 +94,11 @@ impl Encoder for OpusEncoder {
     fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError> {
         let length = self.library.encode(pcm, payload).map_err(refused)?;
         Ok(if self.dtx && length <= LONGEST_EMPTY_PACKET { 0 } else { length })
+    }
+
+    fn expect_loss(&mut self, percent: u8) {
+        // No number up to 100 is refused.
+        let _ = self.library.set_packet_loss_perc(percent.min(100));
     }
 }
 

@@ -17,6 +17,7 @@ use tandem_codec::CodecError;
 use tandem_control::{Audio, Codec, Digits, PlayOutcome};
 
 use crate::codecs;
+use crate::decoding::Repairs;
 use crate::drops::DropReason;
 use crate::dtmf::{self, Digit};
 use crate::encoding::{Encoding, Sink};
@@ -28,6 +29,7 @@ use crate::reception::Place;
 use crate::reorder::Reorder;
 use crate::routes::{Entry, Route, Routes, is_speech};
 use crate::rtp::{Header, Parsed};
+use crate::stopwatch::Stopwatch;
 use crate::transcode::Transcoder;
 
 pub(crate) use playing::target as play_target;
@@ -58,8 +60,9 @@ pub(crate) struct Bridge {
     /// Whether what came last was transcoded.
     pub(crate) transcodes: bool,
     collector: dtmf::Collector,
-    /// The clock of the speech that is received, in Hz.
+    /// The clock of the speech that is received, in Hz, and its codec.
     audio_clock: u32,
+    heard: Option<Codec>,
     player: dtmf::Player,
     anchor: Option<forward::Anchor>,
     /// The time stamp of the digit that is played.
@@ -69,6 +72,8 @@ pub(crate) struct Bridge {
     play_ended: Option<(u32, PlayOutcome)>,
     /// Whole digits that were found in the audio, and nobody was told.
     found: VecDeque<Digit>,
+    repairs_before: Repairs,
+    pub(crate) stopwatch: Stopwatch,
     /// Packets that came too late to be decoded.
     pub(crate) late: u64,
 }
@@ -123,6 +128,8 @@ impl Bridge {
             transcodes: false,
             collector: dtmf::Collector::default(),
             audio_clock: 0,
+            heard: None,
+            stopwatch: Stopwatch::default(),
             player: dtmf::Player::default(),
             anchor: None,
             played: 0,
@@ -130,6 +137,7 @@ impl Bridge {
             playing: None,
             play_ended: None,
             found: VecDeque::with_capacity(MAX_FOUND_DIGITS),
+            repairs_before: Repairs::default(),
             late: 0,
         }
     }
@@ -181,6 +189,7 @@ impl Bridge {
         self.interrupt();
         self.window = transcoder.as_ref().map(|_| Box::default());
         self.transcodes &= transcoder.is_some();
+        self.repairs_before = self.repairs();
         self.transcoder = transcoder.map(Box::new);
         self.encoding = encoding.map(Box::new);
         self.made.end_noise();
@@ -199,9 +208,24 @@ impl Bridge {
         self.routes.find(payload_type).map(|entry| entry.clock)
     }
 
-    /// Lost packets that were concealed.
-    pub(crate) fn concealed(&self) -> u64 {
-        self.transcoder.as_ref().map_or(0, |transcoder| transcoder.decoding.concealed)
+    /// What decoding had to do, in all.
+    pub(crate) fn repairs(&self) -> Repairs {
+        let now =
+            self.transcoder.as_ref().map_or_else(Repairs::default, |transcoder| transcoder.decoding.repairs);
+        self.repairs_before + now
+    }
+
+    /// The codec of the speech that is received, and of that which is sent for it.
+    pub(crate) fn codecs(&self) -> [Option<Codec>; 2] {
+        let target = self.routes.target.as_ref().map(|target| target.codec);
+        [self.heard, if self.transcodes { target } else { self.heard }]
+    }
+
+    /// The receiver reports that it loses so many packets, in percent.
+    pub(crate) fn expect_loss(&mut self, percent: u8) {
+        if let Some(encoding) = &mut self.encoding {
+            encoding.expect_loss(percent);
+        }
     }
 
     /// The input is not continuous here: the next packet begins a new epoch.
@@ -240,6 +264,7 @@ impl Bridge {
         let entry = self.routes.find(parsed.header.payload_type);
         if let Some(speech) = entry.filter(|entry| is_speech(entry.codec)) {
             self.audio_clock = speech.clock;
+            self.heard = Some(speech.codec);
         }
         if place.fresh {
             self.interrupt();

@@ -44,10 +44,24 @@ pub(crate) struct Decoding {
     passed: bool,
     /// Packets since the last good one that could not be decoded.
     spoiled: u32,
-    /// Lost packets that were concealed.
+    pub(crate) repairs: Repairs,
+}
+
+/// What became of lost packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Repairs {
+    /// They were concealed.
     pub(crate) concealed: u64,
-    /// Lost packets that the next one brought back.
+    /// The next one brought them back.
     pub(crate) recovered: u64,
+}
+
+impl std::ops::Add for Repairs {
+    type Output = Repairs;
+
+    fn add(self, other: Repairs) -> Repairs {
+        Repairs { concealed: self.concealed + other.concealed, recovered: self.recovered + other.recovered }
+    }
 }
 
 /// One payload type.
@@ -92,8 +106,7 @@ impl Decoding {
             packet_samples: 0,
             passed: false,
             spoiled: 0,
-            concealed: 0,
-            recovered: 0,
+            repairs: Repairs::default(),
         })
     }
 
@@ -147,8 +160,8 @@ impl Decoding {
         self.packet_samples = speech;
         self.spoiled = 0;
         if missing > 0 {
-            self.recovered += u64::from(recovered);
-            self.concealed += u64::from(lost - u32::from(recovered));
+            self.repairs.recovered += u64::from(recovered);
+            self.repairs.concealed += u64::from(lost - u32::from(recovered));
         }
         if counts {
             let overlap = ahead.map_or(0, |ahead| usize::try_from(-ahead).unwrap_or(0));

@@ -12,12 +12,31 @@ use crate::drops::DropReason;
 use crate::limits::{MAX_DATAGRAM, PTIME_MS, TAILROOM};
 use crate::output::Output;
 use crate::rtp::HEADER_LEN;
+use crate::stopwatch::Stopwatch;
 
 /// Where packets go that are made here.
 pub(crate) struct Target<'a> {
     pub(crate) now: Instant,
     pub(crate) output: &'a mut Output,
     pub(crate) sink: &'a mut dyn Sink,
+    /// Measures the encoder's work.
+    stopwatch: Option<&'a mut Stopwatch>,
+}
+
+impl<'a> Target<'a> {
+    pub(crate) fn new(now: Instant, output: &'a mut Output, sink: &'a mut dyn Sink) -> Target<'a> {
+        Target { now, output, sink, stopwatch: None }
+    }
+
+    /// Where the encoder's work is measured.
+    pub(crate) fn timed(
+        now: Instant,
+        output: &'a mut Output,
+        sink: &'a mut dyn Sink,
+        stopwatch: &'a mut Stopwatch,
+    ) -> Target<'a> {
+        Target { now, output, sink, stopwatch: Some(stopwatch) }
+    }
 }
 
 /// Takes what a bridge makes beside the packet in hand.
@@ -27,6 +46,9 @@ pub(crate) trait Sink {
 
     /// Counts a packet that had waited and is dropped now.
     fn dropped(&mut self, reason: DropReason);
+
+    /// See [`crate::session::Outbox::clock`].
+    fn clock(&self) -> Option<Instant>;
 }
 
 /// The encoder of one direction. Its memory is taken when it is made.
@@ -44,6 +66,8 @@ pub(crate) struct Encoding {
     timeline: u32,
     marker: bool,
     buffer: Box<[u8]>,
+    /// The loss that is always prepared for, in percent.
+    least_loss: u8,
 }
 
 impl std::fmt::Debug for Encoding {
@@ -72,7 +96,13 @@ impl Encoding {
             timeline: 0,
             marker: true,
             buffer: vec![0; MAX_DATAGRAM + TAILROOM].into(),
+            least_loss: audio.opus.expected_loss.min(100),
         })
+    }
+
+    /// The receiver loses so many packets, in percent: how much goes into in-band FEC, at least what was configured.
+    pub(crate) fn expect_loss(&mut self, percent: u8) {
+        self.encoder.expect_loss(percent.clamp(self.least_loss, 100));
     }
 
     /// Samples a second of what it takes.
@@ -196,7 +226,13 @@ impl Encoding {
     fn encode(&mut self, to: &mut Target<'_>) -> Result<(), DropReason> {
         to.output.set_clock(self.clock);
         let room = self.buffer.get_mut(HEADER_LEN..MAX_DATAGRAM).unwrap_or_default();
+        if let Some(stopwatch) = &mut to.stopwatch {
+            stopwatch.start(to.sink);
+        }
         let encoded = self.encoder.encode(&self.pcm, room);
+        if let Some(stopwatch) = &mut to.stopwatch {
+            stopwatch.stop(to.sink);
+        }
         let timestamp = self.timeline;
         self.timeline = timestamp.wrapping_add(self.units(self.pcm.len()));
         self.filled = 0;

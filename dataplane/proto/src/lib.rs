@@ -34,6 +34,7 @@ pub mod session;
 mod silence;
 mod source;
 pub mod srtp;
+mod stopwatch;
 pub mod stun;
 mod tone_detection;
 mod transcode;

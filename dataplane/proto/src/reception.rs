@@ -15,6 +15,8 @@ pub(crate) struct Place {
     pub(crate) newest: bool,
     /// Whether a new run begins with it: another SSRC, or a restart. Indexes of before mean nothing now.
     pub(crate) fresh: bool,
+    /// Whether packets before it are missing.
+    pub(crate) skipped: bool,
 }
 
 /// What a reception report tells (RFC 3550 section 6.4.1).
@@ -36,7 +38,11 @@ pub(crate) struct Reported {
 #[derive(Debug, Default)]
 pub(crate) struct Reception {
     stream: Option<Stream>,
+    /// Of the runs before: packets lost, and received.
     lost_before: u64,
+    received_before: u64,
+    /// How often one or more packets in a row were missing when the next one came.
+    gaps: u64,
 }
 
 #[derive(Debug)]
@@ -107,7 +113,8 @@ impl Stream {
         }
         self.received += 1;
         self.restart = None;
-        Ok(Place { index, newest: behind == 0, fresh: false })
+        let skipped = behind == 0 && ahead > 1;
+        Ok(Place { index, newest: behind == 0, fresh: false, skipped })
     }
 
     /// RFC 3550 section 6.4.1; `arrival` in units of the time stamp.
@@ -154,6 +161,7 @@ impl Reception {
             },
             _ => self.start(header),
         };
+        self.gaps += u64::from(place.skipped);
         if let (Some(stream), Some(clock)) = (&mut self.stream, clock)
             && place.newest
         {
@@ -167,12 +175,25 @@ impl Reception {
     fn start(&mut self, header: &Header) -> Place {
         self.forget();
         let stream = self.stream.insert(Stream::new(header));
-        Place { index: stream.base, newest: true, fresh: true }
+        Place { index: stream.base, newest: true, fresh: true, skipped: false }
     }
 
     /// Ends the run: the source said BYE, or another peer takes its place.
     pub(crate) fn forget(&mut self) {
-        self.lost_before += self.stream.take().map_or(0, |stream| stream.lost());
+        if let Some(stream) = self.stream.take() {
+            self.lost_before += stream.lost();
+            self.received_before += stream.received;
+        }
+    }
+
+    /// Packets received in all runs.
+    pub(crate) fn received(&self) -> u64 {
+        self.received_before + self.stream.as_ref().map_or(0, |stream| stream.received)
+    }
+
+    /// How often packets were missing, one or more in a row, in all runs.
+    pub(crate) fn gaps(&self) -> u64 {
+        self.gaps
     }
 
     /// The SSRC that is heard.
@@ -232,10 +253,11 @@ mod tests {
         let first = receive(&mut reception, 65_534).unwrap();
         assert!(first.fresh && first.newest);
         let next = receive(&mut reception, 1).unwrap();
-        assert_eq!(next, Place { index: first.index + 3, newest: true, fresh: false });
+        assert_eq!(next, Place { index: first.index + 3, newest: true, fresh: false, skipped: true });
         assert_eq!(reception.lost(), 2);
         let late = receive(&mut reception, 65_535).unwrap();
-        assert_eq!(late, Place { index: first.index + 1, newest: false, fresh: false });
+        assert_eq!(late, Place { index: first.index + 1, newest: false, fresh: false, skipped: false });
+        assert_eq!((reception.gaps(), reception.received()), (1, 3));
         for again in [65_534, 65_535, 1] {
             assert_eq!(receive(&mut reception, again), Err(DropReason::Duplicate));
         }

@@ -22,6 +22,10 @@ pub(crate) struct Reports {
     sender_report: Option<(u32, u64, Instant)>,
     pub(crate) round_trip: Option<Duration>,
     pub(crate) peer_fraction_lost: u8,
+    /// Our packets that the peer has lost in all, by its last report; `None` before the first.
+    pub(crate) peer_lost: Option<u32>,
+    /// The jitter of our stream at the peer, in units of its time stamp.
+    pub(crate) peer_jitter: u32,
     pub(crate) received: u64,
     pub(crate) sent: u64,
     /// Bytes of what was sent, without what protects them.
@@ -37,6 +41,8 @@ impl Reports {
             sender_report: None,
             round_trip: None,
             peer_fraction_lost: 0,
+            peer_lost: None,
+            peer_jitter: 0,
             received: 0,
             sent: 0,
             sent_bytes: 0,
@@ -82,6 +88,9 @@ impl Reports {
     fn read_blocks(&mut self, now: Now, blocks: rtcp::Blocks<'_>, ours: u32) {
         for block in blocks.filter(|block| block.ssrc == ours) {
             self.peer_fraction_lost = block.fraction_lost;
+            // RFC 3550 section 6.4.1: a signed number of 24 bits, below zero where packets came twice.
+            self.peer_lost = Some(if block.lost > 0x7f_ffff { 0 } else { block.lost });
+            self.peer_jitter = block.jitter;
             if block.last_report == 0 {
                 continue;
             }

@@ -3,13 +3,14 @@
 //! Whoever drives it hands in datagrams and the time, and gets back a verdict on each datagram. Forwarding works in
 //! the buffer that the datagram came in; everything else goes through an [`Outbox`].
 
+mod figures;
 mod media;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tandem_control::{EventKind, LegConfig, LegStats, Refusal, SessionStats, Side, StreamStats};
+use tandem_control::{EventKind, LegConfig, Refusal, SessionStats, Side, StreamStats};
 
 use crate::Now;
 use crate::bridge::{Bridge, Bridged};
@@ -61,6 +62,11 @@ pub trait Outbox {
     /// Counts a packet that was taken first and is dropped now: one that waited behind a gap, or a frame made from
     /// it.
     fn dropped(&mut self, reason: DropReason);
+
+    /// Reads a clock with which the work of codecs is measured, from time to time. `None`: it is not measured.
+    fn clock(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// A session.
@@ -119,6 +125,10 @@ impl Sink for LegSink<'_> {
 
     fn dropped(&mut self, reason: DropReason) {
         self.out.dropped(reason);
+    }
+
+    fn clock(&self) -> Option<Instant> {
+        self.out.clock()
     }
 }
 
@@ -295,6 +305,9 @@ impl Session {
             here.reception.forget();
             here.bridge.interrupt();
         }
+        // What is lost at all is worth a percent.
+        let lost = (u16::from(here.reports.peer_fraction_lost) * 100).div_ceil(256);
+        there.bridge.expect_loss(u8::try_from(lost).unwrap_or(100));
         Ok(Verdict::Consumed)
     }
 
@@ -384,7 +397,7 @@ impl Session {
     pub fn stats(&self, now: Now) -> SessionStats {
         let [a, b] = &self.sides;
         let age_ms = now.instant.saturating_duration_since(self.created).as_millis() as u64;
-        SessionStats { age_ms, legs: [leg_stats(now, a, b), leg_stats(now, b, a)] }
+        SessionStats { age_ms, legs: [figures::of_leg(now, a, b), figures::of_leg(now, b, a)] }
     }
 
     /// The tag that [`Session::receive`] will need for a datagram on that side's RTP port, if it is worth computing in
@@ -435,33 +448,6 @@ impl Session {
 
 fn digit_event(side: Side, digit: Digit) -> EventKind {
     EventKind::Digit { side, event: digit.event, duration_ms: digit.duration_ms }
-}
-
-fn leg_stats(now: Now, here: &Half, there: &Half) -> LegStats {
-    let output = &there.bridge.output;
-    let sent = StreamStats {
-        packets: output.packets,
-        bytes: output.bytes,
-        rtcp_packets: here.reports.sent,
-        rtcp_bytes: here.reports.sent_bytes,
-        ssrc: (output.packets > 0).then(|| output.ssrc()),
-    };
-    let silent = here.heard_at.map(|at| now.instant.saturating_duration_since(at));
-    let round_trip = here.reports.round_trip.map(|time| u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
-    LegStats {
-        received: here.received,
-        sent,
-        dropped: here.dropped,
-        rtcp_dropped: here.rtcp_dropped,
-        silent_ms: silent.map(|time| time.as_millis() as u64),
-        jitter_us: here.reception.jitter_us(),
-        lost: here.reception.lost(),
-        round_trip_us: round_trip,
-        peer_fraction_lost: here.reports.peer_fraction_lost,
-        concealed: here.bridge.concealed(),
-        transcoded: here.bridge.transcodes,
-        ..LegStats::default()
-    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tandem_codec::Encoder;
+use tandem_codec::g711::{G711Encoder, Law};
+use tandem_codec::g722::G722Encoder;
+use tandem_codec::g729::G729Encoder;
+use tandem_codec::opus::{OpusEncoder, OpusSettings};
+use tandem_codec::speex::{Band, SpeexEncoder, SpeexSettings};
+use tandem_codec::tones::{Step, Tone};
 use tandem_control::{
-    Audio, Codec, Latch, LegConfig, PayloadType, Remote, Security, Side, SrtpKey, SrtpSuite,
+    Audio, Codec, Digits, Latch, LegConfig, PayloadType, Remote, Security, Side, SrtpKey, SrtpSuite,
 };
 use tandem_media::Now;
 use tandem_media::drops::DropReason;
@@ -64,7 +71,11 @@ impl Outbox for Sent {
 const OPUS: (u8, Codec, u32) = (111, Codec::opus(false), 48_000);
 const PCMU: (u8, Codec, u32) = (0, Codec::Pcmu, 8000);
 const PCMA: (u8, Codec, u32) = (8, Codec::Pcma, 8000);
+const G722: (u8, Codec, u32) = (9, Codec::G722, 8000);
+const G729: (u8, Codec, u32) = (18, Codec::G729, 8000);
+const SPEEX: (u8, Codec, u32) = (97, Codec::Speex, 16_000);
 const EVENT: (u8, Codec, u32) = (101, Codec::TelephoneEvent, 8000);
+const NOISE: (u8, Codec, u32) = (13, Codec::ComfortNoise, 8000);
 
 fn key(suite: SrtpSuite) -> SrtpKey {
     SrtpKey { suite, key_and_salt: vec![5; suite.key_len() + suite.salt_len()] }
@@ -88,25 +99,59 @@ fn address(host: u8, port: u16) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, host], port))
 }
 
-/// Runs a call of 20 seconds whose input loses and swaps packets and presses digits; returns what it allocated and
-/// sent.
-fn call(input: (u8, Codec, u32), output: (u8, Codec, u32), suite: Option<SrtpSuite>) -> (u64, usize) {
+/// A second of a key that is held and of quiet, in packets of 20 ms.
+fn packets_of(coding: (u8, Codec, u32)) -> Vec<Vec<u8>> {
+    let mut encoder: Box<dyn Encoder> = match coding.1 {
+        Codec::Pcmu => Box::new(G711Encoder::new(Law::Mu)),
+        Codec::Pcma => Box::new(G711Encoder::new(Law::A)),
+        Codec::G722 => Box::new(G722Encoder::new()),
+        Codec::G729 => Box::new(G729Encoder::new().unwrap()),
+        Codec::Speex => Box::new(SpeexEncoder::new(Band::Wide, SpeexSettings::default()).unwrap()),
+        _ => Box::new(OpusEncoder::new(8000, OpusSettings::default()).unwrap()),
+    };
+    let rate = if matches!(coding.1, Codec::G722 | Codec::Speex) { 16_000 } else { 8000 };
+    let step = Step { off_ms: 500, ..Step::digit(5, -9.0, 500).unwrap() };
+    let mut tone = Tone::new(rate, &step);
+    let mut payload = [0; 400];
+    let packets = (0..50).map(|_| {
+        let mut pcm = vec![0; rate as usize / 50];
+        tone.fill(&mut pcm);
+        let len = encoder.encode(&pcm, &mut payload).unwrap();
+        payload[..len].to_vec()
+    });
+    packets.collect()
+}
+
+/// What is unusual about a call.
+#[derive(Clone, Copy, Debug, Default)]
+struct Case {
+    suite: Option<SrtpSuite>,
+    digits: Digits,
+    detect_tones: bool,
+}
+
+/// Runs a call of 20 seconds whose input loses and swaps packets, presses keys and falls silent; returns what it
+/// allocated and sent.
+fn call(input: (u8, Codec, u32), output: (u8, Codec, u32), case: Case) -> (u64, usize) {
+    let Case { suite, digits, detect_tones } = case;
     let mut now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
     let identity = Arc::new(Identity::generate().unwrap());
     let mut session = Session::new(now, 1, identity, Some(Duration::from_secs(60)));
     let mut sent = Sent::default();
-    let legs = [leg(1, &[input, EVENT], suite), leg(2, &[output, EVENT], suite)];
+    let mut legs = [leg(1, &[input, EVENT, NOISE], suite), leg(2, &[output, EVENT], suite)];
+    legs[0].audio.detect_tones = detect_tones;
+    legs[1].audio.digits = digits;
     session.configure(now, legs.each_ref().map(Some), &mut sent).unwrap();
     let mut peer = suite.map(|suite| Outbound::new(&key(suite)).unwrap());
     let mut buffer = vec![0; 400 + TAILROOM];
-    // Silence in Opus (a frame of one byte), or in G.711.
-    let payload: &[u8] = if input == OPUS { &[0x08] } else { &[0xd5; 160] };
+    let payloads = packets_of(input);
     let before = allocations();
     assert!(before > 0, "set-up allocates, so the counter works");
     for n in 0..1000u16 {
         now.instant += Duration::from_millis(20);
         now.unix += Duration::from_millis(20);
         let is_event = n % 100 >= 95;
+        let is_noise = n % 200 == 150;
         let sequence = if n % 50 == 9 {
             n + 1
         } else if n % 50 == 10 {
@@ -115,9 +160,13 @@ fn call(input: (u8, Codec, u32), output: (u8, Codec, u32), suite: Option<SrtpSui
             n
         };
         let timestamp = u32::from(if is_event { n - n % 100 + 95 } else { sequence }) * (input.2 / 50);
-        let payload_type = if is_event { EVENT.0 } else { input.0 };
-        let payload = if is_event { &[5, u8::from(n % 100 > 97) << 7, 3, 32] } else { payload };
-        if n % 31 != 7 {
+        let (payload_type, payload) = match (is_event, is_noise) {
+            (true, _) => (EVENT.0, &[5, u8::from(n % 100 > 97) << 7, 3, 32][..]),
+            (_, true) => (NOISE.0, &[60][..]),
+            _ => (input.0, &payloads[usize::from(n) % payloads.len()][..]),
+        };
+        // Behind comfort noise it is silent for a while.
+        if n % 31 != 7 && !(151..170).contains(&(n % 200)) {
             let mut len = HEADER_LEN + payload.len();
             Header { marker: false, payload_type, sequence, timestamp, ssrc: 9 }.write(&mut buffer);
             buffer[HEADER_LEN..len].copy_from_slice(payload);
@@ -129,7 +178,7 @@ fn call(input: (u8, Codec, u32), output: (u8, Codec, u32), suite: Option<SrtpSui
                 session.receive(now, Side::A, Component::Rtp, address(1, 4000), &mut packet, &mut sent);
             sent.0 += usize::from(matches!(verdict, Ok(tandem_media::session::Verdict::Forward { .. })));
         }
-        if n == 500 {
+        if n == 500 && digits != Digits::Told {
             session.play_digit(now, Side::B, 4, 100).unwrap();
         }
         if session.next_timeout() <= now.instant {
@@ -144,11 +193,37 @@ fn call(input: (u8, Codec, u32), output: (u8, Codec, u32), suite: Option<SrtpSui
 #[test]
 fn the_packet_path_allocates_nothing_after_set_up() {
     let suites = [None, Some(SrtpSuite::AesCm128HmacSha1_80), Some(SrtpSuite::AeadAes128Gcm)];
+    let pairs = [
+        (PCMU, PCMU),
+        (PCMU, PCMA),
+        (OPUS, PCMA),
+        (PCMU, OPUS),
+        (OPUS, OPUS),
+        (G722, PCMA),
+        (PCMA, G722),
+        (G722, OPUS),
+        (G729, PCMU),
+        (PCMU, G729),
+        (SPEEX, G729),
+        (OPUS, SPEEX),
+    ];
     for suite in suites {
-        for (input, output) in [(PCMU, PCMU), (PCMU, PCMA), (OPUS, PCMA), (PCMU, OPUS), (OPUS, OPUS)] {
-            let (allocated, sent) = call(input, output, suite);
-            assert!(sent > 900, "{input:?} to {output:?} {suite:?}: only {sent} packets came out");
+        for (input, output) in pairs {
+            let (allocated, sent) = call(input, output, Case { suite, ..Case::default() });
+            assert!(sent > 700, "{input:?} to {output:?} {suite:?}: only {sent} packets came out");
             assert_eq!(allocated, 0, "{input:?} to {output:?} {suite:?}");
+        }
+    }
+}
+
+#[test]
+fn digits_allocate_nothing_in_any_way() {
+    for digits in [Digits::Events, Digits::Tones, Digits::Told] {
+        for (input, output) in [(PCMU, PCMU), (G722, PCMA), (OPUS, G729), (SPEEX, OPUS)] {
+            let case = Case { digits, detect_tones: true, ..Case::default() };
+            let (allocated, sent) = call(input, output, case);
+            assert!(sent > 500, "{input:?} to {output:?} {case:?}: only {sent} packets came out");
+            assert_eq!(allocated, 0, "{input:?} to {output:?} {case:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::counters::Counters;
 use crate::demux::Ufrag;
 use crate::driver::{Driver, Received};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 use tandem_control::{Event, Side};
 use tandem_media::Now;
 use tandem_media::drops::DropReason;
@@ -43,6 +44,10 @@ impl<D: Driver> Outbox for WorkerOutbox<'_, D> {
         self.counters.bytes_sent += bytes.len() as u64;
         let (socket, datagram) = (leg.socket(component), 0..bytes.len());
         self.departures.push(self.driver, Departure { socket, buffer, datagram, destination, due: None });
+    }
+
+    fn clock(&self) -> Option<Instant> {
+        Some(Instant::now())
     }
 
     fn dropped(&mut self, reason: DropReason) {

@@ -118,7 +118,7 @@ impl Bridge {
             return self.made.wait(now, encoding);
         }
         let digits = (self.routes.digits == Digits::Tones).then_some(&mut self.player);
-        let to = &mut Target { now, output: &mut self.output, sink };
+        let to = &mut Target::new(now, &mut self.output, sink);
         let samples = self.made.step(digits, encoding, to).unwrap_or_else(|reason| {
             to.sink.dropped(reason);
             0
@@ -135,7 +135,7 @@ impl Bridge {
         let mut reached = self.output.expected_timestamp(now);
         match (&mut self.transcoder, &mut self.encoding) {
             (Some(transcoder), Some(encoding)) if self.transcodes => {
-                let to = &mut Target { now, output: &mut self.output, sink };
+                let to = &mut Target::new(now, &mut self.output, sink);
                 transcoder.decoding.pass(encoding.complete(to));
                 reached = later(encoding.timestamp_after(0), self.output.expected_timestamp(now));
             }

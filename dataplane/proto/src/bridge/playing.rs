@@ -205,7 +205,7 @@ impl Bridge {
         let begun = playing.begun;
         // A digit takes the place of what would be heard meanwhile.
         let may_be_heard = !self.is_digit_playing();
-        let mut to = Target { now, output: &mut self.output, sink };
+        let mut to = Target::new(now, &mut self.output, sink);
         let ended = playing.tick(may_be_heard, &mut to);
         if !begun && playing.begun {
             self.interrupt();

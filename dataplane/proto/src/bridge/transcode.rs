@@ -91,14 +91,17 @@ impl Bridge {
         }
         let mut player = presses.then_some(&mut self.player);
         let tell = |key| follow(key, now, player.as_deref_mut(), &mut self.found);
-        let heard = transcoder.hear(entry, input, lost, counts, tell)?;
+        self.stopwatch.start(sink);
+        let heard = transcoder.hear(entry, input, lost, counts, tell);
+        self.stopwatch.stop(sink);
+        let heard = heard?;
         if let Some(reason) = replaced.filter(|_| !counts) {
             return Err(reason);
         }
         if heard.fresh {
             encoding.begin(now, &self.output);
         }
-        let to = &mut Target { now, output: &mut self.output, sink };
+        let to = &mut Target::timed(now, &mut self.output, sink, &mut self.stopwatch);
         if let Some(reason) = replaced {
             encoding.skip(heard.concealed.len() + heard.silence + heard.speech.len(), to);
             return Err(reason);
@@ -135,7 +138,7 @@ impl Bridge {
         let timestamp = match self.anchored(input) {
             Some(timestamp) => timestamp,
             None => {
-                let to = &mut Target { now, output: &mut self.output, sink };
+                let to = &mut Target::new(now, &mut self.output, sink);
                 let timestamp = match (&mut self.transcoder, &mut self.encoding) {
                     (Some(transcoder), Some(encoding)) => {
                         // The time line does not go back behind the event.
@@ -176,7 +179,7 @@ impl Bridge {
         if ahead.is_none() {
             encoding.begin(now, &self.output);
         }
-        let to = &mut Target { now, output: &mut self.output, sink };
+        let to = &mut Target::new(now, &mut self.output, sink);
         let silence = ahead.map_or(0, |ahead| usize::try_from(ahead).unwrap_or(0));
         encoding.skip(silence, to);
         transcoder.decoding.pass(silence);

@@ -217,7 +217,7 @@ fn each_key_arrives_once_by_every_way_with_its_length() {
 
 #[test]
 fn five_percent_loss_doubles_no_key_and_loses_none_that_redundancy_can_save() {
-    for seed in 0..10 {
+    for seed in 0..4 {
         let mut line = fastrand::Rng::with_seed(seed);
         for ways in WAYS.into_iter().flat_map(|from| WAYS.map(|to| [from, to])) {
             if ways == [Digits::Told, Digits::Told] {
