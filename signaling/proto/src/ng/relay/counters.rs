@@ -31,6 +31,7 @@ impl Relay {
         vec![
             ("ng_calls", self.calls.len() as u64),
             ("ng_sessions", self.sessions.len() as u64),
+            ("ng_sessions_reserved", self.reserve.len() as u64),
             ("ng_dataplane_open", self.dataplane.open() as u64),
             ("ng_messages_dropped", counters.messages_dropped),
             ("ng_retransmissions", counters.retransmissions),

@@ -6,8 +6,8 @@ use super::{Output, Relay, Timer};
 use crate::control_client::{ControlClient, ORPHAN_GRACE};
 use std::time::Instant;
 use tandem_control::{
-    Event, EventKind, Hello, ListedSession, LocalPorts, MAX_NOTE, Message, Refusal, Reply, Request,
-    RequestFrame, SessionId, SessionStats,
+    Event, EventKind, Hello, ListedSession, LocalPorts, MAX_NOTE, Message, PortRequest, Refusal, Reply,
+    Request, RequestFrame, SessionId, SessionStats,
 };
 
 /// Requests that may wait for their answers.
@@ -22,6 +22,8 @@ pub(crate) const NOTE_MARK: &[u8] = b"ng\0";
 pub(super) enum Purpose {
     /// The session of a section.
     Create { call: CallKey, dialogue: u32, section: usize },
+    /// A session with these ports, for an offer to come.
+    Reserve([PortRequest; 2]),
     /// One step of what the call is busy with.
     Step(CallKey),
     /// The figures of a session, for what the call is busy with.
@@ -113,9 +115,12 @@ impl Relay {
             (Purpose::Create { call, dialogue, section }, Ok(Reply::Created { session, local })) => {
                 self.created(now, call, (dialogue, section), session, local);
             }
-            (Purpose::Create { call, .. } | Purpose::Step(call), Err(refusal)) => {
+            (Purpose::Create { call, .. }, Err(refusal)) => {
+                self.give_up_reserve(now);
                 self.step(now, call, Some(refusal));
             }
+            (Purpose::Step(call), Err(refusal)) => self.step(now, call, Some(refusal)),
+            (Purpose::Reserve(ports), result) => self.restocked(now, &ports, result),
             (Purpose::Create { call, .. }, Ok(_)) => {
                 self.step(now, call, Some(Refusal::Invalid("unexpected answer".to_owned())));
             }
@@ -168,9 +173,10 @@ impl Relay {
     }
 
     fn listed(&mut self, now: Instant, sessions: &[ListedSession], more: bool) {
-        let known = &self.sessions;
+        let (known, reserve) = (&self.sessions, &self.reserve);
         self.dataplane.listed(sessions, |listed| {
-            listed.note.starts_with(NOTE_MARK) && !known.contains_key(&listed.session)
+            let is_known = known.contains_key(&listed.session) || reserve.has(listed.session);
+            listed.note.starts_with(NOTE_MARK) && !is_known
         });
         if let Some(last) = sessions.last().filter(|_| more) {
             return self.ask(now, Request::List { after: Some(last.session) }, Purpose::List);
@@ -187,7 +193,7 @@ impl Relay {
 
     pub(super) fn delete_orphans(&mut self, now: Instant) {
         for session in self.dataplane.take_orphans() {
-            if !self.sessions.contains_key(&session) {
+            if !self.sessions.contains_key(&session) && !self.reserve.has(session) {
                 self.counters.orphans_deleted += 1;
                 self.ask(now, Request::Delete { session }, Purpose::Other);
             }
@@ -205,6 +211,7 @@ impl Relay {
         for purpose in self.dataplane.down() {
             self.answered(now, purpose, Err(Refusal::Busy));
         }
+        self.forget_reserve();
     }
 
     /// Gives up the requests that have waited for too long.

@@ -10,7 +10,7 @@ use crate::ng::Reply;
 use crate::ng::body::Text;
 use crate::ng::request::{Exchange, Flag, IceMode, Names, Options, Verb};
 use std::time::Instant;
-use tandem_control::{LegConfig, Request, Side};
+use tandem_control::{Request, Side};
 
 /// Where an offer or answer belongs.
 struct Place {
@@ -172,7 +172,7 @@ impl Relay {
                 dialogue.timer = Some((until, Timer::Offer(place.call, place.dialogue)));
             }
         }
-        let requests = requests(dialogue, &self.settings.interfaces, verb);
+        let wanted = wanted(dialogue, &self.settings.interfaces, verb);
         let timer = dialogue.timer;
         if let Some(before) = before {
             self.timers.remove(&before);
@@ -186,29 +186,52 @@ impl Relay {
             warning,
             is_new: place.is_new,
         };
+        let note = note(&call_id, &exchange.names.from_tag);
+        let requests = self.requests(now, &place, wanted, &note);
         self.begin(place.call, asker, task, requests.len());
         if requests.is_empty() {
-            return self.complete(now, place.call);
+            self.complete(now, place.call);
         }
-        for request in requests {
-            match request {
-                Wanted::Create { section, ports } => {
-                    let request = Request::Create {
-                        ports,
-                        legs: Box::new([LegConfig::idle(), LegConfig::idle()]),
-                        note: note(&call_id, &exchange.names.from_tag),
-                        media_timeout_seconds: self.settings.timers.media.as_secs().try_into().unwrap_or(0),
-                        near: None,
-                    };
-                    let purpose = Purpose::Create { call: place.call, dialogue: place.dialogue, section };
-                    self.ask(now, request, purpose);
-                }
-                Wanted::Configure(request) => self.ask(now, request, Purpose::Step(place.call)),
-            }
+        for (request, purpose) in requests {
+            self.ask(now, request, purpose);
         }
+        self.restock(now);
         if verb == Verb::Answer {
             self.record_agreed(now, place.call);
         }
+    }
+
+    /// What the dataplane must be asked for; sessions that are reserved are not among it.
+    fn requests(
+        &mut self,
+        now: Instant,
+        place: &Place,
+        wanted: Vec<Wanted>,
+        note: &[u8],
+    ) -> Vec<(Request, Purpose)> {
+        let mut requests = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let (section, ports) = match wanted {
+                Wanted::Create { section, ports } => (section, ports),
+                Wanted::Configure(request) => {
+                    requests.push((request, Purpose::Step(place.call)));
+                    continue;
+                }
+            };
+            let dialogue = self.calls.get_mut(&place.call).and_then(|call| call.dialogue_mut(place.dialogue));
+            let media = dialogue.and_then(|dialogue| dialogue.sections.get_mut(section)?.as_mut());
+            let Some((media, ready)) = media.and_then(|media| Some((media, self.reserve.take(now, &ports)?)))
+            else {
+                let purpose = Purpose::Create { call: place.call, dialogue: place.dialogue, section };
+                requests.push((self.create(ports, note.to_vec()), purpose));
+                continue;
+            };
+            media.session = Some(ready.session);
+            media.local = Some(ready.local);
+            media.note = Some(note.into());
+            self.sessions.insert(ready.session, place.call);
+        }
+        requests
     }
 }
 
@@ -233,18 +256,24 @@ enum Wanted {
 
 /// An offer needs the ports of new sections. What it says takes effect with its answer (RFC 3264 section 8): if it is
 /// rejected, the session goes on as it was.
-fn requests(dialogue: &Dialogue, interfaces: &[crate::ng::Interface], verb: Verb) -> Vec<Wanted> {
-    let sections = dialogue.sections.iter().enumerate();
-    let media = sections.filter_map(|(section, media)| Some((section, media.as_deref()?)));
-    media.filter_map(|(section, media)| wanted(section, media, interfaces, verb)).collect()
+fn wanted(dialogue: &mut Dialogue, interfaces: &[crate::ng::Interface], verb: Verb) -> Vec<Wanted> {
+    let sections = dialogue.sections.iter_mut().enumerate();
+    let media = sections.filter_map(|(section, media)| Some((section, media.as_deref_mut()?)));
+    media.filter_map(|(section, media)| wanted_of(section, media, interfaces, verb)).collect()
 }
 
-fn wanted(section: usize, media: &Media, interfaces: &[crate::ng::Interface], verb: Verb) -> Option<Wanted> {
+fn wanted_of(
+    section: usize,
+    media: &mut Media,
+    interfaces: &[crate::ng::Interface],
+    verb: Verb,
+) -> Option<Wanted> {
     match (media.session, verb) {
         (None, Verb::Offer) => Some(Wanted::Create { section, ports: media.port_requests(interfaces)? }),
         (Some(session), Verb::Answer) => {
             let legs = Box::new(media.configs());
-            Some(Wanted::Configure(Request::Configure { session, legs, note: None }))
+            let note = media.note.take().map(Vec::from);
+            Some(Wanted::Configure(Request::Configure { session, legs, note }))
         }
         _ => None,
     }

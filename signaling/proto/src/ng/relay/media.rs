@@ -18,6 +18,8 @@ use tandem_control::{Audio, LegConfig, LocalPorts, PortKind, PortRequest, Sessio
 pub(super) struct Media {
     /// The dataplane's session, once it is there.
     pub session: Option<SessionId>,
+    /// What the session is for, while the dataplane has not been told.
+    pub note: Option<Box<[u8]>>,
     /// Our addresses, as bound.
     pub local: Option<[LocalPorts; 2]>,
     /// The kinds of ports that were asked for.
@@ -58,6 +60,7 @@ impl Media {
     pub(super) fn new(interfaces: [usize; 2]) -> Media {
         Media {
             session: None,
+            note: None,
             local: None,
             ports: [PortKind::Own; 2],
             legs: interfaces.map(Leg::new),

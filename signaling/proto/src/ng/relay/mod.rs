@@ -21,6 +21,7 @@ mod play;
 mod recording;
 mod report;
 mod requests;
+mod reserve;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use call::{Call, CallKey};
 use counters::Counters;
 use dataplane::Dataplane;
 pub(crate) use dataplane::NOTE_MARK;
+use reserve::Reserve;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -50,6 +52,8 @@ enum Timer {
     Play(CallKey),
     /// Sessions that nobody knows have had their grace.
     Orphans,
+    /// Sessions that were reserved may be too many.
+    Reserve,
     /// Memory.
     Tidy,
 }
@@ -69,6 +73,7 @@ pub struct Relay {
     by_id: HashMap<Box<str>, CallKey>,
     sessions: HashMap<SessionId, CallKey>,
     dataplane: Dataplane,
+    reserve: Reserve,
     timers: BTreeSet<(Instant, Timer)>,
     outputs: VecDeque<Output>,
     counters: Counters,
@@ -94,6 +99,7 @@ impl Relay {
             by_id: HashMap::new(),
             sessions: HashMap::new(),
             dataplane: dataplane::dataplane(),
+            reserve: Reserve::default(),
             timers: BTreeSet::from([(now + TIDY_EVERY, Timer::Tidy)]),
             outputs: VecDeque::new(),
             counters: Counters::default(),
@@ -131,6 +137,7 @@ impl Relay {
                 Timer::Delete(call, dialogue) => self.delete_now(now, call, dialogue),
                 Timer::Play(call) => self.play_waited(now, call),
                 Timer::Orphans => self.delete_orphans(now),
+                Timer::Reserve => self.reserve_timeout(now),
                 Timer::Tidy => {
                     crate::table::shrink(&mut self.calls);
                     crate::table::shrink(&mut self.by_id);

@@ -4,6 +4,7 @@ mod codecs;
 mod flags;
 mod input;
 mod media;
+mod reserve;
 mod security;
 
 use super::*;

@@ -154,8 +154,9 @@ impl Bench {
                 self.sessions.insert(session, Session { ports, legs: *legs, note });
                 Ok(Said::Created { session, local })
             }
-            Request::Configure { session, legs, .. } => {
+            Request::Configure { session, legs, note } => {
                 let slots = self.sessions.get_mut(&session).ok_or(Refusal::UnknownSession)?;
+                slots.note = note.unwrap_or_else(|| slots.note.clone());
                 for (slot, leg) in slots.legs.iter_mut().zip(*legs) {
                     *slot = leg.unwrap_or_else(|| slot.clone());
                 }
