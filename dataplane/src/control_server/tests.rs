@@ -183,7 +183,7 @@ fn an_answer_to_a_client_that_has_gone_reaches_no_other() {
     let record = encode(&Message::Reply { id: 1, result: Ok(Reply::Done) }).unwrap();
     setup.ends.answers.send(Answer { connection: 0, record }).unwrap();
     send(&client, 2, Request::Query { session: SessionId(1 << 56) });
-    assert_eq!(next(&mut attached), Next::Nothing);
+    assert_eq!(attached.next(0), Next::Nothing);
     assert_eq!(read(&client), Some(Message::Reply { id: 2, result: Err(Refusal::UnknownSession) }));
     drop(attached);
     setup.server.stop();
