@@ -105,7 +105,7 @@ impl EventLoop {
         self.relay.handle(now, input);
         while let Some(output) = self.relay.poll_output() {
             match output {
-                ng::Output::Reply { to, bytes } => self.replies.send(to, bytes),
+                ng::Output::Reply { to, bytes } => self.replies.send(to, &bytes),
                 ng::Output::Dataplane(frame) => {
                     if let Some(refused) = self.ask(frame) {
                         self.relay.handle(now, ng::Input::Dataplane(refused));

@@ -49,12 +49,12 @@ impl Replies {
     }
 
     /// Sends one reply. A client that does not get it asks again, with the same cookie.
-    pub(crate) fn send(&mut self, to: Client, bytes: Vec<u8>) {
+    pub(crate) fn send(&mut self, to: Client, bytes: &[u8]) {
         if to.id >= FIRST_CONNECTION {
-            return self.queue(to.id, bytes);
+            return self.queue(to.id, bytes.to_vec());
         }
         let Some(udp) = usize::try_from(to.id).ok().and_then(|number| self.udp.get(number)) else { return };
-        match udp.send(&bytes, to.source) {
+        match udp.send(bytes, to.source) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Drop::UdpSendBufferFull.count(),
             Err(error) => tracing::debug!(to = %to.source, %error, "an NG reply could not be sent"),

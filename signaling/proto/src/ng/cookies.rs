@@ -55,9 +55,9 @@ impl<C: Clone + Eq + Hash> Cookies<C> {
     }
 
     /// A request came.
-    pub fn begin(&mut self, now: Instant, client: C, cookie: &[u8]) -> Seen {
+    pub fn begin(&mut self, now: Instant, client: C, cookie: &Arc<[u8]>) -> Seen {
         self.forget(now);
-        let key: Key<C> = (client, cookie.into());
+        let key: Key<C> = (client, Arc::clone(cookie));
         if let Some(entry) = self.entries.get(&key) {
             return entry.reply.clone().map_or(Seen::InProgress, Seen::Answered);
         }
@@ -68,8 +68,8 @@ impl<C: Clone + Eq + Hash> Cookies<C> {
     }
 
     /// A request was answered with this message, which is kept for its repetitions.
-    pub fn finish(&mut self, client: C, cookie: &[u8], reply: Arc<[u8]>) {
-        if let Some(entry) = self.entries.get_mut(&(client, cookie.into())) {
+    pub fn finish(&mut self, client: C, cookie: &Arc<[u8]>, reply: Arc<[u8]>) {
+        if let Some(entry) = self.entries.get_mut(&(client, Arc::clone(cookie))) {
             self.bytes += reply.len();
             if let Some(before) = entry.reply.replace(reply) {
                 self.bytes -= before.len();
@@ -107,6 +107,10 @@ impl<C: Clone + Eq + Hash> Cookies<C> {
 mod tests {
     use super::*;
 
+    fn cookie(cookie: &str) -> Arc<[u8]> {
+        cookie.as_bytes().into()
+    }
+
     fn reply(length: usize) -> Arc<[u8]> {
         vec![b'r'; length].into()
     }
@@ -114,23 +118,23 @@ mod tests {
     #[test]
     fn a_repetition_gets_the_same_reply() {
         let (mut cookies, now) = (Cookies::new(), Instant::now());
-        assert_eq!(cookies.begin(now, 'a', b"1"), Seen::New);
-        assert_eq!(cookies.begin(now, 'a', b"1"), Seen::InProgress);
-        cookies.finish('a', b"1", reply(5));
-        assert_eq!(cookies.begin(now, 'a', b"1"), Seen::Answered(reply(5)));
-        assert_eq!(cookies.begin(now, 'b', b"1"), Seen::New);
-        assert_eq!(cookies.begin(now, 'a', b"2"), Seen::New);
+        assert_eq!(cookies.begin(now, 'a', &cookie("1")), Seen::New);
+        assert_eq!(cookies.begin(now, 'a', &cookie("1")), Seen::InProgress);
+        cookies.finish('a', &cookie("1"), reply(5));
+        assert_eq!(cookies.begin(now, 'a', &cookie("1")), Seen::Answered(reply(5)));
+        assert_eq!(cookies.begin(now, 'b', &cookie("1")), Seen::New);
+        assert_eq!(cookies.begin(now, 'a', &cookie("2")), Seen::New);
     }
 
     #[test]
     fn it_is_forgotten_in_time() {
         let (mut cookies, now) = (Cookies::new(), Instant::now());
-        cookies.begin(now, 'a', b"1");
-        cookies.finish('a', b"1", reply(5));
-        assert_eq!(cookies.begin(now + LIFETIME, 'a', b"1"), Seen::New);
-        cookies.begin(now + 3 * LIFETIME, 'a', b"2");
+        cookies.begin(now, 'a', &cookie("1"));
+        cookies.finish('a', &cookie("1"), reply(5));
+        assert_eq!(cookies.begin(now + LIFETIME, 'a', &cookie("1")), Seen::New);
+        cookies.begin(now + 3 * LIFETIME, 'a', &cookie("2"));
         assert_eq!((cookies.len(), cookies.order.len(), cookies.bytes), (1, 1, 1));
-        cookies.finish('a', b"1", reply(5));
+        cookies.finish('a', &cookie("1"), reply(5));
         assert_eq!(cookies.bytes, 1);
     }
 
@@ -138,14 +142,14 @@ mod tests {
     fn a_flood_fills_it_only_up_to_its_bounds() {
         let (mut cookies, now) = (Cookies::new(), Instant::now());
         for n in 0..3 * MAX_ENTRIES {
-            cookies.begin(now, 'a', n.to_string().as_bytes());
+            cookies.begin(now, 'a', &cookie(&n.to_string()));
         }
         assert_eq!((cookies.len(), cookies.order.len()), (MAX_ENTRIES, MAX_ENTRIES));
         for n in 0..1_000 {
-            cookies.begin(now, 'b', n.to_string().as_bytes());
-            cookies.finish('b', n.to_string().as_bytes(), reply(60_000));
+            cookies.begin(now, 'b', &cookie(&n.to_string()));
+            cookies.finish('b', &cookie(&n.to_string()), reply(60_000));
             assert!(cookies.bytes <= MAX_BYTES + 60_000);
         }
-        assert_eq!(cookies.begin(now, 'b', b"999"), Seen::Answered(reply(60_000)));
+        assert_eq!(cookies.begin(now, 'b', &cookie("999")), Seen::Answered(reply(60_000)));
     }
 }

@@ -1,6 +1,7 @@
 //! What goes into the relay and what comes out of it: its seam with the process around it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tandem_control::{Hello, Message, RequestFrame};
 
 /// Whoever sent a request: where its reply goes.
@@ -52,7 +53,7 @@ pub enum Output {
         /// To whom: the client of the request.
         to: Client,
         /// The reply, framed as the request was.
-        bytes: Vec<u8>,
+        bytes: Arc<[u8]>,
     },
     /// Send a request to the dataplane. Its id has bit 30 set.
     Dataplane(RequestFrame),

@@ -153,9 +153,9 @@ impl<'de> serde::Deserialize<'de> for Text<'de> {
 }
 
 /// Writes a dictionary.
-pub(super) fn encode(dictionary: &Dictionary<'_>) -> Vec<u8> {
-    serde_json::to_vec(dictionary)
-        .expect("strings, numbers, lists and objects with string keys always encode")
+pub(super) fn write(dictionary: &Dictionary<'_>, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, dictionary)
+        .expect("strings, numbers, lists and objects with string keys always encode");
 }
 
 impl Serialize for Dictionary<'_> {
@@ -233,13 +233,13 @@ mod tests {
     fn bytes_that_are_no_text_become_replacement_characters() {
         let mut dictionary = Dictionary::new();
         dictionary.set("tag", Value::Bytes(b"a\xff".as_slice().into()));
-        assert_eq!(encode(&dictionary), "{\"tag\":\"a\u{fffd}\"}".as_bytes());
+        assert_eq!(dictionary.encode(Encoding::Json), "{\"tag\":\"a\u{fffd}\"}".as_bytes());
     }
 
     proptest! {
         #[test]
         fn what_is_written_reads_the_same(dictionary in samples::dictionaries(true)) {
-            let written = encode(&dictionary);
+            let written = dictionary.encode(Encoding::Json);
             prop_assert_eq!(parse(&written).unwrap(), dictionary);
         }
 

@@ -57,8 +57,8 @@ impl Reply {
     /// The reason of an error when all ports are taken.
     pub const NO_PORTS: &str = "Ran out of ports";
 
-    /// The body.
-    pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
+    /// Writes the body, behind what is in `out`.
+    pub fn write(&self, encoding: Encoding, out: &mut Vec<u8>) {
         let mut reply = Dictionary::new();
         match self {
             Reply::Pong => reply.set("result", Value::text("pong")),
@@ -99,7 +99,7 @@ impl Reply {
                 reply.set("message", Value::text(reason));
             }
         }
-        reply.encode(encoding)
+        reply.write(encoding, out);
     }
 }
 

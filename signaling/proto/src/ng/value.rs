@@ -89,12 +89,19 @@ impl<'a> Dictionary<'a> {
         }
     }
 
-    /// Writes it. Bytes that are no UTF-8 become U+FFFD in JSON, which has no way to carry them.
-    pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
+    /// Writes it, behind what is in `out`. Bytes that are no UTF-8 become U+FFFD in JSON, which has no way to carry them.
+    pub fn write(&self, encoding: Encoding, out: &mut Vec<u8>) {
         match encoding {
-            Encoding::Bencode => bencode::encode(self),
-            Encoding::Json => json::encode(self),
+            Encoding::Bencode => bencode::write(self, out),
+            Encoding::Json => json::write(self, out),
         }
+    }
+
+    /// The same, alone.
+    pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(encoding, &mut out);
+        out
     }
 
     /// Adds an entry at the end.

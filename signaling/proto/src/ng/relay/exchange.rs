@@ -156,7 +156,6 @@ impl Relay {
         let unix = self.unix(now);
         let until = now + self.settings.timers.offer;
         let Some(call) = self.calls.get_mut(&place.call) else { return };
-        let call_id = call.id.clone();
         let Some(dialogue) = call.dialogue_mut(place.dialogue) else { return };
         let before = dialogue.timer.take();
         dialogue.is_deleted = false;
@@ -186,8 +185,7 @@ impl Relay {
             warning,
             is_new: place.is_new,
         };
-        let note = note(&call_id, &exchange.names.from_tag);
-        let requests = self.requests(now, &place, wanted, &note);
+        let requests = self.requests(now, &place, wanted, &exchange.names);
         self.begin(place.call, asker, task, requests.len());
         if requests.is_empty() {
             self.complete(now, place.call);
@@ -207,7 +205,7 @@ impl Relay {
         now: Instant,
         place: &Place,
         wanted: Vec<Wanted>,
-        note: &[u8],
+        names: &Names,
     ) -> Vec<(Request, Purpose)> {
         let mut requests = Vec::with_capacity(wanted.len());
         for wanted in wanted {
@@ -218,17 +216,18 @@ impl Relay {
                     continue;
                 }
             };
+            let note = note(&names.call_id, &names.from_tag);
             let dialogue = self.calls.get_mut(&place.call).and_then(|call| call.dialogue_mut(place.dialogue));
             let media = dialogue.and_then(|dialogue| dialogue.sections.get_mut(section)?.as_mut());
             let Some((media, ready)) = media.and_then(|media| Some((media, self.reserve.take(now, &ports)?)))
             else {
                 let purpose = Purpose::Create { call: place.call, dialogue: place.dialogue, section };
-                requests.push((self.create(ports, note.to_vec()), purpose));
+                requests.push((self.create(ports, note), purpose));
                 continue;
             };
             media.session = Some(ready.session);
             media.local = Some(ready.local);
-            media.note = Some(note.into());
+            media.note = Some(note);
             self.sessions.insert(ready.session, place.call);
         }
         requests
@@ -272,7 +271,7 @@ fn wanted_of(
         (None, Verb::Offer) => Some(Wanted::Create { section, ports: media.port_requests(interfaces)? }),
         (Some(session), Verb::Answer) => {
             let legs = Box::new(media.configs());
-            let note = media.note.take().map(Vec::from);
+            let note = media.note.take();
             Some(Wanted::Configure(Request::Configure { session, legs, note }))
         }
         _ => None,

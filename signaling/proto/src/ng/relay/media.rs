@@ -19,7 +19,7 @@ pub(super) struct Media {
     /// The dataplane's session, once it is there.
     pub session: Option<SessionId>,
     /// What the session is for, while the dataplane has not been told.
-    pub note: Option<Box<[u8]>>,
+    pub note: Option<Vec<u8>>,
     /// Our addresses, as bound.
     pub local: Option<[LocalPorts; 2]>,
     /// The kinds of ports that were asked for.

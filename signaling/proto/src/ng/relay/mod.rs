@@ -76,6 +76,8 @@ pub struct Relay {
     reserve: Reserve,
     timers: BTreeSet<(Instant, Timer)>,
     outputs: VecDeque<Output>,
+    /// The memory that replies are written in.
+    message: Vec<u8>,
     counters: Counters,
 }
 
@@ -102,6 +104,7 @@ impl Relay {
             reserve: Reserve::default(),
             timers: BTreeSet::from([(now + TIDY_EVERY, Timer::Tidy)]),
             outputs: VecDeque::new(),
+            message: Vec::new(),
             counters: Counters::default(),
         }
     }

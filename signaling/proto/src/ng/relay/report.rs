@@ -73,8 +73,8 @@ fn media_report(at: usize, media: &Media, side: Side, stats: Option<&LegStats>, 
     }
     MediaReport {
         index: at + 1,
-        kind: "audio".to_owned(),
-        protocol: leg.protocol.map(|protocol| protocol.name().to_owned()).unwrap_or_default(),
+        kind: "audio",
+        protocol: leg.protocol.map(|protocol| protocol.name()).unwrap_or_default(),
         flags,
         streams,
     }

@@ -4,10 +4,13 @@ use super::operation::Asker;
 use super::{Output, Relay};
 use crate::ng::request::{self, Command, Names, Request, Verb};
 use crate::ng::{Client, Encoding, Frame, Framing, Reply, Seen};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The most requests of one call that wait for the one before them.
 const MAX_BACKLOG: usize = 16;
+/// Bytes that replies are rarely longer than.
+const USUAL_REPLY: usize = 16 * 1024;
 
 impl Relay {
     /// A message came.
@@ -22,7 +25,8 @@ impl Relay {
                 }
             },
         };
-        if let Some(cookie) = frame.cookie {
+        let cookie: Option<Arc<[u8]>> = frame.cookie.map(Into::into);
+        if let Some(cookie) = &cookie {
             match self.cookies.begin(now, client.source.ip(), cookie) {
                 Seen::New => {}
                 Seen::InProgress => {
@@ -31,13 +35,12 @@ impl Relay {
                 }
                 Seen::Answered(reply) => {
                     self.counters.retransmissions += 1;
-                    self.outputs.push_back(Output::Reply { to: client, bytes: reply.to_vec() });
+                    self.outputs.push_back(Output::Reply { to: client, bytes: reply });
                     return;
                 }
             }
         }
-        let asker =
-            Asker { client, cookie: frame.cookie.map(Into::into), encoding: Encoding::of(frame.body) };
+        let asker = Asker { client, cookie, encoding: Encoding::of(frame.body) };
         match request::parse(frame.body) {
             Ok(Request { command, unknown }) => {
                 for word in unknown {
@@ -108,15 +111,19 @@ impl Relay {
             self.counters.errors += 1;
             self.counters.commands.errors += 1;
         }
-        let body = reply.encode(asker.encoding);
-        let bytes = match asker.cookie.as_deref() {
-            Some(cookie) => {
-                let bytes = [cookie, b" ", &body].concat();
-                self.cookies.finish(asker.client.source.ip(), cookie, bytes.as_slice().into());
-                bytes
-            }
-            None => body,
-        };
+        let message = &mut self.message;
+        message.clear();
+        if let Some(cookie) = &asker.cookie {
+            message.extend_from_slice(cookie);
+            message.push(b' ');
+        }
+        reply.write(asker.encoding, message);
+        let bytes: Arc<[u8]> = message.as_slice().into();
+        // A list of calls may be long, and is rare.
+        message.shrink_to(USUAL_REPLY);
+        if let Some(cookie) = &asker.cookie {
+            self.cookies.finish(asker.client.source.ip(), cookie, Arc::clone(&bytes));
+        }
         self.outputs.push_back(Output::Reply { to: asker.client, bytes });
     }
 

@@ -44,9 +44,9 @@ pub struct MediaReport {
     /// Counts from 1.
     pub index: usize,
     /// `audio`, `video` ...
-    pub kind: String,
+    pub kind: &'static str,
     /// `RTP/AVP` ...
-    pub protocol: String,
+    pub protocol: &'static str,
     /// Of `initialized`, `rtcp-mux`, `DTLS-SRTP`, `SDES`, `passthrough` and `ICE` those that hold.
     pub flags: Vec<&'static str>,
     /// RTP, and RTCP where it has a port of its own.
@@ -138,8 +138,8 @@ impl MediaReport {
     fn dictionary(&self) -> Dictionary<'_> {
         let mut media = Dictionary::new();
         media.set("index", integer(self.index as u64));
-        media.set("type", Value::text(&self.kind));
-        media.set("protocol", Value::text(&self.protocol));
+        media.set("type", Value::text(self.kind));
+        media.set("protocol", Value::text(self.protocol));
         media.set("flags", words(&self.flags));
         let streams = self.streams.iter().map(|stream| Value::Dictionary(stream.dictionary()));
         media.set("streams", Value::List(streams.collect()));
