@@ -87,8 +87,8 @@ impl<C: Clone + Eq + Hash> Cookies<C> {
         self.entries.is_empty()
     }
 
-    /// Makes room for one more.
-    fn forget(&mut self, now: Instant) {
+    /// Forgets what is too old, and makes room for one more.
+    pub fn forget(&mut self, now: Instant) {
         while let Some((came, _)) = self.order.front() {
             let is_full = self.entries.len() >= MAX_ENTRIES || self.bytes > MAX_BYTES - MAX_COOKIE;
             if !is_full && now.saturating_duration_since(*came) < LIFETIME {

@@ -145,6 +145,7 @@ impl Relay {
                     crate::table::shrink(&mut self.calls);
                     crate::table::shrink(&mut self.by_id);
                     crate::table::shrink(&mut self.sessions);
+                    self.cookies.forget(now);
                     self.timers.insert((now + TIDY_EVERY, Timer::Tidy));
                 }
             }
