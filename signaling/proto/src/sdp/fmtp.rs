@@ -11,7 +11,7 @@ const SPEEX_NARROW_MODE: &str = "5";
 const SPEEX_WIDE_MODE: &str = "8";
 
 /// The codec with the parameters that its receiver described; `None` where it does not take what we send.
-pub(super) fn read(codec: Codec, clock: u32, parameters: &str) -> Option<Codec> {
+pub(crate) fn read(codec: Codec, clock: u32, parameters: &str) -> Option<Codec> {
     match codec {
         Codec::Opus(_) => Some(Codec::Opus(opus(parameters))),
         Codec::Speex if !takes_our_speex(clock, parameters) => None,

@@ -2,7 +2,7 @@
 
 use super::{Kind, Line, Section};
 use crate::ng::request::CodecSpec;
-use crate::sdp::{self, MAX_FORMATS, SdpError};
+use crate::sdp::{self, MAX_FORMATS, SdpError, fmtp};
 use tandem_control::{Codec, PayloadType};
 
 /// The most codings of one section that the dataplane does not know: [`Codec::Other`] counts in 7 bits here, as
@@ -47,9 +47,10 @@ impl<'a> Format<'a> {
         }
         for line in lines.iter().filter(|line| line.kind == Kind::Fmtp) {
             let Some((number, parameters)) = numbered(line.value) else { continue };
-            let format = formats.iter_mut().find(|format| format.number == number);
-            if let Some(Codec::Opus(opus)) = format.and_then(|format| format.codec.as_mut()) {
-                opus.inband_fec = has_inband_fec(parameters);
+            if let Some(format) = formats.iter_mut().find(|format| format.number == number) {
+                let clock = format.clock;
+                // What its receiver does not take as it is encoded here is still forwarded.
+                format.codec = format.codec.and_then(|codec| fmtp::read(codec, clock, parameters));
             }
         }
         Ok(formats)
@@ -113,10 +114,6 @@ fn codec_of(name: &str, clock: u32, channels: u8) -> Option<Codec> {
         _ if is("CN") => Some(Codec::ComfortNoise),
         _ => sdp::codecs::named_coding(name, clock, channels).map(|(codec, _)| codec),
     }
-}
-
-fn has_inband_fec(parameters: &str) -> bool {
-    parameters.split(';').any(|parameter| parameter.trim().eq_ignore_ascii_case("useinbandfec=1"))
 }
 
 /// The codings of one section that the dataplane does not know by name, in the order of their [`Codec::Other`].

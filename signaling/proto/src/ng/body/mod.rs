@@ -12,8 +12,8 @@ mod text;
 mod write;
 
 pub(super) use formats::{Codings, Format};
-pub(super) use peer::Peer;
-pub(super) use plan::{KeyForm, Relayed, RtcpLines, SectionPlan, SessionPlan};
+pub(super) use peer::{Peer, USUAL_PTIME_MS};
+pub(super) use plan::{Added, KeyForm, Relayed, RtcpLines, SectionPlan, SessionPlan};
 pub(super) use protocol::Protocol;
 pub(super) use text::{Kind, Line, Section, Text};
 pub(super) use write::{Draft, origin_at};

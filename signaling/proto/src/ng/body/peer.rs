@@ -6,6 +6,9 @@ use crate::sdp::{self, Direction, RemoteIce, SdpError, Setup, candidate, fingerp
 use std::net::{IpAddr, SocketAddr};
 use tandem_control::{Fingerprint, Remote};
 
+/// The packet time where nobody asks for one (RFC 3551 section 4.2).
+pub(in crate::ng) const USUAL_PTIME_MS: u8 = 20;
+
 /// One section of a peer's description, in types.
 #[derive(Clone, Debug)]
 pub(in crate::ng) struct Peer<'a> {
@@ -29,7 +32,7 @@ pub(in crate::ng) struct Peer<'a> {
     pub setup: Option<Setup>,
     /// Its ICE parameters.
     pub ice: Option<RemoteIce>,
-    /// The packet time it wants, in milliseconds.
+    /// The packet time it wants, in milliseconds, not above the longest that it takes.
     pub ptime: Option<u8>,
     /// Its identification tag.
     pub mid: Option<&'a str>,
@@ -68,7 +71,7 @@ impl<'a> Peer<'a> {
             fingerprints: fingerprint::read_all(both_levels(text, lines, Kind::Fingerprint))?,
             setup: setup.map(Setup::parse).transpose()?,
             ice,
-            ptime: values(lines, Kind::Ptime).next().and_then(|value| value.parse().ok()),
+            ptime: ptime(lines),
             mid: values(lines, Kind::Mid).next(),
         })
     }
@@ -86,6 +89,19 @@ fn both_levels<'t, 'a: 't>(
 ) -> impl Iterator<Item = &'a str> + 't {
     let in_section = lines.iter().any(|line| line.kind == kind);
     values(if in_section { lines } else { text.session() }, kind)
+}
+
+/// RFC 8866 sections 6.4 and 6.5. What is no whole number of milliseconds is rounded down.
+fn ptime(lines: &[Line<'_>]) -> Option<u8> {
+    let milliseconds =
+        |value: &str| value.split('.').next().and_then(|whole| whole.trim().parse::<u8>().ok());
+    let wanted = values(lines, Kind::Ptime).next().and_then(milliseconds);
+    let longest = lines.iter().find_map(|line| line.text.strip_prefix("a=maxptime:")).and_then(milliseconds);
+    match (wanted, longest) {
+        (Some(wanted), Some(longest)) => Some(wanted.min(longest)),
+        (None, Some(longest)) if longest < USUAL_PTIME_MS => Some(longest),
+        (wanted, _) => wanted,
+    }
 }
 
 fn direction(lines: &[Line<'_>]) -> Option<Direction> {

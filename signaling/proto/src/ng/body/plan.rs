@@ -44,7 +44,7 @@ pub(in crate::ng) struct Relayed<'a> {
     /// Payload types that came, and the numbers that they get. What is not here is left out.
     pub numbers: Vec<(u8, u8)>,
     /// Payload types that did not come.
-    pub added: Vec<PayloadType>,
+    pub added: Vec<Added>,
     /// Another packet time than what came, in milliseconds.
     pub ptime: Option<u16>,
     /// The identification tag.
@@ -63,6 +63,14 @@ pub(in crate::ng) struct Relayed<'a> {
     pub ice: Option<(IceCredentials, IpAddr)>,
     /// More candidates may be awaited from us.
     pub trickle: bool,
+}
+
+/// A payload type that did not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ng) struct Added {
+    pub payload: PayloadType,
+    /// The value of its `fmtp`; `None`: the usual one.
+    pub parameters: Option<String>,
 }
 
 /// How RTCP is written of.

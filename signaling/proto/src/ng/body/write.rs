@@ -3,7 +3,7 @@
 
 use super::formats::numbered;
 use super::text::LOOP_MARK;
-use super::{Kind, Line, Relayed, RtcpLines, Section, SectionPlan, SessionPlan, Text};
+use super::{Added, Kind, Line, Relayed, RtcpLines, Section, SectionPlan, SessionPlan, Text};
 use crate::sdp::candidate::HOST_PRIORITY;
 use crate::sdp::{codecs, fingerprint};
 use std::fmt::Write;
@@ -140,10 +140,10 @@ impl Draft {
         for line in lines {
             self.section_line(line, plan);
         }
-        for payload in &plan.added {
+        for Added { payload, parameters } in &plan.added {
             let _ = write!(self.text, "a=rtpmap:{} {}", payload.number, codecs::rtpmap(payload));
             self.end();
-            if let Some(parameters) = codecs::fmtp(payload) {
+            if let Some(parameters) = parameters.clone().or_else(|| codecs::fmtp(payload)) {
                 let _ = write!(self.text, "a=fmtp:{} {parameters}", payload.number);
                 self.end();
             }

@@ -1,7 +1,12 @@
 //! Which payload types each side of a relayed section is told of.
 
-use crate::ng::body::Format;
+mod options;
+
+pub(super) use options::{is_transcodable, opus_encoding, packet_times, unused_bitrate};
+
+use crate::ng::body::{Added, Format};
 use crate::ng::request::{CodecOptions, CodecSpec};
+use options::transcoded;
 use tandem_control::{Codec, MAX_PAYLOAD_TYPES, PayloadType};
 
 /// The dynamic payload types (RFC 3551 section 6).
@@ -31,7 +36,7 @@ pub(super) struct Offered {
     /// What the other side is offered.
     pub ours: Vec<PayloadType>,
     /// Those of them that the offerer did not offer.
-    pub added: Vec<PayloadType>,
+    pub added: Vec<Added>,
 }
 
 /// What becomes of the codecs of an answer.
@@ -73,7 +78,7 @@ pub(super) fn offer(
     let keeps = |fates: &[(&Format<'_>, PayloadType, Fate)]| {
         fates.iter().any(|(_, payload, fate)| *fate == Fate::Kept && is_speech(payload))
     };
-    let adds = options.transcode.iter().any(|spec| transcodable_of(spec).is_some());
+    let adds = options.transcode.iter().any(|spec| transcoded(spec).is_some());
     if !keeps(&fates) && !adds {
         // rtpengine's rule: who strips everything strips nothing.
         fates.iter_mut().for_each(|(.., fate)| *fate = Fate::Kept);
@@ -96,12 +101,12 @@ pub(super) fn offer(
     order(&mut offered.ours, formats, &options.offer);
     let can_transcode = offered.theirs.iter().any(is_transcodable);
     if can_transcode {
-        for (codec, clock) in options.transcode.iter().filter_map(transcodable_of) {
-            add(&mut offered, codec, clock, running);
+        for (codec, clock, parameters) in options.transcode.iter().filter_map(transcoded) {
+            add(&mut offered, codec, clock, parameters, running);
         }
         let in_use = running.iter().find(|payload| is_speech(payload)).filter(|one| is_transcodable(one));
         if let Some(in_use) = in_use.filter(|in_use| !offered.ours.iter().any(|one| is_same(one, in_use))) {
-            add(&mut offered, in_use.codec, in_use.clock, running);
+            add(&mut offered, in_use.codec, in_use.clock, None, running);
             let at = offered.ours.iter().position(|one| is_same(one, in_use));
             offered.ours[..=at.unwrap_or(0)].rotate_right(1);
         }
@@ -145,7 +150,7 @@ fn order(payloads: &mut [PayloadType], formats: &[Format<'_>], offer: &[CodecSpe
     });
 }
 
-fn add(offered: &mut Offered, codec: Codec, clock: u32, running: &[PayloadType]) {
+fn add(offered: &mut Offered, codec: Codec, clock: u32, parameters: Option<String>, running: &[PayloadType]) {
     if offered.ours.iter().any(|one| one.codec.same_coding(codec) && one.clock == clock) {
         return;
     }
@@ -167,7 +172,7 @@ fn add(offered: &mut Offered, codec: Codec, clock: u32, running: &[PayloadType])
     let payload = PayloadType { number, codec, clock };
     let events = offered.ours.iter().position(|one| !is_speech(one)).unwrap_or(offered.ours.len());
     offered.ours.insert(events, payload.clone());
-    offered.added.push(payload);
+    offered.added.push(Added { payload, parameters });
 }
 
 /// Telephone events are in the clock of the speech beside them (RFC 4733 section 2.1): each clock that is offered has them,
@@ -176,10 +181,11 @@ fn add_events(offered: &mut Offered, running: &[PayloadType]) {
     if offered.added.is_empty() || !offered.theirs.iter().any(is_event) {
         return;
     }
-    let clocks: Vec<u32> = offered.added.iter().filter(|one| is_speech(one)).map(|one| one.clock).collect();
+    let added = offered.added.iter().map(|added| &added.payload);
+    let clocks: Vec<u32> = added.filter(|one| is_speech(one)).map(|one| one.clock).collect();
     for clock in clocks {
         let before = offered.ours.len();
-        add(offered, Codec::TelephoneEvent, clock, running);
+        add(offered, Codec::TelephoneEvent, clock, None, running);
         // `add` puts speech before events; an event goes last.
         if offered.ours.len() > before {
             let at = offered.ours.iter().position(|one| is_event(one) && one.clock == clock);
@@ -272,24 +278,4 @@ fn is_speech(payload: &PayloadType) -> bool {
 
 fn is_event(payload: &PayloadType) -> bool {
     payload.codec == Codec::TelephoneEvent
-}
-
-/// Whether the dataplane decodes and encodes it.
-fn is_transcodable(payload: &PayloadType) -> bool {
-    matches!(payload.codec, Codec::Opus(_) | Codec::Pcmu | Codec::Pcma)
-}
-
-/// The codec that an option names, if it can be transcoded to.
-fn transcodable_of(spec: &CodecSpec) -> Option<(Codec, u32)> {
-    let all = [(Codec::opus(true), 48_000), (Codec::Pcmu, 8_000), (Codec::Pcma, 8_000)];
-    all.into_iter().find(|(codec, clock)| {
-        let (name, channels) = match codec {
-            Codec::Opus(_) => ("opus", 2),
-            Codec::Pcmu => ("PCMU", 1),
-            _ => ("PCMA", 1),
-        };
-        // Opus is always described with two channels (RFC 7587 section 7); options may say one.
-        let any_channels = CodecSpec { channels: None, ..spec.clone() };
-        any_channels.matches(crate::sdp::codecs::usual_number(*codec, *clock), name, *clock, channels)
-    })
 }

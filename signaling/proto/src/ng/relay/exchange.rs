@@ -1,6 +1,7 @@
 //! Offers and answers.
 
 use super::call::{Call, CallKey, Dialogue};
+use super::codecs;
 use super::dataplane::{Purpose, note};
 use super::media::{Media, Rules, index};
 use super::operation::{Asker, Task};
@@ -240,7 +241,7 @@ fn not_carried_out(options: &Options) -> impl Iterator<Item = &'static str> {
     [
         relay.then_some("ICE=force-relay is carried out as ICE=force"),
         options.tos.map(|_| "TOS is not set for one call"),
-        (!options.codecs.set.is_empty()).then_some("codec-set is ignored: codecs have one quality here"),
+        codecs::unused_bitrate(&options.codecs).then_some("the bit rate can be set for Opus only"),
         (!options.sdes.parameters.is_empty()).then_some("SRTP is always encrypted and authenticated here"),
     ]
     .into_iter()

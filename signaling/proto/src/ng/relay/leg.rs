@@ -3,19 +3,17 @@
 
 use super::codecs::{Numbers, is_same};
 use super::latch::Whereabouts;
-use crate::ng::body::Protocol;
+use crate::ng::body::{Protocol, USUAL_PTIME_MS};
 use crate::ng::request::DtmfSecurity;
 use crate::sdp::crypto::Crypto;
 use crate::sdp::{Direction, Setup};
 use tandem_control::{
-    Audio, DtlsRole, Fingerprint, Ice, IceCredentials, Latch, LegConfig, PayloadType, Remote, Security,
-    Treatment,
+    Audio, Codec, Digits, DtlsRole, Fingerprint, Ice, IceCredentials, Latch, LegConfig, OpusEncoding,
+    PayloadType, Remote, Security, Treatment,
 };
 
 /// The packet times that the dataplane encodes, in milliseconds.
 const PTIME_MS: std::ops::RangeInclusive<u8> = 10..=60;
-/// The packet time where nobody asks for one (RFC 3551 section 4.2).
-const USUAL_PTIME_MS: u8 = 20;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -54,6 +52,10 @@ pub(super) struct Leg {
     pub ptime: Option<u8>,
     /// The packet time that the controller wants towards it.
     pub ptime_override: Option<u16>,
+    /// The packet times of single codecs towards it, by their clocks.
+    pub packet_times: Vec<(Codec, u32, u16)>,
+    /// How Opus is encoded for it.
+    pub opus: OpusEncoding,
     /// What it sends is decoded and encoded anew, whatever it is.
     pub always_transcode: bool,
     /// What becomes of the speech that it sends.
@@ -85,6 +87,8 @@ impl Leg {
             peer_ice: None,
             ptime: None,
             ptime_override: None,
+            packet_times: Vec::new(),
+            opus: OpusEncoding::default(),
             always_transcode: false,
             speech: Treatment::Passed,
             dtmf_security: None,
@@ -123,8 +127,17 @@ impl Leg {
     pub(super) fn config(&self, repacketizes: bool) -> LegConfig {
         let in_both = |one: &&PayloadType, other: &[PayloadType]| other.iter().any(|two| is_same(two, one));
         let receive = self.ours.iter().filter(|one| in_both(one, &self.theirs)).cloned().collect();
-        let send = self.theirs.iter().filter(|one| in_both(one, &self.ours)).cloned().collect();
-        let ptime = self.ptime_override.and_then(|ptime| u8::try_from(ptime).ok()).or(self.ptime);
+        let send: Vec<PayloadType> =
+            self.theirs.iter().filter(|one| in_both(one, &self.ours)).cloned().collect();
+        let of_codec = send.first().and_then(|first| {
+            let is_it = |(codec, clock, _): &&(Codec, u32, u16)| {
+                first.codec.same_coding(*codec) && first.clock == *clock
+            };
+            self.packet_times.iter().find(is_it).map(|(.., time)| *time)
+        });
+        // What does not fit into a byte is longer than any that can be had.
+        let asked = self.ptime_override.or(of_codec).map(|ptime| u8::try_from(ptime).unwrap_or(u8::MAX));
+        let ptime = asked.or(self.ptime);
         LegConfig {
             security: self.security.clone(),
             ice: self
@@ -148,7 +161,9 @@ impl Leg {
                 speech: self.speech,
                 events_blocked: self.dtmf_security.is_some(),
                 always_transcode: self.always_transcode || repacketizes,
-                ..Audio::idle()
+                digits: Digits::Events,
+                detect_tones: self.detects_digits,
+                opus: self.opus,
             },
         }
     }

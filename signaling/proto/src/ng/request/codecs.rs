@@ -20,11 +20,13 @@ pub struct CodecSpec {
     pub ptime: Option<u16>,
     /// The parameters of its fmtp.
     pub fmtp: Option<String>,
+    /// What its encoder shall be like: `compression_level=5 packet_loss=10`.
+    pub encoder: Option<String>,
 }
 
 impl CodecSpec {
-    /// Reads `NAME[/RATE[/CHANNELS[/BITRATE[/PTIME[/FMTP...]]]]]`, of which any but the name may be empty. `None` where
-    /// a number is none.
+    /// Reads `NAME[/RATE[/CHANNELS[/BITRATE[/PTIME[/FMTP[/ENCODER]]]]]]`, of which any but the name may be empty. `None`
+    /// where a number is none.
     pub fn parse(text: &str) -> Option<CodecSpec> {
         fn number<T: std::str::FromStr>(part: Option<&str>) -> Option<Option<T>> {
             match part {
@@ -32,22 +34,21 @@ impl CodecSpec {
                 Some(digits) => digits.parse().ok().map(Some),
             }
         }
-        let mut parts = text.splitn(6, '/');
+        // Where `=` would be read as the end of a key, controllers write it `--`. A line's end would end the line of the
+        // description that the text goes into.
+        fn free(part: Option<&str>) -> Option<String> {
+            let text = part.filter(|part| !part.is_empty())?.replace("--", "=");
+            Some(text.chars().filter(|c| !c.is_control()).collect())
+        }
+        let mut parts = text.splitn(8, '/');
         let name = parts.next().filter(|name| !name.is_empty())?.to_owned();
         let clock_rate = number(parts.next())?;
         let channels = number(parts.next())?;
         let bitrate = number(parts.next())?;
         let ptime = number(parts.next())?;
-        // Where `=` would be read as the end of a key, controllers write it `--`.
-        let fmtp = parts.next().and_then(|rest| rest.split('/').next()).map(|fmtp| fmtp.replace("--", "="));
-        Some(CodecSpec {
-            name,
-            clock_rate,
-            channels,
-            bitrate,
-            ptime,
-            fmtp: fmtp.filter(|fmtp| !fmtp.is_empty()),
-        })
+        let fmtp = free(parts.next());
+        let encoder = free(parts.next());
+        Some(CodecSpec { name, clock_rate, channels, bitrate, ptime, fmtp, encoder })
     }
 
     /// Whether it is the word for every codec: `all` or `full`.
@@ -119,9 +120,15 @@ mod tests {
             channels: Some(2),
             bitrate: Some(32_000),
             ptime: Some(20),
-            fmtp: Some("mode=30".into()),
+            fmtp: Some("useinbandfec=1".into()),
+            encoder: Some("compression_level=2 packet_loss=5".into()),
         };
-        assert_eq!(CodecSpec::parse("opus/48000/2/32000/20/mode--30/x"), Some(opus));
+        let text = "opus/48000/2/32000/20/useinbandfec--1/compression_level--2 packet_loss--5";
+        assert_eq!(CodecSpec::parse(text), Some(opus));
+        let bare = CodecSpec::parse("opus/48000/2////compression_level=2").unwrap();
+        assert_eq!((bare.fmtp, bare.encoder.as_deref()), (None, Some("compression_level=2")));
+        let lines = CodecSpec::parse("opus/48000/2///a=1\r\na=sendonly").unwrap();
+        assert_eq!(lines.fmtp.as_deref(), Some("a=1a=sendonly"));
         let ilbc = CodecSpec::parse("iLBC/8000/1///mode=30").unwrap();
         assert_eq!((ilbc.bitrate, ilbc.ptime, ilbc.fmtp.as_deref()), (None, None, Some("mode=30")));
         for bad in ["", "/8000", "opus/x", "opus/48000/300", "opus/48000/2/-1"] {

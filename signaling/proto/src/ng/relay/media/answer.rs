@@ -1,7 +1,7 @@
 //! Answers.
 
 use super::{Media, Rules};
-use crate::ng::body::{Peer, Protocol, Relayed};
+use crate::ng::body::{Added, Peer, Protocol, Relayed};
 use crate::ng::relay::{codecs, leg};
 use crate::ng::request::{Flag, IceMode, TransportProtocol};
 use crate::sdp::crypto::Crypto;
@@ -48,7 +48,8 @@ impl Media {
         let offerer = self.leg(side.other());
         let mut relayed = self.relayed(side.other(), &peer, rules);
         relayed.numbers = answered.numbers;
-        relayed.added = answered.added;
+        relayed.added =
+            answered.added.into_iter().map(|payload| Added { payload, parameters: None }).collect();
         relayed.rtcp.one_port = offerer.rtcp_mux;
         match &offerer.security {
             Security::None => {}

@@ -6,7 +6,7 @@ use crate::ng::relay::codecs::{self, Offered};
 use crate::ng::relay::leg::Leg;
 use crate::ng::request::{Dtls, Flag, IceMode, TransportProtocol};
 use crate::sdp::{self, SdpError};
-use tandem_control::{PortKind, Side};
+use tandem_control::{PayloadType, PortKind, Side};
 
 impl Media {
     /// Takes an offer from the party on `side`; what is written is for the other.
@@ -54,6 +54,7 @@ impl Media {
         offerer.accepted = offered.accepted;
         offerer.rtcp_mux = peer.rtcp_mux && (!options.rtcp_mux.reject || offerer.ice.is_some());
         offerer.ptime_override = options.ptime_reverse.or(offerer.ptime_override);
+        offerer.opus = codecs::opus_encoding(offerer.opus, options.codecs.set.iter());
         offerer.mid = peer.mid.map(Box::from);
         if self.session.is_none() {
             let shares = self.leg(side).ice.is_some();
@@ -93,6 +94,9 @@ impl Media {
         leg.offered_dtls = protocol.secure && options.dtls != Some(Dtls::Off);
         leg.offered_keys = keys;
         leg.ptime_override = options.ptime.or(leg.ptime_override);
+        leg.packet_times = codecs::packet_times(&options.codecs);
+        let specs = options.codecs.set.iter().chain(&options.codecs.transcode);
+        leg.opus = codecs::opus_encoding(leg.opus, specs);
         if !wants_ice {
             leg.ice = None;
         } else if leg.ice.is_none() {
@@ -104,7 +108,8 @@ impl Media {
         }
         let mut relayed = self.relayed(side, peer, rules);
         let leg = self.leg(side);
-        let came = leg.ours.iter().filter(|one| !offered.added.contains(one));
+        let is_added = |one: &&PayloadType| offered.added.iter().any(|added| added.payload == **one);
+        let came = leg.ours.iter().filter(|one| !is_added(one));
         relayed.numbers = came.map(|one| (one.number, one.number)).collect();
         relayed.added = offered.added;
         relayed.crypto = leg.offered_keys.clone();

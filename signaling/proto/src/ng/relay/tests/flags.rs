@@ -223,7 +223,7 @@ fn what_is_not_carried_out_is_said() {
     for (key, value) in [
         ("ICE", json!("force-relay")),
         ("TOS", json!(184)),
-        ("codec", json!({ "set": ["opus/48000/2/32000"] })),
+        ("codec", json!({ "set": ["speex/16000/1/24600"] })),
         ("SDES", json!(["unencrypted_srtp"])),
     ] {
         let mut bench = Bench::new();
