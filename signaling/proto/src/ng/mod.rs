@@ -29,7 +29,8 @@ pub(crate) use relay::NOTE_MARK;
 pub use relay::Relay;
 
 pub use reply::{
-    CallReport, CommandCounts, MediaReport, Reply, SsrcReport, Statistics, StreamReport, TagReport, Traffic,
+    CallReport, CommandCounts, MediaReport, Reply, SsrcQuality, SsrcReport, Statistics, StreamReport,
+    TagReport, Traffic,
 };
 pub use request::{Command, Names, Request, Verb};
 pub use settings::{Files, Interface, Limits, Settings, Timers};

@@ -3,7 +3,7 @@
 mod call;
 mod statistics;
 
-pub use call::{CallReport, MediaReport, SsrcReport, StreamReport, TagReport};
+pub use call::{CallReport, MediaReport, SsrcQuality, SsrcReport, StreamReport, TagReport};
 pub use statistics::{CommandCounts, Statistics};
 
 use super::{Dictionary, Encoding, Value};

@@ -5,7 +5,7 @@ use super::operation::Asker;
 use super::play::NOBODY;
 use super::{Relay, leg::Leg};
 use crate::ng::Reply;
-use crate::ng::request::{Action, Control, DtmfSecurity};
+use crate::ng::request::{Action, Control, DtmfSecurity, Party};
 use std::time::Instant;
 use tandem_control::{Request, SessionId, Side, Source, ToneStep, Tones, Treatment};
 
@@ -33,7 +33,7 @@ impl Relay {
                 if dialogue.is_meant(side, &control.party) {
                     is_found = true;
                     let media = dialogue.sections.iter_mut().flatten();
-                    media.for_each(|media| media.change(side, |leg| apply(leg, control.action)));
+                    media.for_each(|media| media.change(side, |leg| apply(leg, control)));
                 }
             }
             for media in dialogue.sections.iter().flatten() {
@@ -85,14 +85,26 @@ impl Relay {
     }
 }
 
-fn apply(leg: &mut Leg, action: Action) {
-    match action {
-        Action::BlockMedia => leg.speech = Treatment::Blocked,
-        Action::SilenceMedia => leg.speech = Treatment::Silenced,
-        Action::UnblockMedia if leg.speech == Treatment::Blocked => leg.speech = Treatment::Passed,
-        Action::UnsilenceMedia if leg.speech == Treatment::Silenced => leg.speech = Treatment::Passed,
+fn apply(leg: &mut Leg, control: &Control) {
+    // What was done to one party alone is not undone for all, unless that is said.
+    let is_alone = control.party != Party::All;
+    let undoes = |was_alone: bool| is_alone || control.for_all || !was_alone;
+    let mut treat = |treatment| (leg.speech, leg.is_treated_alone) = (treatment, is_alone);
+    match control.action {
+        Action::BlockMedia => treat(Treatment::Blocked),
+        Action::SilenceMedia => treat(Treatment::Silenced),
+        Action::UnblockMedia if leg.speech == Treatment::Blocked && undoes(leg.is_treated_alone) => {
+            leg.speech = Treatment::Passed;
+        }
+        Action::UnsilenceMedia if leg.speech == Treatment::Silenced && undoes(leg.is_treated_alone) => {
+            leg.speech = Treatment::Passed;
+        }
         Action::UnblockMedia | Action::UnsilenceMedia => {}
-        Action::BlockDtmf(security) => leg.block_digits(security),
-        Action::UnblockDtmf => leg.dtmf_security = None,
+        Action::BlockDtmf(security) => {
+            leg.block_digits(security);
+            leg.is_blocked_alone = is_alone;
+        }
+        Action::UnblockDtmf if undoes(leg.is_blocked_alone) => leg.dtmf_security = None,
+        Action::UnblockDtmf => {}
     }
 }

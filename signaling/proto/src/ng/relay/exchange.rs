@@ -26,8 +26,7 @@ impl Relay {
     /// An offer or an answer.
     pub(super) fn exchange(&mut self, now: Instant, asker: Asker, exchange: &Exchange, verb: Verb) {
         if exchange.options.flags.has(Flag::Fragment) {
-            let reason = "fragments of trickle ICE are not supported: our candidate is complete";
-            return self.reply(&asker, &Reply::Error(reason.to_owned()));
+            return self.fragment(&asker, &exchange.names);
         }
         let malformed = |error: &dyn std::fmt::Display| Reply::Error(format!("cannot read the SDP: {error}"));
         let text = match std::str::from_utf8(&exchange.sdp) {
@@ -62,6 +61,16 @@ impl Relay {
                 self.next_of_backlog(now, place.call);
             }
         }
+    }
+
+    /// A fragment of trickle ICE (RFC 8840). We are a lite agent (RFC 8445 section 2.5): it is the peer who checks, so
+    /// that nothing of its candidates must be known, and ours was complete. It is consumed, not passed on.
+    fn fragment(&mut self, asker: &Asker, names: &Names) {
+        let reply = match self.by_id.contains_key(names.call_id.as_str()) {
+            true => Reply::Done { warning: None },
+            false => Relay::unknown_call(names),
+        };
+        self.reply(asker, &reply);
     }
 
     fn place_of_answer(&mut self, names: &Names) -> Result<Place, Reply> {

@@ -60,8 +60,12 @@ pub(super) struct Leg {
     pub always_transcode: bool,
     /// What becomes of the speech that it sends.
     pub speech: Treatment,
+    /// That was asked for this party alone.
+    pub is_treated_alone: bool,
     /// Its digits are blocked; what takes their place.
     pub dtmf_security: Option<DtmfSecurity>,
+    /// That was asked for this party alone.
+    pub is_blocked_alone: bool,
     /// Digits are looked for in its audio also.
     pub detects_digits: bool,
 }
@@ -91,7 +95,9 @@ impl Leg {
             opus: OpusEncoding::default(),
             always_transcode: false,
             speech: Treatment::Passed,
+            is_treated_alone: false,
             dtmf_security: None,
+            is_blocked_alone: false,
             detects_digits: false,
         }
     }

@@ -4,10 +4,12 @@ use super::Relay;
 use super::call::{Call, Dialogue};
 use super::leg::Leg;
 use super::media::{Media, index};
-use crate::ng::{CallReport, MediaReport, SsrcReport, Statistics, StreamReport, TagReport, Traffic};
+use crate::ng::{
+    CallReport, MediaReport, SsrcQuality, SsrcReport, Statistics, StreamReport, TagReport, Traffic,
+};
 use crate::sdp::crypto;
 use std::time::Instant;
-use tandem_control::{LegStats, Security, SessionId, SessionStats, Side};
+use tandem_control::{LegStats, Quality, Security, SessionId, SessionStats, Side};
 
 /// What is known of these dialogues of a call. `now`: seconds since 1970.
 pub(super) fn report<'a>(
@@ -22,8 +24,8 @@ pub(super) fn report<'a>(
         for leg in &stats.legs {
             add(&mut report.rtp, rtp(leg));
             add(&mut report.rtcp, rtcp(leg));
-            report.ssrcs.extend(source(leg));
         }
+        report.ssrcs.extend(sources(stats, now));
     }
     for dialogue in dialogues {
         for side in [Side::A, Side::B] {
@@ -133,29 +135,58 @@ fn add(total: &mut Traffic, one: Traffic) {
     total.errors += one.errors;
 }
 
-fn source(leg: &LegStats) -> Option<SsrcReport> {
-    let ssrc = leg.received.ssrc?;
+/// What the party sends, as it is heard here, and what is sent to it, as its reports say that it is heard there. A source
+/// that is forwarded under its own number is both for two parties: what is heard here counts.
+fn sources(stats: &SessionStats, now: u64) -> Vec<SsrcReport> {
+    let heard = stats.legs.iter().filter_map(|leg| heard(leg, now));
+    let mut sources: Vec<SsrcReport> = heard.collect();
+    for told in stats.legs.iter().filter_map(|leg| heard_there(leg, now)) {
+        if sources.iter().all(|known| known.ssrc != told.ssrc) {
+            sources.push(told);
+        }
+    }
+    sources
+}
+
+fn heard(leg: &LegStats, now: u64) -> Option<SsrcReport> {
     let expected = leg.received.packets + u64::from(leg.lost);
-    let loss = u64::from(leg.lost) * 100 / expected.max(1);
-    Some(SsrcReport {
-        ssrc,
-        lost: leg.lost.into(),
-        mos: (leg.received.packets > 0).then(|| mos(loss as f32, leg.jitter_us, leg.round_trip_us)),
+    let quality = |quality: Quality| SsrcQuality {
+        mos_x10: tenths(quality),
         jitter_ms: leg.jitter_us / 1_000,
-        packet_loss_percent: u32::try_from(loss).unwrap_or(100),
+        packet_loss_percent: percent(leg.lost.into(), expected),
         round_trip_us: leg.round_trip_us,
-        received: rtp(leg),
+        reported_at: now.saturating_sub(leg.silent_ms.unwrap_or(0) / 1_000),
+    };
+    Some(SsrcReport {
+        ssrc: leg.received.ssrc?,
+        lost: leg.lost.into(),
+        quality: leg.quality.map(quality),
+        traffic: rtp(leg),
     })
 }
 
-/// The mean opinion score by the E-model of ITU-T G.107, with the usual simplification that jitter counts twice as
-/// delay and each percent of loss takes two and a half points of the rating.
-fn mos(loss_percent: f32, jitter_us: u32, round_trip_us: Option<u32>) -> f32 {
-    let delay_ms = round_trip_us.unwrap_or(0) as f32 / 2_000.0 + 2.0 * jitter_us as f32 / 1_000.0 + 10.0;
-    let by_delay = if delay_ms < 160.0 { 93.2 - delay_ms / 40.0 } else { 93.2 - (delay_ms - 120.0) / 10.0 };
-    let rating = (by_delay - 2.5 * loss_percent).clamp(0.0, 100.0);
-    let score = 1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7.0e-6;
-    score.clamp(1.0, 4.5)
+fn heard_there(leg: &LegStats, now: u64) -> Option<SsrcReport> {
+    let quality = |quality: Quality| SsrcQuality {
+        mos_x10: tenths(quality),
+        jitter_ms: leg.peer_jitter_us / 1_000,
+        packet_loss_percent: percent(leg.peer_lost.into(), leg.sent.packets),
+        round_trip_us: leg.round_trip_us,
+        reported_at: now,
+    };
+    Some(SsrcReport {
+        ssrc: leg.sent.ssrc?,
+        lost: leg.peer_lost.into(),
+        quality: leg.peer_quality.map(quality),
+        traffic: Traffic { packets: leg.sent.packets, bytes: leg.sent.bytes, errors: 0 },
+    })
+}
+
+fn tenths(quality: Quality) -> u16 {
+    (quality.mos_x100 + 5) / 10
+}
+
+fn percent(lost: u64, of: u64) -> u32 {
+    u32::try_from((lost * 100).checked_div(of).unwrap_or(0).min(100)).unwrap_or(100)
 }
 
 impl Relay {

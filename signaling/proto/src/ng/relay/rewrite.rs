@@ -30,7 +30,7 @@ pub(super) fn rewrite(
     rules: &mut Rules<'_>,
     verb: Verb,
 ) -> Result<Rewritten, SdpError> {
-    let mut warnings = Vec::new();
+    let mut warnings = unknown_interfaces(rules);
     let mut plans = Vec::with_capacity(text.sections.len());
     for (number, section) in text.sections.iter().enumerate() {
         let slot = slot(dialogue, number);
@@ -54,7 +54,7 @@ pub(super) fn rewrite(
     }
     if verb == Verb::Offer
         && plans.iter().all(|plan| matches!(plan, SectionPlan::Refused))
-        && !warnings.is_empty()
+        && text.sections.iter().any(|section| section.port != 0)
     {
         return not_acceptable("no section of the offer is audio over RTP");
     }
@@ -120,6 +120,18 @@ fn interfaces(all: &[Interface], options: &Options, offerer: Option<IpAddr>) -> 
         (Some(near), Some(far)) => Ok([near, far]),
         _ => not_acceptable("no interface is configured"),
     }
+}
+
+/// As rtpengine does, a name that nobody gave means the default; but it is said.
+fn unknown_interfaces(rules: &Rules<'_>) -> Vec<String> {
+    let names = rules.options.direction.iter().flatten();
+    let unknown = names.filter(|name| rules.interfaces.iter().all(|one| one.name != **name));
+    unknown
+        .map(|name| {
+            let name: String = name.chars().take(64).collect();
+            format!("no interface is named {name:?}: the first of its address family is used")
+        })
+        .collect()
 }
 
 /// The flag `generate-mid`: sections without an identification tag get their number.

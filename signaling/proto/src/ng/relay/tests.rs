@@ -50,6 +50,18 @@ fn a_plain_call_from_offer_to_delete() {
     let reply = bench.ask(&request("delete", "", json!({})));
     assert_eq!(reply["totals"]["RTP"], json!({ "packets": 90, "bytes": 90 * 172, "errors": 2 }));
     assert_eq!(reply["totals"]["RTCP"], json!({ "packets": 4, "bytes": 320, "errors": 0 }));
+    let heard = &reply["SSRC"]["10"];
+    assert_eq!((&heard["cumulative loss"], &heard["packets"]), (&json!(10), &json!(50)));
+    let mut quality = json!({
+        "MOS": 39, "jitter": 3, "packet loss": 16, "round-trip time": 41_000, "round-trip time leg": 41_000, "samples": 1,
+    });
+    assert_eq!(heard["average MOS"], quality);
+    quality.as_object_mut().unwrap().remove("samples");
+    quality["reported at"] = 1_000_000.into();
+    assert_eq!((&heard["lowest MOS"], &heard["highest MOS"]), (&quality, &quality));
+    let told = &reply["SSRC"]["12"];
+    assert_eq!((&told["packets"], &told["cumulative loss"]), (&json!(40), &json!(1)));
+    assert_eq!((&told["average MOS"]["MOS"], &told["average MOS"]["packet loss"]), (&json!(43), &json!(2)));
     assert_eq!(reply["tags"]["a"]["in dialogue with"], "b");
     assert_eq!(reply["tags"]["b"]["medias"][0]["streams"][0]["SSRC"], 0xB);
     bench.assert_clean();

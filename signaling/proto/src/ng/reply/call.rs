@@ -83,16 +83,25 @@ pub struct SsrcReport {
     pub ssrc: u32,
     /// Packets that never came.
     pub lost: u64,
-    /// The mean opinion score, 1.0 to 4.4, of its quality.
-    pub mos: Option<f32>,
-    /// Mean interarrival jitter in milliseconds.
+    /// How well it is heard, where that is known.
+    pub quality: Option<SsrcQuality>,
+    /// What came of it.
+    pub traffic: Traffic,
+}
+
+/// How well a source is heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SsrcQuality {
+    /// The mean opinion score in tenths, 10 to 45.
+    pub mos_x10: u16,
+    /// Interarrival jitter in milliseconds.
     pub jitter_ms: u32,
-    /// Mean share of lost packets, in percent.
+    /// The share of lost packets, in percent.
     pub packet_loss_percent: u32,
-    /// Mean round-trip time in microseconds, where RTCP told it.
+    /// Round-trip time in microseconds, where RTCP told it.
     pub round_trip_us: Option<u32>,
-    /// What came from it.
-    pub received: Traffic,
+    /// When that was so, in seconds since 1970.
+    pub reported_at: u64,
 }
 
 impl CallReport {
@@ -184,21 +193,35 @@ impl SsrcReport {
     fn dictionary(&self) -> Dictionary<'static> {
         let mut ssrc = Dictionary::new();
         ssrc.set("cumulative loss", integer(self.lost));
-        ssrc.set("packets", integer(self.received.packets));
-        ssrc.set("bytes", integer(self.received.bytes));
-        if let Some(mos) = self.mos {
-            let mut average = Dictionary::new();
-            // In tenths, as there are no fractions in bencode.
-            average.set("MOS", Value::Integer((mos * 10.0).round() as i64));
-            average.set("jitter", integer(self.jitter_ms.into()));
-            average.set("packet loss", integer(self.packet_loss_percent.into()));
-            if let Some(round_trip) = self.round_trip_us {
-                average.set("round-trip time", integer(round_trip.into()));
-            }
+        ssrc.set("packets", integer(self.traffic.packets));
+        ssrc.set("bytes", integer(self.traffic.bytes));
+        if let Some(quality) = self.quality {
+            let mut average = quality.dictionary();
             average.set("samples", integer(1));
             ssrc.set("average MOS", Value::Dictionary(average));
+            // There is one score, which stands for the whole stream: it is the lowest and the highest too.
+            for key in ["lowest MOS", "highest MOS"] {
+                let mut extreme = quality.dictionary();
+                extreme.set("reported at", integer(quality.reported_at));
+                ssrc.set(key, Value::Dictionary(extreme));
+            }
         }
         ssrc
+    }
+}
+
+impl SsrcQuality {
+    fn dictionary(self) -> Dictionary<'static> {
+        let mut quality = Dictionary::new();
+        // In tenths, as there are no fractions in bencode.
+        quality.set("MOS", integer(self.mos_x10.into()));
+        if let Some(round_trip) = self.round_trip_us {
+            quality.set("round-trip time", integer(round_trip.into()));
+            quality.set("round-trip time leg", integer(round_trip.into()));
+        }
+        quality.set("jitter", integer(self.jitter_ms.into()));
+        quality.set("packet loss", integer(self.packet_loss_percent.into()));
+        quality
     }
 }
 

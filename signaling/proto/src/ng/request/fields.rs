@@ -106,6 +106,7 @@ impl Fields {
             "ice" => each("ICE", value, |word| self.ice(word))?,
             "rtcp-mux" => each("rtcp-mux", value, |word| self.rtcp_mux(word))?,
             "sdes" => each("SDES", value, |word| self.sdes(word))?,
+            "osrtp" => each("OSRTP", value, |word| self.osrtp(word))?,
             "from-interface" => self.interface(0, name("from-interface", value)?),
             "to-interface" => self.interface(1, name("to-interface", value)?),
             "record-call" if is_yes(value) => options.record_call = Some(true),

@@ -17,7 +17,7 @@ pub use codecs::{CodecOptions, CodecSpec};
 pub use flags::{Flag, Flags};
 pub use media::{Play, PlayDigit, PlaySource, RecordingControl, RecordingNames, RecordingStep, StopPlay};
 pub use options::{
-    AddressFamily, Dtls, DtmfSecurity, IceMode, Options, Replace, RtcpMux, SdesOptions, SdesParameter,
+    AddressFamily, Dtls, DtmfSecurity, IceMode, Options, Osrtp, Replace, RtcpMux, SdesOptions, SdesParameter,
     SipMessageType, TransportProtocol,
 };
 pub use verb::Verb;

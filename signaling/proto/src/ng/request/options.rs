@@ -29,6 +29,8 @@ pub struct Options {
     pub dtls: Option<Dtls>,
     /// What becomes of SDES.
     pub sdes: SdesOptions,
+    /// What becomes of opportunistic SRTP.
+    pub osrtp: Osrtp,
     /// What becomes of rtcp-mux.
     pub rtcp_mux: RtcpMux,
     /// What becomes of the codecs.
@@ -186,6 +188,15 @@ pub struct SdesOptions {
     pub prefer: bool,
     /// Session parameters that are asked for (`true`) or refused (RFC 4568 section 6.3).
     pub parameters: Vec<(SdesParameter, bool)>,
+}
+
+/// What becomes of opportunistic SRTP (RFC 8643): keys in a description whose profile is not a secure one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Osrtp {
+    /// It is offered on, whether it came or not.
+    pub offer: bool,
+    /// Where it came it is accepted.
+    pub accept: bool,
 }
 
 /// A session parameter that weakens SRTP (RFC 4568 section 6.3).

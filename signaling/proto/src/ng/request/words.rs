@@ -33,6 +33,9 @@ impl Fields {
         if let Some(rest) = after(token, "sdes-") {
             return self.sdes(rest);
         }
+        if let Some(rest) = after(token, "osrtp-") {
+            return self.osrtp(rest);
+        }
         if let Some(rest) = after(token, "rtcp-mux-") {
             return self.rtcp_mux(rest);
         }
@@ -126,6 +129,15 @@ impl Fields {
     pub(super) fn sdes(&mut self, word: &str) -> Result<(), Fault> {
         if !sdes(&mut self.options.sdes, word) {
             self.note_unknown(&format!("SDES={word}"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn osrtp(&mut self, word: &str) -> Result<(), Fault> {
+        match normal(word).as_str() {
+            "offer" | "offer-rfc" => self.options.osrtp.offer = true,
+            "accept" | "accept-rfc" => self.options.osrtp.accept = true,
+            _ => self.note_unknown(&format!("OSRTP={word}")),
         }
         Ok(())
     }

@@ -69,15 +69,15 @@ impl Media {
             peer.crypto.iter().find(|theirs| theirs.tag == ours.tag && theirs.key.suite == ours.key.suite)
         };
         let mut tag = leg.crypto_tag;
-        let security = if !secure {
-            Security::None
-        } else if leg.offered_dtls && !peer.fingerprints.is_empty() {
+        let security = if leg.offered_dtls && !peer.fingerprints.is_empty() {
             leg::dtls(peer.setup, &peer.fingerprints, false)
         } else if let Some((ours, theirs)) =
             leg.offered_keys.iter().find_map(|ours| Some((ours, chosen(&ours)?)))
         {
             tag = ours.tag;
             Security::Sdes { send: ours.key.clone(), receive: Some(theirs.key.clone()) }
+        } else if !secure {
+            Security::None
         } else {
             return not_acceptable("the answer has no key or fingerprint for what was offered");
         };

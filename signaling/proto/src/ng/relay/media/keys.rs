@@ -17,7 +17,9 @@ impl Media {
         peer: &Peer<'_>,
         rules: &mut Rules<'_>,
     ) -> Result<Security, SdpError> {
-        if !peer.protocol.secure {
+        // RFC 8643 section 3.1: keys in a profile that is not secure are an offer that may be passed over.
+        let is_opportunistic = !peer.protocol.secure;
+        if is_opportunistic && !rules.options.osrtp.accept {
             return Ok(Security::None);
         }
         let sdes = &rules.options.sdes;
@@ -40,6 +42,9 @@ impl Media {
             matches!(&before.security, Security::Sdes { receive: Some(key), .. } if *key == theirs.key)
         });
         let Some(theirs) = agreed.or_else(|| peer.crypto.iter().min_by_key(rank)) else {
+            if is_opportunistic {
+                return Ok(Security::None);
+            }
             return not_acceptable(format!(
                 "{} without a key or fingerprint that can be used",
                 peer.protocol.name()
@@ -63,7 +68,8 @@ impl Media {
     ) -> Vec<Crypto> {
         let sdes = &rules.options.sdes;
         // RFC 5764 section 4.1: with UDP/TLS it is DTLS that gives the keys.
-        if !protocol.secure || protocol.tls || sdes.off {
+        let is_secure = protocol.secure || rules.options.osrtp.offer;
+        if !is_secure || protocol.tls || sdes.off {
             return Vec::new();
         }
         let leg = self.leg(side);

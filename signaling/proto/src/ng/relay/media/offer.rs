@@ -91,7 +91,7 @@ impl Media {
         leg.ours = offered.ours;
         // ICE has one component here, so that RTCP must be multiplexed with it.
         leg.rtcp_mux = mux.offer || mux.require || wants_ice || (peer.rtcp_mux && !mux.demux && !mux.reject);
-        leg.offered_dtls = protocol.secure && options.dtls != Some(Dtls::Off);
+        leg.offered_dtls = (protocol.secure || options.osrtp.offer) && options.dtls != Some(Dtls::Off);
         leg.offered_keys = keys;
         leg.ptime_override = options.ptime.or(leg.ptime_override);
         leg.packet_times = codecs::packet_times(&options.codecs);

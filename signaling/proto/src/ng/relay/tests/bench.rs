@@ -5,8 +5,8 @@ use crate::ng::{Client, Files, Framing, Interface, Limits, Timers};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tandem_control::{
-    Event, EventKind, Hello, LegConfig, LegStats, LocalPorts, Message, PortRequest, RecordingFormat, Refusal,
-    Reply as Said, Request, RequestFrame, SessionStats, StreamStats, VERSION,
+    Event, EventKind, Hello, LegConfig, LegStats, LocalPorts, Message, PortRequest, Quality, RecordingFormat,
+    Refusal, Reply as Said, Request, RequestFrame, SessionStats, StreamStats, VERSION,
 };
 
 /// A session of the scripted dataplane.
@@ -255,9 +255,17 @@ fn stats() -> SessionStats {
             ssrc: Some(ssrc),
         },
         dropped: 1,
+        lost: 10,
+        jitter_us: 3_500,
+        round_trip_us: Some(41_000),
+        quality: Some(Quality { rating_x100: 8_000, mos_x100: 386 }),
         ..LegStats::default()
     };
-    SessionStats { age_ms: 1_000, legs: [of(50, 0xA), of(40, 0xB)] }
+    let [mut a, b] = [of(50, 0xA), of(40, 0xB)];
+    a.sent = StreamStats { packets: 40, bytes: 6_880, ssrc: Some(0xC), ..StreamStats::default() };
+    (a.peer_lost, a.peer_jitter_us) = (1, 2_000);
+    a.peer_quality = Some(Quality { rating_x100: 9_000, mos_x100: 434 });
+    SessionStats { age_ms: 1_000, legs: [a, b] }
 }
 
 /// A request of the usual call: from `a` to `b`.

@@ -22,6 +22,9 @@ fn interfaces_by_name_and_family() {
     assert_eq!(connection(samples::SIPP, json!({ "media-address": "203.0.113.9" })), "c=IN IP4 203.0.113.9");
     assert_eq!(connection(samples::SIPP, json!({ "direction": ["x", "y"] })), "c=IN IP4 198.51.100.1");
     let mut bench = Bench::new();
+    let reply = bench.ask(&request("offer", samples::SIPP, json!({ "direction": ["priv", "external"] })));
+    assert!(reply["warning"].as_str().unwrap().contains("\"external\""), "{reply}");
+    let mut bench = Bench::new();
     bench.offer(samples::SIPP, json!({ "direction": ["priv", "pub"] }));
     let addresses = bench.session().ports.map(|port| port.address.to_string());
     assert_eq!(addresses, ["10.0.0.2", "10.0.0.1"]);
@@ -156,6 +159,32 @@ fn sections_that_are_no_audio_are_refused_and_logged_once() {
 }
 
 #[test]
+fn a_section_of_port_zero_stays_as_it_is() {
+    let video = "m=video 0 RTP/AVP 31\r\na=rtpmap:31 H261/90000\r\n";
+    let both = format!("{}{video}", samples::SIPP);
+    let mut bench = Bench::new();
+    let reply = bench.ask(&request("offer", &both, json!({})));
+    assert!(sdp_of(&reply).contains(video) && reply["warning"].is_null(), "{reply}");
+    assert!(bench.answer_with(&both, json!({})).contains(video));
+    let closed = samples::SIPP.replace("m=audio 6000", "m=audio 0");
+    let again = bench.offer(&format!("{closed}{video}"), json!({ "to-tag": "b" }));
+    assert!(again.contains("m=audio 0 ") && again.contains(video), "{again}");
+    assert_eq!(bench.sessions.len(), 1);
+}
+
+#[test]
+fn fragments_of_trickle_ice_are_consumed() {
+    let fragment = json!({ "flags": ["fragment"] });
+    let mut bench = Bench::new();
+    let lines = "a=ice-ufrag:8hhY\r\na=candidate:1 1 udp 1 192.0.2.1 5 typ host\r\n";
+    let reply = bench.ask(&request("offer", lines, fragment.clone()));
+    assert_eq!(reply["error-reason"], "Unknown call-id \"call\"");
+    bench.offer(samples::CHROMIUM, json!({}));
+    assert_eq!(bench.ask(&request("offer", lines, fragment)), json!({ "result": "ok" }));
+    assert_eq!(bench.sessions.len(), 1);
+}
+
+#[test]
 fn a_section_that_is_closed_and_opened_again() {
     let mut bench = Bench::new();
     bench.offer(samples::SIPP, json!({}));
@@ -189,10 +218,14 @@ fn media_is_blocked_and_silenced_for_all_or_for_one() {
     assert_eq!(run("block media", json!({})).0, [blocked, blocked]);
     assert_eq!(run("unblock media", json!({})).0, [passed, passed]);
     assert_eq!(run("silence media", json!({ "from-tag": "b", "flags": ["directional"] })).0[1], silenced);
+    assert_eq!(run("unsilence media", json!({})).0[1], silenced, "it was asked for one party alone");
     assert_eq!(run("unsilence media", json!({ "all": "all" })).0, [passed, passed]);
     assert_eq!(run("block media", json!({ "label": "caller" })).0, [blocked, passed]);
     assert_eq!(run("block DTMF", json!({})).1, [true, true]);
     assert_eq!(run("unblock DTMF", json!({})).1, [false, false]);
+    assert_eq!(run("block DTMF", json!({ "label": "caller" })).1, [true, false]);
+    assert_eq!(run("unblock DTMF", json!({})).1, [true, false]);
+    assert_eq!(run("unblock DTMF", json!({ "label": "caller" })).1, [false, false]);
     let reply = bench.ask(&json!({ "command": "block media", "call-id": "call", "label": "nobody" }));
     assert_eq!(reply["result"], "error");
     let reply = bench.ask(&json!({ "command": "block media", "call-id": "other" }));

@@ -12,8 +12,6 @@ fn bad_descriptions_are_refused_and_leave_nothing() {
         // A description without sections has nothing to relay, but nothing wrong either.
         assert_eq!(reply["result"], if sdp == "v=0\r\n" { "ok" } else { "error" }, "{sdp:?}: {reply}");
     }
-    let reply = bench.ask(&request("offer", "a=candidate:1", json!({ "flags": ["fragment"] })));
-    assert!(reply["error-reason"].as_str().unwrap().contains("trickle"), "{reply}");
     bench.ask(&request("delete", "", json!({})));
     bench.assert_clean();
 }

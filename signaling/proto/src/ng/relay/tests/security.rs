@@ -247,3 +247,31 @@ fn an_answer_may_bring_another_profile() {
     assert!(answer(json!({})).contains(" RTP/AVP 0"));
     assert!(answer(json!({ "transport-protocol": "accept" })).contains(" RTP/AVPF 0"));
 }
+
+#[test]
+fn opportunistic_srtp_is_offered_and_accepted_where_that_is_asked_for() {
+    let accept = json!({ "OSRTP": ["accept"], "DTLS": "off" });
+    let offered = samples::BARESIP.to_owned() + samples::BARESIP_CRYPTO;
+    let mut bench = Bench::new();
+    let offer = bench.offer(&offered, accept);
+    assert!(offer.contains(" RTP/AVP ") && !offer.contains("crypto"), "{offer}");
+    let answer = bench.answer_with(PLAIN, json!({}));
+    assert!(answer.contains(" RTP/AVP ") && lines(&answer, "a=crypto").len() == 1, "{answer}");
+    assert!(matches!(security(&bench, 0), Security::Sdes { receive: Some(_), .. }));
+    // Without the option the keys mean nothing.
+    let mut bench = Bench::new();
+    bench.offer(&offered, json!({}));
+    assert!(!bench.answer_with(PLAIN, json!({})).contains("crypto"));
+
+    let offer_it = json!({ "flags": ["OSRTP-offer"], "DTLS": "off" });
+    let mut bench = Bench::new();
+    let offer = bench.offer(PLAIN, offer_it.clone());
+    assert!(offer.contains(" RTP/AVP 0\r\n") && lines(&offer, "a=crypto").len() == 4, "{offer}");
+    let taken = with_keys(&offer, "AES_CM_128_HMAC_SHA1_80").replace(TO_SAVP, "RTP/AVP");
+    assert!(!bench.answer_with(&taken, json!({})).contains("crypto"));
+    assert!(matches!(security(&bench, 1), Security::Sdes { receive: Some(_), .. }));
+    let mut bench = Bench::new();
+    bench.offer(PLAIN, offer_it);
+    bench.answer_with(PLAIN, json!({}));
+    assert_eq!(security(&bench, 1), Security::None);
+}
