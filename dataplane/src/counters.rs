@@ -26,6 +26,10 @@ pub struct Counters {
     pub sessions_created: u64,
     /// Sessions alive.
     pub sessions: u64,
+    /// Rooms.
+    pub rooms: u64,
+    /// Sides of sessions that are in a room.
+    pub room_members: u64,
     /// Sockets open.
     pub sockets: u64,
     /// Packet buffers that nobody holds.
@@ -55,6 +59,8 @@ impl Counters {
             ("events_lost", self.events_lost),
             ("sessions_created", self.sessions_created),
             ("sessions", self.sessions),
+            ("rooms", self.rooms),
+            ("room_members", self.room_members),
             ("sockets", self.sockets),
             ("buffers_spare", self.buffers_spare),
             ("port_pairs_free", self.port_pairs_free),

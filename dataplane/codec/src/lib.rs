@@ -12,6 +12,7 @@ pub mod g729;
 pub mod mixer;
 pub mod opus;
 pub mod resampler;
+pub mod shortening;
 pub mod speex;
 pub mod tones;
 

@@ -252,6 +252,16 @@ impl Bridge {
         digit
     }
 
+    /// Takes note of the codec of a packet. Returns what is known of its payload type.
+    pub(crate) fn note_speech(&mut self, payload_type: u8) -> Option<Entry> {
+        let entry = self.routes.find(payload_type)?;
+        if is_speech(entry.codec) {
+            self.audio_clock = entry.clock;
+            self.heard = Some(entry.codec);
+        }
+        Some(entry)
+    }
+
     /// Bridges one packet of the input.
     pub(crate) fn receive(
         &mut self,
@@ -261,11 +271,7 @@ impl Bridge {
         packet: &mut Packet<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Bridged, DropReason> {
-        let entry = self.routes.find(parsed.header.payload_type);
-        if let Some(speech) = entry.filter(|entry| is_speech(entry.codec)) {
-            self.audio_clock = speech.clock;
-            self.heard = Some(speech.codec);
-        }
+        let entry = self.note_speech(parsed.header.payload_type);
         if place.fresh {
             self.interrupt();
         }

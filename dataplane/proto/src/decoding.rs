@@ -40,6 +40,8 @@ pub(crate) struct Decoding {
     expected: Option<(u32, u32)>,
     /// Samples of the last packet, at `rate`.
     packet_samples: usize,
+    /// The payload type of the last packet.
+    last: Option<u8>,
     /// Some time was filled otherwise, and nothing was heard since.
     passed: bool,
     /// Packets since the last good one that could not be decoded.
@@ -104,6 +106,7 @@ impl Decoding {
             native: vec![0; native].into(),
             expected: None,
             packet_samples: 0,
+            last: None,
             passed: false,
             spoiled: 0,
             repairs: Repairs::default(),
@@ -113,6 +116,7 @@ impl Decoding {
     /// Whatever comes next starts a new run.
     pub(crate) fn restart(&mut self) {
         self.expected = None;
+        self.last = None;
         self.passed = false;
         self.spoiled = 0;
     }
@@ -158,6 +162,7 @@ impl Decoding {
         };
         let mut speech = total.saturating_sub(missing);
         self.packet_samples = speech;
+        self.last = Some(header.payload_type);
         self.spoiled = 0;
         if missing > 0 {
             self.repairs.recovered += u64::from(recovered);
@@ -190,6 +195,28 @@ impl Decoding {
         let of_clock = |time: Duration| samples(time, clock) as i64;
         let is_near = (-of_clock(MAX_OVERLAP)..of_clock(TIMESTAMP_JUMP)).contains(&units);
         is_near.then(|| units * i64::from(self.rate) / i64::from(clock.max(1)))
+    }
+
+    /// Up to so many samples of what most likely follows what was heard last. Time goes on otherwise: nothing is known of
+    /// what they stand for.
+    pub(crate) fn conceal(&mut self, wanted: usize) -> &[i16] {
+        let line = self.last.and_then(|number| self.lines.iter_mut().find(|line| line.number == number));
+        let Some(line) = line else { return &[] };
+        let len = at_rate(wanted, self.rate, line.rate);
+        let made = match &mut line.resampler {
+            Some(resampler) => {
+                let len = len.min(self.native.len());
+                let native = self.native.get_mut(..len).unwrap_or_default();
+                line.decoder.conceal(native);
+                resampler.process(native, &mut self.pcm)
+            }
+            None => {
+                let len = len.min(self.pcm.len());
+                line.decoder.conceal(self.pcm.get_mut(..len).unwrap_or_default());
+                len
+            }
+        };
+        self.pcm.get(..made.min(wanted)).unwrap_or_default()
     }
 
     /// So many samples of the time line were filled otherwise. Packets that lie wholly in that time are not heard.

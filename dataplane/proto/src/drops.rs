@@ -85,6 +85,8 @@ drop_reasons! {
     ReplacedByDigit => "replaced_by_digit",
     /// Audio in the place of which something is being played.
     ReplacedByPlay => "replaced_by_play",
+    /// The other side hears a room instead.
+    HearsRoom => "hears_room",
     /// A payload that its codec cannot decode.
     Undecodable => "undecodable",
     /// A frame that could not be encoded.

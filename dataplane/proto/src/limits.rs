@@ -74,6 +74,10 @@ pub const MAX_OVERLAP: Duration = Duration::from_millis(500);
 pub const MAX_PLAYOUT_DELAY: Duration = Duration::from_millis(400);
 /// Packets that wait in one jitter buffer: those of 10 ms in its longest delay.
 pub const JITTER_PACKETS: usize = 40;
+/// The clock of a room: a part of every packet time.
+pub const ROOM_TICK: Duration = Duration::from_millis(10);
+/// How many may be in one room: what a worker decodes, mixes and encodes in one go.
+pub const MAX_ROOM_MEMBERS: usize = 64;
 
 const _: () = assert!(MAX_MISORDER < 128, "the bit map of received packets must cover every late one");
 const _: () = assert!(TAILROOM >= SILENCE_ROOM + crate::srtp::MAX_TRAILER);

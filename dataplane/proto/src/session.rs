@@ -5,11 +5,13 @@
 
 mod figures;
 mod media;
+mod rooms;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rooms::prepare_seats;
 use tandem_control::{EventKind, LegConfig, Refusal, SessionStats, Side, StreamStats};
 
 use crate::Now;
@@ -27,6 +29,7 @@ use crate::recording::Tap;
 use crate::reports::Reports;
 use crate::rtcp;
 use crate::rtp::Parsed;
+use crate::seat::Seat;
 use crate::srtp::DueTag;
 
 /// Which of a leg's two ports.
@@ -95,6 +98,10 @@ struct Half {
     reception: Reception,
     bridge: Bridge,
     reports: Reports,
+    /// Where its peer is in a room.
+    seat: Option<Box<Seat>>,
+    /// Of seats that it has left.
+    in_rooms: rooms::Figures,
     received: StreamStats,
     /// When the last packet of RTP was taken.
     heard_at: Option<Instant>,
@@ -143,6 +150,8 @@ impl Session {
             reception: Reception::default(),
             bridge: Bridge::new(&mut random),
             reports: Reports::new(now.instant, &mut random),
+            seat: None,
+            in_rooms: rooms::Figures::default(),
             received: StreamStats::default(),
             heard_at: None,
             dropped: 0,
@@ -181,6 +190,7 @@ impl Session {
         let [audio_a, audio_b] = [0, 1].map(|side| legs[side].map_or(before[side], |leg| &leg.audio));
         let from_a = a.bridge.prepare(before, [audio_a, audio_b]).map_err(codec)?;
         let from_b = b.bridge.prepare([before[1], before[0]], [audio_b, audio_a]).map_err(codec)?;
+        let seats = prepare_seats([&*a, &*b], legs)?;
         for (half, bridge) in [(&mut *a, from_a), (&mut *b, from_b)] {
             if let Some(bridge) = bridge {
                 half.bridge.configure(bridge);
@@ -193,6 +203,7 @@ impl Session {
                 half.leg.configure(now.instant, leg, prepared, io);
             }
         }
+        self.configure_seats(seats);
         self.tell_what_was_played();
         Ok(())
     }
@@ -264,6 +275,9 @@ impl Session {
                 // It reaches the other side in spite of what is played there; one too many is lost.
                 let _ = here.bridge.has_events() && here.bridge.play_digit(now.instant, digit);
             }
+        }
+        if let Some(diverted) = rooms::divert(now, here, there, place, parsed, packet) {
+            return diverted.map(|()| Verdict::Consumed);
         }
         let blocked = if !there.leg.config().audio.may_send {
             Some(DropReason::NotWanted)

@@ -9,6 +9,7 @@ mod batch;
 mod files;
 mod packets;
 mod requests;
+mod rooms;
 mod sessions;
 
 use crate::control_server::{Attached, Client, Next};
@@ -21,6 +22,7 @@ use crate::timers::Wheel;
 use answers::Answers;
 use batch::{Arrival, Departures};
 use crossbeam::channel::{Receiver, Sender};
+use rooms::Rooms;
 use sessions::Sessions;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +34,8 @@ use tandem_media::Now;
 use tandem_media::dtls::Identity;
 use tandem_media::srtp::MAX_BATCH;
 use thiserror::Error;
+
+pub use rooms::MAX_ROOMS;
 
 /// Commands carried out in one turn.
 pub const COMMAND_BUDGET: usize = 16;
@@ -169,6 +173,7 @@ pub struct Worker<D: Driver> {
     queues: Queues,
     local: Vec<LocalAddress>,
     sessions: Sessions,
+    rooms: Rooms,
     demux: Demux,
     timers: Wheel,
     counters: Counters,
@@ -207,8 +212,9 @@ impl<D: Driver> Worker<D> {
             queues,
             local,
             sessions: Sessions::new(settings.max_sessions),
+            rooms: Rooms::new(settings.max_sessions),
             demux: Demux::new(settings.max_sockets(), settings.max_sessions),
-            timers: Wheel::new(settings.max_sessions, now.instant),
+            timers: Wheel::new(settings.max_sessions + MAX_ROOMS, now.instant),
             counters: Counters::default(),
             arrivals: Vec::with_capacity(MAX_BATCH),
             departures: Departures::new(),
@@ -270,8 +276,11 @@ impl<D: Driver> Worker<D> {
     pub fn counters(&self) -> Counters {
         let sum =
             |count: fn(&Ports) -> usize| self.local.iter().map(|local| count(&local.ports) as u64).sum();
+        let (rooms, members) = self.rooms.count();
         Counters {
             sessions: self.sessions.len() as u64,
+            rooms: rooms as u64,
+            room_members: members as u64,
             sockets: self.driver.open_sockets() as u64,
             buffers_spare: self.driver.spare_buffers() as u64,
             port_pairs_free: sum(Ports::free_pairs),
@@ -351,7 +360,10 @@ impl<D: Driver> Worker<D> {
         self.timers.advance(now.instant);
         for _ in 0..TIMER_BUDGET {
             let Some(index) = self.timers.pop() else { return false };
-            self.handle_timeout(now, index);
+            match self.rooms.with_timer(index) {
+                Some(room) => self.handle_room(now, room),
+                None => self.handle_timeout(now, index),
+            }
         }
         self.timers.has_fired()
     }

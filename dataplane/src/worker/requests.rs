@@ -17,8 +17,8 @@ use tandem_media::session::{Component, Session};
 const MIN_UFRAG: usize = 8;
 /// How many pairs of ports are tried for one leg when the system says that they are taken.
 const PORT_TRIES: usize = 8;
-/// The bits of a [`SessionId`] below its worker.
-const ID_BITS: u32 = 56;
+/// The bits of a [`SessionId`], and of a room's, below its worker.
+pub(super) const ID_BITS: u32 = 56;
 
 impl<D: Driver> Worker<D> {
     /// Carries out one request about a session.
@@ -56,7 +56,7 @@ impl<D: Driver> Worker<D> {
             | Request::Join { .. }
             | Request::Leave { .. }
             | Request::Mute { .. }
-            | Request::DeleteRoom { .. } => Err(invalid("rooms are not carried out yet")),
+            | Request::DeleteRoom { .. } => self.room_request(now, &request),
             Request::Hello { .. } | Request::List { .. } | Request::Counters => {
                 Err(Refusal::Invalid("not for a worker".to_owned()))
             }
@@ -97,7 +97,14 @@ impl<D: Driver> Worker<D> {
         let session = Session::new(now, self.random.u64(..), self.identity.clone(), media_timeout);
         let id = self.new_id();
         let local = [a.local, b.local];
-        self.sessions.insert(Entry { id, session, note, created: now.instant, legs: [a, b] });
+        self.sessions.insert(Entry {
+            id,
+            session,
+            note,
+            created: now.instant,
+            legs: [a, b],
+            rooms: [None; 2],
+        });
         // An idle leg is as it is; on the shared port it could not even be asked for.
         let first = legs.each_ref().map(|leg| Some(leg).filter(|leg| **leg != LegConfig::idle()));
         if let Err(refusal) = self.configure_legs(now, index, first) {
@@ -241,6 +248,7 @@ impl<D: Driver> Worker<D> {
     fn discard(&mut self, id: SessionId) {
         let Some((session, entry)) = self.sessions.remove(id) else { return };
         self.timers.cancel(session);
+        self.leave_rooms(session, entry.rooms);
         for (side, ports) in SIDES.into_iter().zip(entry.legs) {
             self.close_leg(ports, Leg { session, side });
         }

@@ -51,6 +51,8 @@ pub(super) struct Entry {
     pub(super) created: Instant,
     /// Of sides A and B.
     pub(super) legs: [LegPorts; 2],
+    /// The rooms that they are in.
+    pub(super) rooms: [Option<usize>; 2],
 }
 
 /// A table with a limit. An index is good until its session is removed; with the session go all tables that hold

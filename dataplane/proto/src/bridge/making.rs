@@ -13,7 +13,7 @@ use crate::rtp::HEADER_LEN;
 
 impl Bridge {
     /// Why the other leg's speech is not heard now, if it is not.
-    pub(super) fn replaced(&self) -> Option<DropReason> {
+    pub(crate) fn replaced(&self) -> Option<DropReason> {
         match self.is_digit_playing() {
             true => Some(DropReason::ReplacedByDigit),
             false => self.is_playing().then_some(DropReason::ReplacedByPlay),

@@ -22,7 +22,7 @@ pub(super) fn of_leg(now: Now, here: &Half, there: &Half) -> LegStats {
         ssrc: (output.packets > 0).then(|| output.ssrc()),
     };
     let silent = here.heard_at.map(|at| now.instant.saturating_duration_since(at));
-    let repairs = here.bridge.repairs();
+    let repairs = here.repairs();
     LegStats {
         received: here.received,
         sent,
@@ -31,7 +31,7 @@ pub(super) fn of_leg(now: Now, here: &Half, there: &Half) -> LegStats {
         silent_ms: silent.map(|time| time.as_millis() as u64),
         jitter_us: here.reception.jitter_us(),
         lost: here.reception.lost(),
-        late: here.bridge.late,
+        late: here.late(),
         round_trip_us: here.reports.round_trip.map(micros),
         peer_fraction_lost: here.reports.peer_fraction_lost,
         peer_lost: here.reports.peer_lost.unwrap_or(0),
@@ -49,8 +49,8 @@ pub(super) fn of_leg(now: Now, here: &Half, there: &Half) -> LegStats {
 fn received_quality(here: &Half) -> Option<Quality> {
     let received = here.reception.received();
     let codec = here.bridge.codecs()[0].filter(|_| received > 0)?;
-    let late = here.bridge.late;
-    let lost = (u64::from(here.reception.lost()) + late).saturating_sub(here.bridge.repairs().recovered);
+    let late = here.late();
+    let lost = (u64::from(here.reception.lost()) + late).saturating_sub(here.repairs().recovered);
     let heard = received.saturating_sub(late);
     let transmission = Transmission {
         loss: lost as f64 / (heard + lost).max(1) as f64,
