@@ -5,6 +5,7 @@ mod media;
 pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES};
 
 use crate::tones::Country;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +92,8 @@ pub struct Providers {
     pub allowed: Vec<String>,
     /// Whether providers may stand on loopback, link-local and private addresses (attacks.md row 7).
     pub allow_private: bool,
+    /// Media of single providers, by their domains in lower case; that of all others is [`Settings::sip_media`].
+    pub media: HashMap<String, Arc<MediaProfile>>,
     /// How media is offered to providers.
     pub offer_security: OfferSecurity,
     /// The registration's lifetime that is asked for.

@@ -1,6 +1,9 @@
-//! Reads `[codecs]`, `[audio]`, `[opus]`, `[dtmf]` and `[tones]`: how the audio of each side is described and made.
+//! Reads `[codecs]`, `[audio]`, `[opus]`, `[dtmf]` and `[tones]`: how the audio of each side is described and made. And
+//! `[[provider]]`: how that of a single provider is.
 
+use super::domains;
 use super::reader::Section;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tandem_control::OpusEncoding;
@@ -49,13 +52,13 @@ pub(super) fn read(root: &Section<'_>) -> Audio {
     let (dtmf, tones) = (root.section("dtmf"), root.section("tones"));
     let opus = opus(root);
     let side = |keys: &Keys, usual: &[CodecName]| {
-        let (ptime, maxptime) = packet_times(&audio, keys);
+        let (ptime, maxptime) = packet_times(&audio, keys.ptime, keys.maxptime);
         let profile = MediaProfile {
             codecs: codec_list(&codecs, keys.side).unwrap_or_else(|| usual.to_vec()),
             comfort_noise: audio.boolean(keys.comfort_noise).unwrap_or(false),
             ptime,
             maxptime,
-            dtmf: dtmf_method(&dtmf, keys.side),
+            dtmf: dtmf_method(&dtmf, keys.side).unwrap_or_default(),
             opus,
             ring_back: tones.boolean(keys.ring_back).unwrap_or(false),
             failure_tone: Duration::from_secs(
@@ -74,6 +77,34 @@ pub(super) fn read(root: &Section<'_>) -> Audio {
     audio_of
 }
 
+/// What differs from the SIP side at single providers, by their domains.
+pub(super) fn read_providers(root: &Section<'_>, sip: &MediaProfile) -> HashMap<String, Arc<MediaProfile>> {
+    let mut profiles = HashMap::new();
+    for section in root.sections("provider") {
+        let domain = section.parsed("domain", "a domain name", domains::host_name);
+        let (ptime, maxptime) = packet_times(&section, "ptime", "maxptime");
+        let profile = MediaProfile {
+            codecs: codec_list(&section, "codecs").unwrap_or_else(|| sip.codecs.clone()),
+            ptime: ptime.or(sip.ptime),
+            maxptime: maxptime.or(sip.maxptime),
+            dtmf: dtmf_method(&section, "dtmf").unwrap_or(sip.dtmf),
+            ..sip.clone()
+        };
+        match domain {
+            Some(domain) if profiles.contains_key(&domain.value) => {
+                section.problem(domain.offset, "a second [[provider]] of the same `domain`");
+            }
+            Some(domain) => drop(profiles.insert(domain.value, Arc::new(profile))),
+            None if !section.has("domain") => {
+                section.problem(section.offset(), "a [[provider]] must have a `domain`");
+            }
+            None => {}
+        }
+        section.finish();
+    }
+    profiles
+}
+
 /// The codecs that a side may have; `None` where nothing is said.
 fn codec_list(section: &Section<'_>, key: &'static str) -> Option<Vec<CodecName>> {
     let parse = |text: &str| {
@@ -88,23 +119,27 @@ fn codec_list(section: &Section<'_>, key: &'static str) -> Option<Vec<CodecName>
         }
     }
     if section.is_empty_list(key) {
-        section.problem(section.offset(), format!("`{key}` in [codecs] must name at least one codec"));
+        section.problem(section.offset(), format!("{} must name at least one codec", section.title(key)));
     }
     Some(list.into_iter().map(|codec| codec.value).collect())
 }
 
-fn packet_times(section: &Section<'_>, keys: &Keys) -> (Option<u8>, Option<u8>) {
-    let ptime = section.one_of(keys.ptime, &PACKET_TIMES);
-    let maxptime = section.one_of(keys.maxptime, &PACKET_TIMES);
+fn packet_times(
+    section: &Section<'_>,
+    ptime_key: &'static str,
+    maxptime_key: &'static str,
+) -> (Option<u8>, Option<u8>) {
+    let ptime = section.one_of(ptime_key, &PACKET_TIMES);
+    let maxptime = section.one_of(maxptime_key, &PACKET_TIMES);
     if let (Some(ptime), Some(maxptime)) = (&ptime, &maxptime)
         && ptime.value > maxptime.value
     {
-        section.problem(ptime.offset, format!("`{}` is above `{}`", keys.ptime, keys.maxptime));
+        section.problem(ptime.offset, format!("`{ptime_key}` is above `{maxptime_key}`"));
     }
     (ptime.map(|ptime| ptime.value), maxptime.map(|maxptime| maxptime.value))
 }
 
-fn dtmf_method(section: &Section<'_>, key: &'static str) -> DtmfMethod {
+fn dtmf_method(section: &Section<'_>, key: &'static str) -> Option<DtmfMethod> {
     let parse = |text: &str| match text {
         "auto" => Some(DtmfMethod::Auto),
         "rfc4733" => Some(DtmfMethod::Rfc4733),
@@ -113,7 +148,7 @@ fn dtmf_method(section: &Section<'_>, key: &'static str) -> DtmfMethod {
         _ => None,
     };
     let method = section.parsed(key, r#"one of "auto", "rfc4733", "info" and "inband""#, parse);
-    method.map(|method| method.value).unwrap_or_default()
+    method.map(|method| method.value)
 }
 
 /// How Opus is encoded, and asked for.

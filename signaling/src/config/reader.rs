@@ -119,7 +119,8 @@ impl<'a> Section<'a> {
         );
     }
 
-    fn title(&self, key: &str) -> String {
+    /// The key, as problems name it.
+    pub(super) fn title(&self, key: &str) -> String {
         if self.name.is_empty() { format!("`{key}`") } else { format!("`{key}` in [{}]", self.name) }
     }
 

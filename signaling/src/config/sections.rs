@@ -5,12 +5,14 @@ use super::{
     CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, audio,
     domains, network, ng,
 };
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tandem_control::RecordingFormat;
 use tandem_sip::ng::Files;
-use tandem_sip::settings::{Domain, Limits, Providers, Settings, Timers, User};
+use tandem_sip::settings::{Domain, Limits, MediaProfile, Providers, Settings, Timers, User};
 use tandem_sip::transport::Transport;
 
 /// Where state is kept if nothing else is said: below the working directory.
@@ -48,11 +50,12 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
         domains.push(default_domain(&state_directory)?);
     }
     let audio = audio::read(root);
+    let provider_media = audio::read_providers(root, &audio.sip);
     let settings = Settings {
         sip: advertised_sip(&advertised, &sip, &http),
         advertised: advertised.clone(),
         domains,
-        providers: providers(root),
+        providers: providers(root, provider_media),
         sip_media: audio.sip,
         browser_media: audio.browser,
         tones: audio.tones,
@@ -296,12 +299,13 @@ fn advertised_sip(advertised: &[IpAddr], sip: &Sip, http: &Http) -> Vec<(Transpo
     list
 }
 
-fn providers(root: &Section<'_>) -> Providers {
+fn providers(root: &Section<'_>, media: HashMap<String, Arc<MediaProfile>>) -> Providers {
     let section = root.section("providers");
     let allowed = section.list("allowed", "a domain name", domains::host_name).unwrap_or_default();
     let providers = Providers {
         allowed: allowed.into_iter().map(|name| name.value).collect(),
         allow_private: section.boolean("allow_private").unwrap_or(false),
+        media,
         offer_security: domains::offer_security(&section, "srtp"),
         register_expires: seconds(&section, "register_expires", 60, 600),
     };

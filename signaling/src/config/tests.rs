@@ -51,6 +51,7 @@ fn every_setting_that_is_commented_out_in_the_example_is_known() {
     let config = parse(&text.join("\n")).unwrap();
     assert_eq!(config.media.workers, Some(4));
     assert_eq!(config.ng.settings.interfaces.len(), 2);
+    assert_eq!(config.settings.providers.media.len(), 1);
 }
 
 #[test]
@@ -93,6 +94,9 @@ fn everything_can_be_set() {
         sip_failure_seconds = 5
         [providers]
         allowed = ["voip.example"]
+        [[provider]]
+        domain = "VoIP.example"
+        codecs = ["G729"]
         [timers]
         ring = 60
     "#;
@@ -110,6 +114,8 @@ fn everything_can_be_set() {
     assert!(browser.ring_back && !sip.ring_back);
     assert_eq!(sip.failure_tone.as_secs(), 5);
     assert_eq!(Some(config.settings.tones), Country::find("uk"));
+    let provider = &config.settings.providers.media["voip.example"];
+    assert_eq!((&provider.codecs[..], provider.dtmf), (&[CodecName::G729][..], DtmfMethod::Info));
     assert_eq!(config.settings.timers.media.as_secs(), 30);
     let domain = &config.settings.domains[0];
     assert_eq!(domain.name, "example.org");
@@ -150,6 +156,9 @@ fn wrong_types_and_ranges_are_refused() {
         ("[opus]\ncomplexity = 11", 2, "from 0 to 10"),
         ("[opus]\nbitrate = 5000", 2, "from 6000 to 510000"),
         ("[dtmf]\nbrowser = \"sipinfo\"", 2, "\"info\" and \"inband\""),
+        ("[[provider]]\ncodecs = [\"G729\"]", 1, "must have a `domain`"),
+        ("[[provider]]\ndomain = \"a.example\"\nptime = 15", 3, "`ptime` in [provider] must be one of 10"),
+        ("[[provider]]\ndomain = \"a\"\n[[provider]]\ndomain = \"A\"", 4, "a second [[provider]]"),
         ("[tones]\ncountry = \"xx\"", 2, "the code of a country: de, at"),
         ("[tones]\nsip_failure_seconds = 61", 2, "from 0 to 60"),
         ("[codecs]\nsip = [\"pcma\", \"pcma\"]", 2, "twice"),

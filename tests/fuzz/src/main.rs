@@ -14,12 +14,13 @@ use std::sync::LazyLock;
 /// A parser under test.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 16] = [
+const TARGETS: [(&str, Target); 17] = [
     ("codecs", codecs::codecs),
     ("control", media::control),
     ("dtls-client", media::dtls_client),
     ("dtls-server", media::dtls_server),
     ("ice", media::ice),
+    ("info", signaling::info),
     ("ng", signaling::ng),
     ("ng-relay", relay::relay),
     ("ng-stream", signaling::ng_stream),

@@ -1,7 +1,12 @@
 //! The parsers of signaling.
 
 use tandem_sip::ng::{self, Dictionary, Encoding};
-use tandem_sip::sdp::Description;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tandem_control::Latch;
+use tandem_sip::sdp::{Description, Kind, Leg, LegAddresses};
+use tandem_sip::settings::{CodecName, MediaProfile};
+use tandem_sip::sip::user_agent::Digit;
 use tandem_sip::sip::{Frame, Message, StreamBuffer};
 use tandem_sip::wcs::Connection;
 
@@ -15,8 +20,36 @@ pub(crate) fn sip(data: &[u8]) {
     }
 }
 
+/// An offer that parses is answered, with each of its codecs, by what parses too.
 pub(crate) fn sdp(data: &[u8]) {
-    let _ = Description::parse(data);
+    let Ok(offer) = Description::parse(data) else { return };
+    let Ok(kind) = Kind::of_offer(&offer) else { return };
+    let address = |port| SocketAddr::from(([192, 0, 2, 1], port));
+    let addresses = LegAddresses { rtp: address(4000), rtcp: address(4001) };
+    let codecs = CodecName::ALL.map(|(_, codec)| codec).to_vec();
+    let profile = Arc::new(MediaProfile { codecs, comfort_noise: true, ..MediaProfile::default() });
+    let mut random = |bytes: &mut [u8]| bytes.fill(0x5A);
+    let mut leg = Leg::new(kind, profile, addresses, [0xAB; 32], &mut random);
+    if leg.receive_offer(&offer, &mut random).is_err() {
+        return;
+    }
+    for codec in leg.codecs() {
+        let answer = leg.write_answer(codec, &leg.far_side()).expect("it was offered");
+        if let Err(error) = Description::parse(&answer) {
+            panic!("{error}: {:?}", String::from_utf8_lossy(&answer));
+        }
+        let _ = leg.config(Latch::SameAddress);
+    }
+}
+
+/// A digit that is read is written as what reads the same; the first byte says in which format.
+pub(crate) fn info(data: &[u8]) {
+    let Some((format, body)) = data.split_first() else { return };
+    let kind = if format % 2 == 0 { "application/dtmf-relay" } else { "application/dtmf" };
+    if let Some(Some(digit)) = Digit::read(kind, body) {
+        let (kind, body) = digit.write();
+        assert_eq!(Digit::read(kind, &body), Some(Some(digit)));
+    }
 }
 
 /// A stream gives the same frames however it was cut into reads; the first byte says how.

@@ -67,6 +67,14 @@ impl Browser {
         matches!(&self.account, Some(Account::Local(user)) if user == aor)
     }
 
+    /// The domain that it is logged in to.
+    pub(super) fn home(&self) -> Option<Host> {
+        match self.account.as_ref()? {
+            Account::Local(aor) => aor.domain.parse().ok(),
+            Account::Provider(account) => Some(account.uri.host.clone()),
+        }
+    }
+
     /// The name under which its calls are counted.
     pub(super) fn user_name(&self) -> String {
         match &self.account {
@@ -375,7 +383,7 @@ impl Switch {
         let credentials = Box::new(account.credentials.clone());
         Callee {
             target: Target::Provider { uri: uri.clone(), route, credentials },
-            media: self.provider_media(),
+            media: self.provider_media(&account.uri.host),
         }
     }
 
@@ -388,10 +396,7 @@ impl Switch {
         sdp: &[u8],
     ) -> Option<String> {
         let id = self.token();
-        let host = self.browsers.get(&connection).and_then(|browser| match browser.account.as_ref()? {
-            Account::Local(aor) => aor.domain.parse().ok(),
-            Account::Provider(account) => Some(account.uri.host.clone()),
-        })?;
+        let host = self.browsers.get(&connection).and_then(Browser::home)?;
         let info = wcs::Call {
             id: id.clone(),
             incoming: true,

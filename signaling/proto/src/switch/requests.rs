@@ -8,7 +8,7 @@ use crate::registrar::AddressOfRecord;
 use crate::sdp::Kind;
 use crate::sip::auth::Challenger;
 use crate::sip::user_agent::RequestHandle;
-use crate::sip::{HeaderName, Method, NameAddr, Params, Request, default_reason, reply};
+use crate::sip::{HeaderName, Host, Method, NameAddr, Params, Request, default_reason, reply};
 use crate::transport::{ConnectionId, Flow, Transport};
 use std::time::Instant;
 
@@ -85,13 +85,13 @@ impl Switch {
         let configured = self.users.get(&user).and_then(|user| user.display_name.clone());
         caller.display_name = from.and_then(|from| from.display_name).or(configured);
         let name = user.to_string();
+        let media = self.sip_media(&flow, Some(&user));
         let plan = self.callees(now, &request.uri, &name).map(|(callees, to, callee)| Plan {
-            caller_media: self.sip_media(&flow, Some(&user)),
             users: [name.clone()].into_iter().chain(callee).collect(),
             contact_user: user.user.clone(),
             from: caller,
             to,
-            ..self.plan_of(request, callees)
+            ..plan_of(request, media, callees)
         });
         self.accept(now, handle, request, plan);
     }
@@ -105,35 +105,12 @@ impl Switch {
         request: &Request,
         connection: ConnectionId,
     ) {
-        let plan = self.provider_callee(connection, &flow).map(|(callee, name)| Plan {
-            caller_media: PartyMedia { source: Some(flow.remote.ip()), ..self.provider_media() },
+        let media = |home: &Host| PartyMedia { source: Some(flow.remote.ip()), ..self.provider_media(home) };
+        let plan = self.provider_callee(connection, &flow).map(|(callee, name, home)| Plan {
             users: vec![name],
-            ..self.plan_of(request, vec![callee])
+            ..plan_of(request, media(&home), vec![callee])
         });
         self.accept(now, handle, request, plan);
-    }
-
-    /// What of a plan the request itself says.
-    fn plan_of(&self, request: &Request, callees: Vec<Callee>) -> Plan {
-        let address = |address: Result<NameAddr, _>| {
-            address.map_or_else(|_| NameAddr::new(request.uri.clone()), without_tag)
-        };
-        Plan {
-            caller_media: self.provider_media(),
-            offer: Some(request.body.clone()).filter(|body| !body.is_empty()),
-            callees,
-            from: address(request.headers.from()),
-            contact_user: String::new(),
-            to: address(request.headers.to()),
-            max_forwards: request
-                .headers
-                .max_forwards()
-                .ok()
-                .flatten()
-                .unwrap_or(USUAL_MAX_FORWARDS)
-                .saturating_sub(1),
-            users: Vec::new(),
-        }
     }
 
     fn accept(&mut self, now: Instant, handle: RequestHandle, request: &Request, plan: Result<Plan, Cause>) {
@@ -170,11 +147,12 @@ impl Switch {
         }
     }
 
-    /// What is known of the media of whoever is behind a provider.
-    pub(super) fn provider_media(&self) -> PartyMedia {
+    /// What is known of the media of whoever is behind the provider of this domain.
+    pub(super) fn provider_media(&self, home: &Host) -> PartyMedia {
+        let of_provider = self.settings.providers.media.get(&home.to_string().to_ascii_lowercase());
         PartyMedia {
             kind: Kind::of_security(self.settings.providers.offer_security),
-            profile: self.settings.sip_media.clone(),
+            profile: of_provider.unwrap_or(&self.settings.sip_media).clone(),
             source: None,
             takes_offers: true,
             info: TakesInfo::Unsaid,
@@ -192,18 +170,46 @@ impl Switch {
         }
     }
 
-    /// The browser that a provider calls.
-    fn provider_callee(&self, connection: ConnectionId, flow: &Flow) -> Result<(Callee, String), Cause> {
+    /// The browser that a provider calls, its user's name, and the provider's domain.
+    fn provider_callee(
+        &self,
+        connection: ConnectionId,
+        flow: &Flow,
+    ) -> Result<(Callee, String, Host), Cause> {
         let browser = self.browsers.get(&connection).ok_or_else(|| Cause::new(480, "Not logged in"))?;
+        let home = browser.home().ok_or_else(|| Cause::new(480, "Not logged in"))?;
         let name = browser.user_name();
         // The caller is at the provider: only the callee's calls are ours to limit.
         self.admit(&flow.remote.ip().to_string(), Some(&name))?;
         let media = self.browser_media(browser.remote().ip());
-        Ok((Callee { target: Target::Browser(connection), media }, name))
+        Ok((Callee { target: Target::Browser(connection), media }, name, home))
     }
 }
 
 fn without_tag(mut address: NameAddr) -> NameAddr {
     address.params = Params::new();
     address
+}
+
+/// What of a plan the request itself says.
+fn plan_of(request: &Request, caller_media: PartyMedia, callees: Vec<Callee>) -> Plan {
+    let address = |address: Result<NameAddr, _>| {
+        address.map_or_else(|_| NameAddr::new(request.uri.clone()), without_tag)
+    };
+    Plan {
+        caller_media,
+        offer: Some(request.body.clone()).filter(|body| !body.is_empty()),
+        callees,
+        from: address(request.headers.from()),
+        contact_user: String::new(),
+        to: address(request.headers.to()),
+        max_forwards: request
+            .headers
+            .max_forwards()
+            .ok()
+            .flatten()
+            .unwrap_or(USUAL_MAX_FORWARDS)
+            .saturating_sub(1),
+        users: Vec::new(),
+    }
 }

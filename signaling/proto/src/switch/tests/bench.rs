@@ -31,6 +31,7 @@ fn settings() -> Settings {
         providers: Providers {
             allowed: Vec::new(),
             allow_private: false,
+            media: HashMap::new(),
             offer_security: OfferSecurity::None,
             register_expires: Duration::from_secs(600),
         },

@@ -1,6 +1,8 @@
 use super::*;
 use crate::sdp::{Description, Kind, LegAddresses, samples};
 use crate::settings::MediaProfile;
+use proptest::prelude::*;
+use proptest::sample::select;
 use std::sync::Arc;
 use tandem_control::Latch;
 
@@ -160,4 +162,30 @@ fn the_peer_is_asked_for_what_is_configured_else_for_what_the_far_side_asks() {
     let far = called(MediaProfile::default(), samples::SIPP);
     assert!(near.repacks_for(&far), "10 ms packets do not go to who is sent 20 ms ones");
     assert!(!leg(MediaProfile::default()).repacks_for(&far));
+}
+
+proptest! {
+    /// Whatever an offer says of its codecs: what parses is answered with each of them, by what parses too.
+    #[test]
+    fn a_damaged_offer_is_answered_by_what_parses(
+        sample in select(vec![samples::LOW_RATES, samples::BARESIP, samples::SIPP]),
+        at in 0usize..600, text in "[ -~]{0,12}", cut in 0usize..12,
+    ) {
+        let mut bytes = sample.as_bytes().to_vec();
+        let start = at.min(bytes.len());
+        let end = (start + cut).min(bytes.len());
+        bytes.splice(start..end, text.into_bytes());
+        let Ok(offer) = Description::parse(&bytes) else { return Ok(()) };
+        let mut leg = leg(MediaProfile { comfort_noise: true, ..MediaProfile::default() });
+        if leg.receive_offer(&offer, &mut |bytes: &mut [u8]| bytes.fill(2)).is_err() {
+            return Ok(());
+        }
+        for codec in leg.codecs() {
+            let answer = answered(&mut leg, codec, &FarSide::default());
+            let read = Description::parse(answer.as_bytes());
+            let audio = read.as_ref().ok().and_then(|read| read.audio.as_ref());
+            prop_assert!(audio.is_some(), "{} to {}", answer, String::from_utf8_lossy(&bytes));
+            prop_assert!(PACKET_TIMES.contains(&leg.config(Latch::Exact).audio.ptime_ms));
+        }
+    }
 }
