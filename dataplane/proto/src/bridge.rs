@@ -249,6 +249,9 @@ impl Bridge {
             let taken = self.collector.clock(header.ssrc, header.timestamp);
             self.sound_event(now, known.is_none() && taken.is_some());
         }
+        if let Some(digit) = digit {
+            self.press_beside_play(now, digit);
+        }
         digit
     }
 
@@ -343,6 +346,7 @@ impl Bridge {
         if self.routes.digits == Digits::Tones {
             self.player.release(digit.duration_ms);
         }
+        self.press_beside_play(now, digit);
         Some(digit)
     }
 

@@ -10,7 +10,7 @@ use crate::codecs;
 use crate::decoding::{at_rate, time_of};
 use crate::drops::DropReason;
 use crate::limits::{MAX_DATAGRAM, PTIME_MS, TAILROOM};
-use crate::output::Output;
+use crate::output::{Output, later};
 use crate::rtp::HEADER_LEN;
 use crate::stopwatch::Stopwatch;
 
@@ -64,6 +64,7 @@ pub(crate) struct Encoding {
     filled: usize,
     /// The time stamp of the first sample in `pcm`.
     timeline: u32,
+    begun: bool,
     marker: bool,
     buffer: Box<[u8]>,
     /// The loss that is always prepared for, in percent.
@@ -94,6 +95,7 @@ impl Encoding {
             pcm: vec![0; packet].into(),
             filled: 0,
             timeline: 0,
+            begun: false,
             marker: true,
             buffer: vec![0; MAX_DATAGRAM + TAILROOM].into(),
             least_loss: audio.opus.expected_loss.min(100),
@@ -117,8 +119,10 @@ impl Encoding {
 
     /// Starts a new time line behind all that was sent; the next packet is marked.
     pub(crate) fn begin(&mut self, now: Instant, output: &Output) {
-        let reached = output.expected_timestamp(now);
-        self.timeline = if output.packets == 0 { reached } else { later(self.timeline, reached) };
+        let reached = output.free_timestamp(now);
+        // A time line that was never begun says nothing: time stamps are compared round the corner.
+        let is_known = std::mem::replace(&mut self.begun, true) && output.packets > 0;
+        self.timeline = if is_known { later(self.timeline, reached) } else { reached };
         if output.packets > 0 && self.timeline == output.timestamp() {
             self.timeline = self.timeline.wrapping_add(self.units(self.pcm.len()));
         }
@@ -245,6 +249,7 @@ impl Encoding {
                 let header = to.output.header(index, timestamp, self.payload_type, marker);
                 header.write(&mut self.buffer);
                 to.output.sent(to.now, &header, index, HEADER_LEN + len);
+                to.output.lasts(self.timeline.wrapping_sub(timestamp));
                 to.sink.packet(&mut self.buffer, HEADER_LEN + len);
             }
             Err(_) => return Err(DropReason::Unencodable),
@@ -256,9 +261,4 @@ impl Encoding {
     fn units(&self, samples: usize) -> u32 {
         at_rate(samples, self.rate, self.clock) as u32
     }
-}
-
-/// The later of two time stamps.
-pub(crate) fn later(one: u32, other: u32) -> u32 {
-    if other.wrapping_sub(one).cast_signed() > 0 { other } else { one }
 }

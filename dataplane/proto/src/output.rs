@@ -16,6 +16,8 @@ pub(crate) struct Output {
     /// The time stamp of the newest packet sent, and when that was.
     timestamp: u32,
     sent_at: Option<Instant>,
+    /// How long that packet is, as far as it was made here; in units of the time stamp.
+    duration: u32,
     /// In Hz.
     clock: u32,
     pub(crate) packets: u64,
@@ -33,6 +35,7 @@ impl Output {
             next: random.u64(0..0x8000),
             timestamp: random.u32(..),
             sent_at: None,
+            duration: 0,
             clock: 8000,
             packets: 0,
             bytes: 0,
@@ -74,6 +77,11 @@ impl Output {
         self.timestamp.wrapping_add((elapsed * u128::from(self.clock) / 1_000_000) as u32)
     }
 
+    /// The same, but not within the newest packet.
+    pub(crate) fn free_timestamp(&self, now: Instant) -> u32 {
+        later(self.timestamp.wrapping_add(self.duration), self.expected_timestamp(now))
+    }
+
     /// Whether a time stamp goes on from the last one: neither far behind it nor far ahead of the time that passed.
     pub(crate) fn is_plausible(&self, now: Instant, timestamp: u32) -> bool {
         let limit = i64::from(self.clock) * i64::try_from(TIMESTAMP_JUMP.as_secs()).unwrap_or(1);
@@ -93,9 +101,15 @@ impl Output {
             self.next = index + 1;
             self.timestamp = header.timestamp;
             self.sent_at = Some(now);
+            self.duration = 0;
         }
         self.packets += 1;
         self.bytes += len.saturating_sub(rtp::HEADER_LEN) as u64;
+    }
+
+    /// The newest packet is so long, in units of the time stamp.
+    pub(crate) fn lasts(&mut self, duration: u32) {
+        self.duration = duration;
     }
 
     /// What a sender report tells; `None` if nothing was sent since the last one (RFC 3550 section 6.4).
@@ -108,4 +122,9 @@ impl Output {
             octets: self.bytes as u32,
         })
     }
+}
+
+/// The later of two time stamps.
+pub(crate) fn later(one: u32, other: u32) -> u32 {
+    if other.wrapping_sub(one).cast_signed() > 0 { other } else { one }
 }

@@ -8,6 +8,7 @@ use tandem_control::{Codec, PayloadType, Side};
 
 use crate::codecs;
 use crate::rtp::Header;
+use crate::tone_detection::ToneDetection;
 
 /// A packet that one side let the other hear.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,8 @@ pub struct Heard<'a> {
     pub header: &'a Header,
     /// Its payload, in the clear.
     pub payload: &'a [u8],
+    /// Its tones are digits, which the other side does not hear as such ([`tandem_control::Audio::detect_tones`]).
+    pub tones_are_digits: bool,
 }
 
 /// Takes what is to be recorded. Dropped with the session, or when the recording is stopped. Neither allocates nor
@@ -50,4 +53,24 @@ pub fn decoder(codec: Codec, clock: u32, rate: u32) -> Result<(Box<dyn Decoder>,
     }
     let rate = codecs::native_rate(codec, clock).unwrap_or(rate);
     Ok((codecs::decoder(codec, rate)?, rate))
+}
+
+/// Takes the tones of digits out of what was heard, for the other side did not hear them.
+pub struct DigitEraser(ToneDetection);
+
+impl DigitEraser {
+    /// For samples at `rate`: 8000, 16000 or 48000 Hz.
+    ///
+    /// # Errors
+    /// [`CodecError`] for another rate.
+    pub fn new(rate: u32) -> Result<DigitEraser, CodecError> {
+        let mut detection = ToneDetection::new(rate)?;
+        detection.erases = true;
+        Ok(DigitEraser(detection))
+    }
+
+    /// Silences the digits in the next samples, those of one packet.
+    pub fn erase(&mut self, pcm: &mut [i16]) {
+        self.0.process(pcm, |_| {});
+    }
 }

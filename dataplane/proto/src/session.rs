@@ -271,10 +271,6 @@ impl Session {
         if let Some(digit) = here.bridge.collect(now.instant, &parsed.header, parsed.payload(packet.bytes()))
         {
             self.events.push(digit_event(side, digit));
-            if here.bridge.is_playing() && !here.leg.config().audio.events_blocked {
-                // It reaches the other side in spite of what is played there; one too many is lost.
-                let _ = here.bridge.has_events() && here.bridge.play_digit(now.instant, digit);
-            }
         }
         if let Some(diverted) = rooms::divert(now, here, there, place, parsed, packet) {
             return diverted.map(|()| Verdict::Consumed);

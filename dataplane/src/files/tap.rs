@@ -60,6 +60,8 @@ pub(super) struct PacketHead {
     pub(super) ssrc: u32,
     pub(super) sequence: u16,
     pub(super) timestamp: u32,
+    /// See [`Heard::tones_are_digits`].
+    pub(super) tones_are_digits: bool,
 }
 
 /// One entry of the queue.
@@ -70,7 +72,7 @@ pub(super) enum Entry<'a> {
     Resume,
 }
 
-/// Kind, side, coding, nothing; payload length, sequence number; time stamp, SSRC, clock, microseconds.
+/// Kind, side, coding, whether tones are digits; payload length, sequence number; time stamp, SSRC, clock, microseconds.
 const HEAD_LEN: usize = 28;
 const PACKET: u8 = 0;
 const PAUSE: u8 = 1;
@@ -127,7 +129,7 @@ impl Tap for PacketTap {
         let Ok(len) = u16::try_from(heard.payload.len()) else { return };
         let header = heard.header;
         let mut head = [0; HEAD_LEN];
-        head[..4].copy_from_slice(&[PACKET, heard.side as u8, coding as u8, 0]);
+        head[..4].copy_from_slice(&[PACKET, heard.side as u8, coding as u8, heard.tones_are_digits.into()]);
         head[4..6].copy_from_slice(&len.to_le_bytes());
         head[6..8].copy_from_slice(&header.sequence.to_le_bytes());
         head[8..12].copy_from_slice(&header.timestamp.to_le_bytes());
@@ -187,6 +189,7 @@ impl PacketQueue {
                     ssrc: double(12),
                     sequence: word(6),
                     timestamp: double(8),
+                    tones_are_digits: head[3] != 0,
                 };
                 Entry::Packet(head, &self.payload)
             }
@@ -207,7 +210,7 @@ mod tests {
     use tandem_media::rtp::Header;
 
     fn heard<'a>(header: &'a Header, payload: &'a [u8]) -> Heard<'a> {
-        Heard { side: Side::B, codec: Codec::G722, clock: 8000, header, payload }
+        Heard { side: Side::B, codec: Codec::G722, clock: 8000, header, payload, tones_are_digits: true }
     }
 
     #[test]
@@ -229,6 +232,7 @@ mod tests {
             ssrc: 8,
             sequence: 65_535,
             timestamp: 7,
+            tones_are_digits: true,
         };
         assert_eq!(queue.pop(), Some((3000, Entry::Packet(head, &[1, 2, 3]))));
         assert_eq!(queue.pop(), Some((4000, Entry::Pause)));

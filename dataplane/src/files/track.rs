@@ -13,6 +13,7 @@ use super::tap::PacketHead;
 use decoding::Decoding;
 use line::Line;
 use std::collections::{BTreeMap, VecDeque};
+use tandem_media::recording::DigitEraser;
 
 /// Samples a second of recordings: wide band, as the best telephones have it.
 pub(super) const RATE: u32 = 16_000;
@@ -47,6 +48,8 @@ pub(super) struct Track {
     decoded: VecDeque<i16>,
     start: u64,
     scratch: Vec<i16>,
+    /// While tones are digits.
+    digits: Option<DigitEraser>,
 }
 
 impl Track {
@@ -59,6 +62,7 @@ impl Track {
             decoded: VecDeque::new(),
             start: 0,
             scratch: Vec::new(),
+            digits: None,
         }
     }
 
@@ -135,7 +139,21 @@ impl Track {
         }
         self.scratch.clear();
         if decoding.decode(&payload, &mut self.scratch) {
+            self.erase_digits(head.tones_are_digits);
             self.put(place);
+        }
+    }
+
+    fn erase_digits(&mut self, tones_are_digits: bool) {
+        if !tones_are_digits {
+            self.digits = None;
+            return;
+        }
+        if self.digits.is_none() {
+            self.digits = DigitEraser::new(RATE).ok();
+        }
+        if let Some(digits) = &mut self.digits {
+            digits.erase(&mut self.scratch);
         }
     }
 

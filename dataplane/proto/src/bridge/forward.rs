@@ -55,7 +55,7 @@ impl Bridge {
         let epoch = *self.epoch.get_or_insert_with(|| Epoch {
             first_in: place.index,
             first_out: self.output.next(),
-            shift: self.output.expected_timestamp(now).wrapping_sub(header.timestamp),
+            shift: self.output.free_timestamp(now).wrapping_sub(header.timestamp),
         });
         let ahead = place.index.checked_sub(epoch.first_in).ok_or(DropReason::TooLate)?;
         Ok((epoch.first_out + ahead, epoch, begins))

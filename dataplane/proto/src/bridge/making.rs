@@ -7,8 +7,9 @@ use tandem_control::Digits;
 use super::Bridge;
 use crate::drops::DropReason;
 use crate::dtmf::{self, Digit, PAYLOAD_LEN};
-use crate::encoding::{Sink, Target, later};
+use crate::encoding::{Sink, Target};
 use crate::limits::{DIGIT_MS, PTIME_MS, TAILROOM};
+use crate::output::later;
 use crate::rtp::HEADER_LEN;
 
 impl Bridge {
@@ -23,11 +24,6 @@ impl Bridge {
     /// Whether keys that are heard in the audio are pressed for the receiver, which does not hear them.
     pub(super) fn presses_keys(&self) -> bool {
         self.routes.event.is_some() && !self.routes.events_blocked
-    }
-
-    /// Whether the receiver takes telephone events.
-    pub(crate) fn has_events(&self) -> bool {
-        self.routes.event.is_some()
     }
 
     /// Whether a digit stands in the place of what is heard.

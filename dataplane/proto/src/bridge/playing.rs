@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use tandem_codec::CodecError;
 use tandem_codec::resampler::Resampler;
-use tandem_control::{Audio, PayloadType, PlayOutcome};
+use tandem_control::{Audio, Digits, PayloadType, PlayOutcome};
 
 use super::Bridge;
 use crate::codecs;
+use crate::dtmf::Digit;
 use crate::encoding::{Encoding, Sink, Target};
 use crate::playing::{PcmSource, Supply};
 
@@ -92,7 +93,7 @@ impl PlayOutput {
 }
 
 impl Playing {
-    /// Sends what is due; `true` when there is no more.
+    /// Sends what is due; says how it ended when there is no more.
     fn tick(&mut self, may_be_heard: bool, to: &mut Target<'_>) -> Option<PlayOutcome> {
         if to.now.saturating_duration_since(self.due) > LATEST {
             self.due = to.now;
@@ -168,6 +169,15 @@ impl Bridge {
     /// Whether the receiver hears something in the place of speech.
     pub(crate) fn is_playing(&self) -> bool {
         self.playing.as_ref().is_some_and(|playing| playing.begun)
+    }
+
+    /// A whole digit that the other side pressed by telephone events. Those end here while something is played, so the
+    /// receiver gets the digit from here.
+    pub(super) fn press_beside_play(&mut self, now: Instant, digit: Digit) {
+        if self.is_playing() && self.routes.digits == Digits::Events && self.presses_keys() {
+            // One too many is lost.
+            let _ = self.play_digit(now, digit);
+        }
     }
 
     /// What is needed to go on playing to a receiver who wants something else now. The outer `None`: nothing is played.

@@ -116,9 +116,11 @@ impl Half {
 pub(super) fn copy(tap: &mut dyn Tap, now: Instant, here: &Half, parsed: &Parsed, packet: &Packet<'_>) {
     let header = &parsed.header;
     let Some((codec, clock)) = here.bridge.coding(header.payload_type) else { return };
-    if here.leg.config().audio.speech == Treatment::Passed {
+    let audio = &here.leg.config().audio;
+    if audio.speech == Treatment::Passed {
         let payload = parsed.payload(packet.bytes());
-        tap.packet(now, &Heard { side: here.side, codec, clock, header, payload });
+        let tones_are_digits = audio.detect_tones;
+        tap.packet(now, &Heard { side: here.side, codec, clock, header, payload, tones_are_digits });
     }
 }
 

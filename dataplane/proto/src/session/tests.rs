@@ -2,6 +2,7 @@
 
 mod digits;
 mod dtls_and_ice;
+mod media;
 mod relaying;
 mod rooms;
 mod scenario;

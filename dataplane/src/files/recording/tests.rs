@@ -42,7 +42,14 @@ impl Call {
         let mut payload = [0; 160];
         let pcm = &tone(hertz, 8000, from + 160)[from..];
         G711Encoder::new(Law::A).encode(pcm, &mut payload).unwrap();
-        let heard = Heard { side, codec: Codec::Pcma, clock: 8000, header: &header, payload: &payload };
+        let heard = Heard {
+            side,
+            codec: Codec::Pcma,
+            clock: 8000,
+            header: &header,
+            payload: &payload,
+            tones_are_digits: false,
+        };
         self.tap.packet(self.start + Duration::from_millis(ms), &heard);
     }
 

@@ -4,12 +4,14 @@ use crate::files::tests::{share, tone};
 use tandem_codec::Encoder;
 use tandem_codec::g711::{G711Encoder, Law};
 use tandem_codec::opus::{OpusEncoder, OpusSettings};
+use tandem_codec::tones::{Step, Tone};
 use tandem_control::Side;
 
 const PACKET: u64 = 20_000;
 
 fn head(sequence: u16, timestamp: u32) -> PacketHead {
-    PacketHead { side: Side::A, coding: Coding::Pcma, clock: 8000, ssrc: 1, sequence, timestamp }
+    let (side, coding, tones_are_digits) = (Side::A, Coding::Pcma, false);
+    PacketHead { side, coding, clock: 8000, ssrc: 1, sequence, timestamp, tones_are_digits }
 }
 
 /// Packets of a tone of 500 Hz, A-law, 20 ms.
@@ -174,5 +176,30 @@ fn nonsense_is_taken() {
         track.take(now * 160, &mut pcm);
         assert!(track.waiting.len() <= MAX_WAITING);
         assert!(track.decoded.len() < 16_000);
+    }
+}
+
+#[test]
+fn digits_in_the_audio_are_silent_where_they_are_digits() {
+    let mut pcm = tone(500.0, 8000, 8000);
+    let step = Step::digit(5, -9.0, 100).unwrap();
+    Tone::new(8000, &step).fill(&mut pcm[4000..4800]);
+    for tones_are_digits in [false, true] {
+        let packets: Vec<_> = pcm
+            .chunks(160)
+            .enumerate()
+            .map(|(n, block)| {
+                let mut payload = vec![0; 160];
+                G711Encoder::new(Law::A).encode(block, &mut payload).unwrap();
+                let head = PacketHead { tones_are_digits, ..head(n as u16, n as u32 * 160) };
+                (n as u64 * PACKET, head, payload)
+            })
+            .collect();
+        let pcm = record(&packets, 1_300_000);
+        // It takes a moment to tell a digit from speech.
+        let loudest = pcm[8320..9500].iter().map(|sample| sample.abs()).max().unwrap();
+        assert_eq!(loudest == 0, tones_are_digits, "{loudest}");
+        assert!(share(&pcm[800..7600], 500.0, RATE) > 0.98);
+        assert!(share(&pcm[10_000..15_000], 500.0, RATE) > 0.98);
     }
 }

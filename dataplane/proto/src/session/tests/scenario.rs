@@ -125,7 +125,7 @@ fn srtp_output_is_accepted_by_the_peer_over_a_bad_line() {
 }
 
 #[test]
-fn switching_between_forwarding_transcoding_digits_and_sources_keeps_the_numbers_in_order() {
+fn switching_between_forwarding_transcoding_digits_files_and_sources_keeps_the_numbers_in_order() {
     for seed in 0..40 {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut fixture =
@@ -146,6 +146,11 @@ fn switching_between_forwarding_transcoding_digits_and_sources_keeps_the_numbers
                     collect(&mut fixture, &packet, &mut numbers);
                     sequence = sequence.wrapping_add(1);
                 }
+                4 => {
+                    let source = media::Ramp::new(random.usize(1..4000));
+                    fixture.session.play(fixture.now, Side::B, 1, (Box::new(source), 8000)).unwrap();
+                }
+                5 => fixture.session.stop_play(Side::B),
                 _ => {}
             }
             let packet = speech(sequence, timestamp, payload_type, ssrc, &[0x55; 160]);
