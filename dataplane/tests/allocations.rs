@@ -81,13 +81,13 @@ fn set_up<D: Driver>(
     now: Now,
     address: IpAddr,
     legs: [LegConfig; 2],
-) -> [LocalPorts; 2] {
+) -> (SessionId, [LocalPorts; 2]) {
     let port = PortRequest { address, kind: PortKind::Own };
     let legs = Box::new(legs);
     let create =
         Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 60, near: None };
-    let Ok(Reply::Created { local, .. }) = worker.request(now, create) else { panic!("not created") };
-    local
+    let Ok(Reply::Created { session, local }) = worker.request(now, create) else { panic!("not created") };
+    (session, local)
 }
 
 fn peers() -> [SocketAddr; 2] {
@@ -96,12 +96,22 @@ fn peers() -> [SocketAddr; 2] {
 
 /// Carries a call over the simulation, 20 ms after 20 ms, and demands that most packets come out, without a
 /// single allocation.
-fn carries_without_allocating(legs: [LegConfig; 2], mut packet: impl FnMut(usize, u16) -> Vec<u8>) {
+fn carries_without_allocating(legs: [LegConfig; 2], packet: impl FnMut(usize, u16) -> Vec<u8>) {
+    carries_what_is_asked(legs, |_, _, _| {}, packet);
+}
+
+/// The same for a call of which something is asked before.
+fn carries_what_is_asked(
+    legs: [LegConfig; 2],
+    ask: impl FnOnce(&mut Worker<SimDriver>, Now, SessionId),
+    mut packet: impl FnMut(usize, u16) -> Vec<u8>,
+) {
     let mut now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
     let (queues, _ends) = local_queues();
     let driver = SimDriver::new(64, now);
     let mut worker = Worker::new(settings((ADDRESS, 31001).into()), driver, queues).unwrap();
-    let local = set_up(&mut worker, now, ADDRESS, legs);
+    let (session, local) = set_up(&mut worker, now, ADDRESS, legs);
+    ask(&mut worker, now, session);
     let mut carried = [0u32; 2];
     let mut allocated = 0;
     for sequence in 0..PACKETS {
@@ -188,6 +198,24 @@ fn a_call_between_opus_and_g711() {
 }
 
 #[test]
+fn a_room_with_both_sides_of_a_call_in_it() {
+    let [a, b] = peers().map(plain_leg);
+    let b = audio(b, 8, Codec::Pcma, 8000);
+    let ask = |worker: &mut Worker<SimDriver>, now, session| {
+        let create = Request::CreateRoom { near: None, rate: 16_000, loudest: 1 };
+        let Ok(Reply::RoomCreated { room }) = worker.request(now, create) else { panic!("no room") };
+        for side in [Side::A, Side::B] {
+            worker.request(now, Request::Join { session, side, room }).unwrap();
+        }
+    };
+    carries_what_is_asked([a, b], ask, |side, sequence| {
+        let mut packet = rtp(sequence, side as u32);
+        packet[1] = if side == 0 { 0 } else { 8 };
+        packet
+    });
+}
+
+#[test]
 fn a_plain_call_over_the_real_driver() {
     let sockets = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
     sockets.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
@@ -197,7 +225,7 @@ fn a_plain_call_over_the_real_driver() {
     let (queues, _ends) = local_queues();
     let mut worker = Worker::new(settings, driver, queues).unwrap();
     let start = worker.driver_mut().now();
-    let local = set_up(&mut worker, start, Ipv4Addr::LOCALHOST.into(), addresses.map(plain_leg));
+    let (_, local) = set_up(&mut worker, start, Ipv4Addr::LOCALHOST.into(), addresses.map(plain_leg));
     let mut received = [0; 1500];
     let (mut carried, mut allocated) = (0u32, 0);
     for sequence in 0..2000 {
