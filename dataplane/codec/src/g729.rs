@@ -129,6 +129,10 @@ impl Decoder for G729Decoder {
         Ok(frames * FRAME_SAMPLES)
     }
 
+    fn announces_silence(&self, payload: &[u8]) -> bool {
+        payload.len() % FRAME_LEN == SID_LEN
+    }
+
     fn conceal(&mut self, pcm: &mut [i16]) {
         for chunk in pcm.chunks_mut(FRAME_SAMPLES) {
             let mut frame = [0; FRAME_SAMPLES];

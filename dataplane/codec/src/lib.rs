@@ -60,6 +60,13 @@ pub trait Decoder: Send {
     /// sound best.
     fn conceal(&mut self, pcm: &mut [i16]);
 
+    /// Whether after this payload nothing more may come until there is speech again (discontinuous transmission): what it
+    /// decodes to is the noise that fills the pause.
+    fn announces_silence(&self, payload: &[u8]) -> bool {
+        let _ = payload;
+        false
+    }
+
     /// Fills `pcm` with the time before the payload `next`, out of what `next` carries of the packet before it
     /// (in-band forward error correction), and says whether it could. What of `pcm` lies further back is concealed.
     /// If it could not, nothing happened: `pcm` is to be concealed instead. `next` is decoded afterwards as usual.

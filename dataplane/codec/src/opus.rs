@@ -16,7 +16,7 @@ const FRAME_UNITS_PER_SECOND: u32 = 400;
 
 /// The frames that make one packet, in units of 2.5 ms (RFC 6716 section 2.1.4): 60, 40, 20, 10, 5 and 2.5 ms.
 const FRAME_UNITS: [usize; 6] = [24, 16, 8, 4, 2, 1];
-/// A packet of no more bytes is a frame without content: with DTX it need not be sent.
+/// A packet of no more bytes is a frame without content: with DTX (RFC 7587 section 3.1.3) it need not be sent.
 const LONGEST_EMPTY_PACKET: usize = 2;
 
 /// How an encoder is set up: the sender's side of the parameters of RFC 7587 section 6.1.
@@ -30,7 +30,7 @@ pub struct OpusSettings {
     pub inband_fec: bool,
     /// The loss that in-band FEC prepares for, in percent. Without any, no copies are made.
     pub expected_loss: u8,
-    /// Discontinuous transmission: in silence only every 20th frame is sent.
+    /// Discontinuous transmission: in silence only one frame in 400 ms is sent, and an empty one behind it.
     pub dtx: bool,
     /// The highest sample rate that the receiver can play, in Hz (`maxplaybackrate`); nothing above is encoded.
     pub max_playback_rate: u32,
@@ -60,6 +60,8 @@ pub struct OpusEncoder {
     /// Samples in 2.5 ms.
     unit: usize,
     dtx: bool,
+    /// Whether the last packet had no content.
+    pauses: bool,
 }
 
 impl OpusEncoder {
@@ -77,7 +79,7 @@ impl OpusEncoder {
         library.set_packet_loss_perc(settings.expected_loss).map_err(setting_refused)?;
         library.set_dtx(settings.dtx).map_err(setting_refused)?;
         library.set_max_bandwidth(bandwidth(settings.max_playback_rate)).map_err(setting_refused)?;
-        Ok(OpusEncoder { library, unit: unit(sample_rate), dtx: settings.dtx })
+        Ok(OpusEncoder { library, unit: unit(sample_rate), dtx: settings.dtx, pauses: false })
     }
 }
 
@@ -93,7 +95,10 @@ impl Encoder for OpusEncoder {
 
     fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError> {
         let length = self.library.encode(pcm, payload).map_err(refused)?;
-        Ok(if self.dtx && length <= LONGEST_EMPTY_PACKET { 0 } else { length })
+        let is_empty = self.dtx && length <= LONGEST_EMPTY_PACKET;
+        // The first one is sent: it tells the decoder that it is silence which follows and not loss.
+        let follows = std::mem::replace(&mut self.pauses, is_empty);
+        Ok(if is_empty && follows { 0 } else { length })
     }
 
     fn expect_loss(&mut self, percent: u8) {
@@ -157,6 +162,10 @@ impl Decoder for OpusDecoder {
         if let Some(silent) = concealable.get_mut(done..) {
             silent.fill(0);
         }
+    }
+
+    fn announces_silence(&self, payload: &[u8]) -> bool {
+        payload.len() <= LONGEST_EMPTY_PACKET
     }
 
     fn recover(&mut self, next: &[u8], pcm: &mut [i16]) -> bool {

@@ -58,6 +58,7 @@ fn comfort_noise_frames_are_accepted_and_go_on_without_packets() {
     // Annex B, table B.2: the spectrum's indices (1 + 5 + 4 bits) and, last, the gain's 5 bits.
     payload[10..].copy_from_slice(&[0x12, 0x1C]);
     let mut pcm = [0; 160];
+    assert!(decoder.announces_silence(&payload) && !decoder.announces_silence(&payload[..10]));
     assert_eq!(decoder.decode(&payload, &mut pcm), Ok(160));
     for _ in 0..10 {
         assert_eq!(decoder.decode(&payload[10..], &mut pcm), Ok(80));

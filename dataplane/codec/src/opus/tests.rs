@@ -94,7 +94,7 @@ fn what_carries_no_copy_recovers_nothing() {
 }
 
 #[test]
-fn in_silence_dtx_sends_one_packet_in_twenty() {
+fn in_silence_dtx_sends_two_packets_in_twenty_and_says_what_follows() {
     let mut encoder =
         OpusEncoder::new(16_000, OpusSettings { dtx: true, ..OpusSettings::default() }).unwrap();
     let mut payload = [0; 400];
@@ -103,8 +103,11 @@ fn in_silence_dtx_sends_one_packet_in_twenty() {
     };
     assert!(!lengths(&hiss(32_000)).contains(&0));
     let silent = lengths(&[0; 64_000]);
-    let sent = silent[40..].iter().filter(|length| **length > 0).count();
-    assert!((5..=10).contains(&sent), "{silent:?}");
+    let sent: Vec<usize> = silent[40..].iter().copied().filter(|length| *length > 0).collect();
+    assert!((14..=18).contains(&sent.len()), "{silent:?}");
+    assert!(sent.windows(2).all(|pair| (pair[0] <= 2) != (pair[1] <= 2)), "{sent:?}");
+    let decoder = OpusDecoder::new(16_000).unwrap();
+    assert!(decoder.announces_silence(&[0x48]) && !decoder.announces_silence(&[0x48; 3]));
 }
 
 #[test]
