@@ -126,6 +126,12 @@ impl Decoding {
         self.expected.is_some()
     }
 
+    /// Whether speech pauses after such a payload, see [`Decoder::announces_silence`].
+    pub(crate) fn announces_silence(&self, number: u8, payload: &[u8]) -> bool {
+        let line = self.lines.iter().find(|line| line.number == number);
+        line.is_some_and(|line| line.decoder.announces_silence(payload))
+    }
+
     /// Takes one packet in its turn; `lost` packets before it are missing. Unless it `counts`, it is heard aside: time
     /// goes on otherwise, see [`Decoding::pass`].
     ///

@@ -40,6 +40,11 @@ impl Made {
         }
     }
 
+    /// Whether noise is made.
+    pub(crate) fn is_noisy(&self) -> bool {
+        self.noise.is_some()
+    }
+
     /// Speech comes. Returns the noise that was made until now, to be heard until it does.
     pub(crate) fn end_noise(&mut self) -> Option<ComfortNoise> {
         self.noise.take().map(|noise| noise.generator)

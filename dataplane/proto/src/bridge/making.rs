@@ -70,10 +70,26 @@ impl Bridge {
             return Err(DropReason::NotTaken);
         }
         if !self.routes.silenced {
-            self.made.begin_noise(now, payload);
-            self.begin_making(now);
+            self.make_noise(now, payload);
         }
         Ok(())
+    }
+
+    /// Speech pauses, with this noise in the pause: told to a peer that takes comfort noise, made for one that does not.
+    pub(super) fn pause(&mut self, now: Instant, noise: &[u8], sink: &mut dyn Sink) {
+        let (Some(transcoder), Some(encoding)) = (&mut self.transcoder, &mut self.encoding) else { return };
+        match self.routes.noise {
+            Some(number) => {
+                let to = &mut Target::new(now, &mut self.output, sink);
+                transcoder.decoding.pass(encoding.beside(number, noise, to));
+            }
+            None => self.make_noise(now, noise),
+        }
+    }
+
+    fn make_noise(&mut self, now: Instant, payload: &[u8]) {
+        self.made.begin_noise(now, payload);
+        self.begin_making(now);
     }
 
     fn begin_tones(&mut self, now: Instant) {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use tandem_codec::comfort_noise::{NoiseAnalyser, PAYLOAD_LEN};
 use tandem_control::{Codec, Digits};
 
 use super::{Bridge, Bridged};
@@ -90,6 +91,10 @@ impl Bridge {
         if let Some(reason) = replaced.filter(|_| !counts && !transcoder.detects_tones()) {
             return Err(reason);
         }
+        let pauses = !self.routes.silenced && transcoder.decoding.announces_silence(entry.number, input.1);
+        // Noise goes on by the clock here when a pause is announced once more.
+        let goes_on = pauses && self.made.is_noisy();
+        let counts = counts && !goes_on;
         let mut player = presses.then_some(&mut self.player);
         let tell = |key| follow(key, now, player.as_deref_mut(), &mut self.found);
         self.stopwatch.start(sink);
@@ -98,6 +103,9 @@ impl Bridge {
         let heard = heard?;
         if let Some(reason) = replaced.filter(|_| !counts) {
             return Err(reason);
+        }
+        if goes_on {
+            return Ok(());
         }
         if heard.fresh {
             encoding.begin(now, &self.output);
@@ -120,7 +128,15 @@ impl Bridge {
         if silence > 0 {
             encoding.skip(silence, to);
         }
-        result.and(encoding.push(heard.speech, to))
+        result = result.and(encoding.push(heard.speech, to));
+        if pauses && !heard.speech.is_empty() {
+            let (mut analyser, mut noise) = (NoiseAnalyser::default(), [0; PAYLOAD_LEN]);
+            analyser.process(heard.speech);
+            if analyser.payload(&mut noise).is_ok() {
+                self.pause(now, &noise, sink);
+            }
+        }
+        result
     }
 
     /// Passes a telephone event on; without a payload type for it here, its digit goes another way.

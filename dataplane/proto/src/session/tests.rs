@@ -3,6 +3,7 @@
 mod digits;
 mod dtls_and_ice;
 mod media;
+mod noise;
 mod relaying;
 mod rooms;
 mod scenario;
