@@ -49,6 +49,8 @@ export class Engine {
       if (!engine.process.alive) throw new Error(`${name} did not start:\n${engine.process.output()}`);
       return engine.ng.send('d7:command4:pinge', { timeout: 300 });
     }, { timeout: 20_000 });
+    // Signaling answers before it has found its dataplane.
+    await until(`${name} has ports`, () => ENGINE !== 'tandem' || engine.held() === 0, { timeout: 20_000 });
     return engine;
   }
 

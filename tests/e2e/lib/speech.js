@@ -27,8 +27,9 @@ export async function cutClip(directory, [prompt, from], seconds) {
   for (const rate of [16000, 8000]) {
     files[rate] = join(directory, `${prompt}-${rate}.wav`);
     await ffmpeg(
-      '-f', 'g722', '-i', join(FOLDER, `${prompt}.g722`), '-ss', String(from), '-t', String(seconds),
-      '-af', `adelay=${1000 * LEAD},apad=pad_dur=${TAIL}`, '-ar', String(rate), '-ac', '1', files[rate],
+      '-f', 'g722', '-i', join(FOLDER, `${prompt}.g722`),
+      '-af', `atrim=${from}:${from + seconds},asetpts=N/SR/TB,adelay=${1000 * LEAD},apad=pad_dur=${TAIL}`,
+      '-ar', String(rate), '-ac', '1', files[rate],
     );
   }
   return files;
