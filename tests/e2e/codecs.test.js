@@ -10,9 +10,15 @@ import { World } from './lib/world.js';
 const CLIP_SECONDS = 8;
 /** How much lower a call may score than its codecs offline. */
 const TOLERATED = 0.1;
+/**
+ * Where the frames of the second codec begin, in milliseconds. Nobody can choose it in a call, and it moves a score by 0.1
+ * up or down: what seems to be too low is compared with the mean.
+ */
+const PHASES = [0, 2, 5, 7, 13];
 /** Calls at once; each has two senders and two receivers. */
 const AT_ONCE = 14;
-const TIMEOUT = 300_000;
+const SCORED_AT_ONCE = 4;
+const TIMEOUT = 400_000;
 
 let engine;
 const world = await World.create('codecs', {
@@ -25,54 +31,66 @@ const world = await World.create('codecs', {
 after(() => world.close());
 
 const pairs = CODECS.flatMap((first, index) => CODECS.slice(index).map((second) => [first, second]));
-
-/** The table of one value for each ordered pair. */
-function table(title, cells) {
-  const width = 13;
-  const line = (words) => words.map((word) => String(word).padEnd(width)).join('').trimEnd();
-  const rows = CODECS.map((first) => line([first.name, ...CODECS.map((second) => cells.get(`${first.name} ${second.name}`) ?? '-')]));
-  console.log([title, line(['from \\ to', ...CODECS.map(({ name }) => name)]), ...rows, ''].join('\n'));
-}
-
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Talks between all pairs, and compares. @param packetTimes of caller and callee for a pair; nothing where it has none */
+/** The table of one text for each ordered pair. */
+function table(title, cells) {
+  const line = (words) => words.map((word) => String(word).padEnd(13)).join('').trimEnd();
+  const rows = CODECS.map((first) => line([first.name, ...CODECS.map((second) => cells.get(`${first.name} ${second.name}`) ?? '-')]));
+  return [title, line(['from \\ to', ...CODECS.map(({ name }) => name)]), ...rows, ''].join('\n');
+}
+
+/** Talks in all calls, both ways. @returns {Promise<{first: object, second: object, file: string}[]>} what was recorded */
+async function record(calls, file) {
+  const recordings = [];
+  await inParallel(calls, AT_ONCE, async ({ pair: [first, second], times }) => {
+    const sides = [{ codec: first, packetTime: times[0] }, { codec: second, packetTime: times[1] }];
+    const [there, back] = await talk({ engine, directory: world.directory, address: world.network.address, sides, file });
+    recordings.push({ first, second, file: there });
+    if (first !== second) recordings.push({ first: second, second: first, file: back });
+  });
+  return recordings;
+}
+
+/** What the codecs of these recordings score by themselves, with frames of the second that begin at `phase`. */
+async function alone(own, clip, name, recordings, phase) {
+  const files = [];
+  await inParallel([...recordings.entries()], SCORED_AT_ONCE, async ([index, { first, second }]) => {
+    files[index] = { first, second, file: await own.recording(clip, name, first, second, phase) };
+  });
+  return scores(clip, files);
+}
+
+/** Talks between all pairs, and compares. @param packetTimes the packet times of caller and callee, for each call of a pair */
 async function matrix(title, clips, packetTimes) {
-  const { directory } = world;
-  const { address } = world.network;
-  const own = new OwnScores(directory);
-  /** Of each ordered pair, the scores of each clip through the product and offline. */
+  const own = new OwnScores(world.directory);
+  const calls = pairs.flatMap((pair) => packetTimes(...pair).map((times) => ({ pair, times })));
+  /** Of each ordered pair, what was heard and what is possible, for each recording. */
   const results = new Map();
   for (const prompt of clips) {
-    const clip = await cutClip(directory, prompt, CLIP_SECONDS);
-    const recordings = [];
-    const calls = pairs.flatMap((pair) => packetTimes(...pair).map((times) => ({ pair, times })));
-    await inParallel(calls, AT_ONCE, async ({ pair, times }) => {
-      const sides = pair.map((codec, side) => ({ codec, packetTime: times[side] }));
-      const [there, back] = await talk({ engine, directory, address, sides, file: clip[16000] });
-      recordings.push({ first: pair[0], second: pair[1], file: there });
-      if (pair[0] !== pair[1]) recordings.push({ first: pair[1], second: pair[0], file: back });
-    });
+    const clip = await cutClip(world.directory, prompt, CLIP_SECONDS);
+    const recordings = await record(calls, clip[16000]);
     const heard = await scores(clip, recordings);
-    const alone = [];
-    await inParallel([...recordings.entries()], 4, async ([index, { first, second }]) => {
-      alone[index] = { first, second, file: await own.recording(clip, prompt[0], first, second) };
-    });
-    const possible = await scores(clip, alone);
-    for (const [index, { first, second }] of recordings.entries()) {
-      const key = `${first.name} ${second.name}`;
-      results.set(key, [...(results.get(key) ?? []), { heard: heard[index] ?? 0, possible: possible[index] }]);
+    const possible = await alone(own, clip, prompt[0], recordings, PHASES[0]);
+    for (const [index, recording] of recordings.entries()) {
+      const key = `${recording.first.name} ${recording.second.name}`;
+      const result = { recording, clip, name: prompt[0], heard: heard[index] ?? 0, possible: possible[index] };
+      results.set(key, [...(results.get(key) ?? []), result]);
     }
   }
+  const difference = (values) => mean(values.map(({ heard, possible }) => heard - possible));
   const cells = new Map();
   const bad = [];
   for (const [key, values] of results) {
-    const heard = mean(values.map((value) => value.heard));
-    const possible = mean(values.map((value) => value.possible));
-    cells.set(key, `${heard.toFixed(2)} ${(heard - possible >= 0 ? '+' : '') + (heard - possible).toFixed(2)}`);
-    if (heard < possible - TOLERATED) bad.push(`${key}: ${cells.get(key)}`);
+    for (const value of difference(values) < -TOLERATED ? values : []) {
+      const more = await Promise.all(PHASES.map((phase) => alone(own, value.clip, value.name, [value.recording], phase)));
+      value.possible = mean(more.flat());
+    }
+    const text = difference(values).toFixed(2);
+    cells.set(key, `${mean(values.map(({ heard }) => heard)).toFixed(2)} ${text.startsWith('-') ? text : `+${text}`}`);
+    if (difference(values) < -TOLERATED) bad.push(`${key}: ${cells.get(key)}`);
   }
-  table(`${title}: PESQ (MOS-LQO), and the difference from the codecs alone`, cells);
+  console.log(table(`${title}: PESQ (MOS-LQO), and the difference from the codecs alone`, cells));
   assert.deepEqual(bad, []);
 }
 
@@ -81,12 +99,11 @@ world.test('every codec to every codec, packets of 20 ms', async () => {
 }, { timeout: TIMEOUT });
 
 world.test('packets of 20 ms to packets of 30 ms and back, where one side can have 30 ms', async () => {
-  const mixed = (first, second) => {
+  await matrix('20 and 30 ms', CLIPS.slice(0, 1), (first, second) => {
     if (first === second) return [];
-    const times = [];
-    if (second.packetTimes.includes(30)) times.push([20, 30]);
-    if (first.packetTimes.includes(30)) times.push([30, 20]);
-    return times;
-  };
-  await matrix('20 and 30 ms', CLIPS.slice(0, 1), mixed);
+    return [
+      ...(second.packetTimes.includes(30) ? [[20, 30]] : []),
+      ...(first.packetTimes.includes(30) ? [[30, 20]] : []),
+    ];
+  });
 }, { timeout: TIMEOUT });

@@ -94,14 +94,19 @@ export class OwnScores {
     return this.#files.get(key);
   }
 
-  /** What is left of `clip` after these codecs. An encoder is fed at the rate that both sides can use. */
-  async recording(clip, name, first, second) {
+  /**
+   * What is left of `clip` after these codecs. An encoder is fed at the rate that both sides can use.
+   * @param {number} [delay] in milliseconds, between the two: where the frames of the second begin
+   */
+  async recording(clip, name, first, second, delay = 0) {
     const once = await this.#through(`${name} ${first.name}`, (file) => offline(first, clip[first.rate], file));
     if (first === second) return once;
     const rate = Math.min(first.rate, second.rate);
     // G.722 and Speex wide band know only their own rate.
     const fed = second.name === 'Opus' ? rate : second.rate;
-    return this.#through(`${name} ${first.name} ${second.name}`, (file) => offline(second, once, file, { rate: fed }));
+    return this.#through(
+      `${name} ${first.name} ${second.name} ${delay}`, (file) => offline(second, once, file, { rate: fed, delay }),
+    );
   }
 }
 

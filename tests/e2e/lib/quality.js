@@ -48,14 +48,15 @@ export async function atRateOf(mode, file) {
   return copy;
 }
 
-/** Encodes a WAV file into a file. `rate` is what the encoder is fed with. */
-export async function encodeFile(codec, input, output, { rate = codec.rate, packetTime = 20 } = {}) {
+/** Encodes a WAV file into a file. `rate` is what the encoder is fed with, `delay` the silence before, in milliseconds. */
+export async function encodeFile(codec, input, output, { rate = codec.rate, delay = 0, packetTime = 20 } = {}) {
+  const sound = ['-i', input, '-af', `adelay=${delay}`, '-ar', String(rate), '-ac', '1'];
   if (codec.encode) {
-    await ffmpeg('-i', input, '-ar', String(rate), '-ac', '1', ...codec.encode(packetTime), '-f', codec.container, output);
+    await ffmpeg(...sound, ...codec.encode(packetTime), '-f', codec.container, output);
     return;
   }
   const raw = `${output}.raw`;
-  await ffmpeg('-i', input, '-ar', String(rate), '-ac', '1', '-f', 's16le', raw);
+  await ffmpeg(...sound, '-f', 's16le', raw);
   await run('/usr/bin/python3', [join(scripts, 'g729.py'), raw, output]);
 }
 
