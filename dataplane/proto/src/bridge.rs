@@ -11,7 +11,7 @@ mod playing;
 mod transcode;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tandem_codec::CodecError;
 use tandem_control::{Audio, Codec, Digits, PlayOutcome};
@@ -68,6 +68,8 @@ pub(crate) struct Bridge {
     /// The time stamp of the digit that is played.
     played: u32,
     made: Made,
+    /// How far the last noise went ahead of the time.
+    ahead: Duration,
     playing: Option<Box<Playing>>,
     play_ended: Option<(u32, PlayOutcome)>,
     /// Whole digits that were found in the audio, and nobody was told.
@@ -134,6 +136,7 @@ impl Bridge {
             anchor: None,
             played: 0,
             made: Made::default(),
+            ahead: Duration::ZERO,
             playing: None,
             play_ended: None,
             found: VecDeque::with_capacity(MAX_FOUND_DIGITS),
@@ -303,8 +306,8 @@ impl Bridge {
             self.skip(place);
             return Err(DropReason::UnknownPayloadType);
         };
-        if is_speech(entry.codec) && self.made.end_noise().is_some() {
-            self.epoch = None;
+        if is_speech(entry.codec) {
+            self.end_noise(now);
         }
         match entry.route {
             Route::Forward(number) => self.forward(now, place, parsed, number, packet),
@@ -320,7 +323,8 @@ impl Bridge {
             },
             Route::NotTaken if entry.codec == Codec::ComfortNoise => {
                 self.skip(place);
-                self.begin_noise(now, parsed.payload(packet.bytes())).map(|()| Bridged::Consumed)
+                let ahead = std::mem::take(&mut self.ahead);
+                self.begin_noise(now, parsed.payload(packet.bytes()), ahead).map(|()| Bridged::Consumed)
             }
             Route::Transcode | Route::NotTaken => {
                 self.skip(place);

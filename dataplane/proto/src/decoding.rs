@@ -42,7 +42,7 @@ pub(crate) struct Decoding {
     packet_samples: usize,
     /// The payload type of the last packet.
     last: Option<u8>,
-    /// Some time was filled otherwise, and nothing was heard since.
+    /// Some time was filled in the place of packets, and nothing was heard since.
     passed: bool,
     /// Packets since the last good one that could not be decoded.
     spoiled: u32,
@@ -225,11 +225,12 @@ impl Decoding {
         self.pcm.get(..made.min(wanted)).unwrap_or_default()
     }
 
-    /// So many samples of the time line were filled otherwise. Packets that lie wholly in that time are not heard.
-    pub(crate) fn pass(&mut self, samples: usize) {
+    /// So many samples of the time line were filled otherwise. Packets that lie wholly in that time are not heard if it
+    /// was filled in their place.
+    pub(crate) fn pass(&mut self, samples: usize, in_their_place: bool) {
         if let Some((expected, clock)) = &mut self.expected {
             *expected = expected.wrapping_add(at_rate(samples, self.rate, *clock) as u32);
-            self.passed |= samples > 0;
+            self.passed |= in_their_place && samples > 0;
         }
     }
 }

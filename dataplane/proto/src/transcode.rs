@@ -1,8 +1,10 @@
 //! What one leg sends, decoded to be encoded for the other: silenced where that is wanted, and its tones found.
 
+use std::time::Duration;
+
 use tandem_codec::CodecError;
 
-use crate::decoding::{Decoding, Heard};
+use crate::decoding::{Decoding, Heard, time_of};
 use crate::drops::DropReason;
 use crate::routes::{Entry, Routes};
 use crate::rtp::Header;
@@ -41,6 +43,12 @@ impl Transcoder {
         if let Some(detection) = &mut self.detection {
             detection.erases = routes.erases_tones;
         }
+    }
+
+    /// How far what was heard until now reaches over the beginning of that packet.
+    pub(crate) fn overlap(&self, entry: &Entry, header: &Header) -> Duration {
+        let ahead = self.decoding.ahead(header.timestamp, entry.clock, 0).unwrap_or(0);
+        time_of(usize::try_from(-ahead).unwrap_or(0), self.rate)
     }
 
     /// Whether digits are looked for, so that everything must be heard.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tandem_control::Digits;
 
 use super::Bridge;
+use crate::decoding::time_of;
 use crate::drops::DropReason;
 use crate::dtmf::{self, Digit, PAYLOAD_LEN};
 use crate::encoding::{Sink, Target};
@@ -64,42 +65,59 @@ impl Bridge {
         }
     }
 
-    /// Makes comfort noise until speech comes.
-    pub(super) fn begin_noise(&mut self, now: Instant, payload: &[u8]) -> Result<(), DropReason> {
+    /// Speech comes that is forwarded: noise ends. Notes how far its time line is ahead of the time.
+    pub(super) fn end_noise(&mut self, now: Instant) {
+        if self.made.end_noise().is_none() {
+            return;
+        }
+        self.epoch = None;
+        let reached = self.output.expected_timestamp(now);
+        let ahead = self.output.free_timestamp(now).wrapping_sub(reached).cast_signed();
+        self.ahead = time_of(usize::try_from(ahead).unwrap_or(0), self.output.clock());
+    }
+
+    /// Makes comfort noise until speech comes. The time line is so far ahead of the time: as long it waits.
+    pub(super) fn begin_noise(
+        &mut self,
+        now: Instant,
+        payload: &[u8],
+        ahead: Duration,
+    ) -> Result<(), DropReason> {
         if self.encoding.is_none() || !self.routes.makes_noise {
             return Err(DropReason::NotTaken);
         }
         if !self.routes.silenced {
-            self.make_noise(now, payload);
+            self.make_noise(now, payload, ahead);
         }
         Ok(())
     }
 
     /// Speech pauses, with this noise in the pause: told to a peer that takes comfort noise, made for one that does not.
-    pub(super) fn pause(&mut self, now: Instant, noise: &[u8], sink: &mut dyn Sink) {
+    /// The time line is so far ahead of the time.
+    pub(super) fn pause(&mut self, now: Instant, noise: &[u8], ahead: Duration, sink: &mut dyn Sink) {
         let (Some(transcoder), Some(encoding)) = (&mut self.transcoder, &mut self.encoding) else { return };
         match self.routes.noise {
             Some(number) => {
                 let to = &mut Target::new(now, &mut self.output, sink);
-                transcoder.decoding.pass(encoding.beside(number, noise, to));
+                transcoder.decoding.pass(encoding.beside(number, noise, to), false);
             }
-            None => self.make_noise(now, noise),
+            None => self.make_noise(now, noise, ahead),
         }
     }
 
-    fn make_noise(&mut self, now: Instant, payload: &[u8]) {
+    fn make_noise(&mut self, now: Instant, payload: &[u8], ahead: Duration) {
         self.made.begin_noise(now, payload);
-        self.begin_making(now);
+        self.begin_making(now, ahead);
     }
 
     fn begin_tones(&mut self, now: Instant) {
         if self.routes.digits == Digits::Tones {
-            self.begin_making(now);
+            self.begin_making(now, Duration::ZERO);
         }
     }
 
     /// Brings the time line to where the time is, and makes packets from there on.
-    fn begin_making(&mut self, now: Instant) {
+    fn begin_making(&mut self, now: Instant, ahead: Duration) {
         let Some(encoding) = self.encoding.as_mut().filter(|_| self.made.next_timeout().is_none()) else {
             return;
         };
@@ -108,10 +126,13 @@ impl Bridge {
             .as_mut()
             .filter(|transcoder| self.transcodes && transcoder.decoding.is_running())
         {
-            Some(transcoder) => transcoder.decoding.pass(encoding.catch_up(now, &self.output)),
+            Some(transcoder) => {
+                transcoder.decoding.pass(encoding.catch_up(now, &self.output), false);
+            }
             None => encoding.begin(now, &self.output),
         }
-        self.made.begin(now, self.output.sent_at(), encoding);
+        let sent_at = self.output.sent_at().map(|sent_at| sent_at + ahead);
+        self.made.begin(now, sent_at, encoding);
     }
 
     /// Sends what is due of what is made here. The receiver does not hear it if it may not be sent anything now.
@@ -129,7 +150,8 @@ impl Bridge {
         if !may_send {
             return self.made.wait(now, encoding);
         }
-        let digits = (self.routes.digits == Digits::Tones).then_some(&mut self.player);
+        let in_its_place = self.routes.digits == Digits::Tones && self.player.is_busy();
+        let digits = in_its_place.then_some(&mut self.player);
         let to = &mut Target::new(now, &mut self.output, sink);
         let samples = self.made.step(digits, encoding, to).unwrap_or_else(|reason| {
             to.sink.dropped(reason);
@@ -137,7 +159,7 @@ impl Bridge {
         });
         match &mut self.transcoder {
             _ if samples == 0 => {}
-            Some(transcoder) if self.transcodes => transcoder.decoding.pass(samples),
+            Some(transcoder) if self.transcodes => transcoder.decoding.pass(samples, in_its_place),
             _ => self.epoch = None,
         }
     }
@@ -148,7 +170,7 @@ impl Bridge {
         match (&mut self.transcoder, &mut self.encoding) {
             (Some(transcoder), Some(encoding)) if self.transcodes => {
                 let to = &mut Target::new(now, &mut self.output, sink);
-                transcoder.decoding.pass(encoding.complete(to));
+                transcoder.decoding.pass(encoding.complete(to), false);
                 reached = later(encoding.timestamp_after(0), self.output.expected_timestamp(now));
             }
             _ => self.interrupt(),

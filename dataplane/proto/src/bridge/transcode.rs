@@ -1,7 +1,7 @@
 //! Transcoding: what one leg sends, in its order, made into a stream of its own for the other.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tandem_codec::comfort_noise::{NoiseAnalyser, PAYLOAD_LEN};
 use tandem_control::{Codec, Digits};
@@ -95,6 +95,7 @@ impl Bridge {
         // Noise goes on by the clock here when a pause is announced once more.
         let goes_on = pauses && self.made.is_noisy();
         let counts = counts && !goes_on;
+        let ahead = transcoder.overlap(entry, input.0);
         let mut player = presses.then_some(&mut self.player);
         let tell = |key| follow(key, now, player.as_deref_mut(), &mut self.found);
         self.stopwatch.start(sink);
@@ -133,7 +134,7 @@ impl Bridge {
             let (mut analyser, mut noise) = (NoiseAnalyser::default(), [0; PAYLOAD_LEN]);
             analyser.process(heard.speech);
             if analyser.payload(&mut noise).is_ok() {
-                self.pause(now, &noise, sink);
+                self.pause(now, &noise, ahead, sink);
             }
         }
         result
@@ -159,7 +160,7 @@ impl Bridge {
                 let timestamp = match (&mut self.transcoder, &mut self.encoding) {
                     (Some(transcoder), Some(encoding)) => {
                         // The time line does not go back behind the event.
-                        transcoder.decoding.pass(encoding.complete(to));
+                        transcoder.decoding.pass(encoding.complete(to), false);
                         let reached = encoding.timestamp_after(0);
                         match transcoder.decoding.ahead(input.timestamp, entry.clock, 0) {
                             Some(ahead) => encoding.timestamp_after(usize::try_from(ahead).unwrap_or(0)),
@@ -187,7 +188,8 @@ impl Bridge {
             return Err(reason);
         }
         let Some(number) = self.routes.noise.filter(|_| matches!(entry.route, Route::Forward(_))) else {
-            return self.begin_noise(now, payload);
+            let ahead = self.transcoder.as_ref().map(|transcoder| transcoder.overlap(entry, input));
+            return self.begin_noise(now, payload, ahead.unwrap_or(Duration::ZERO));
         };
         let (Some(transcoder), Some(encoding)) = (&mut self.transcoder, &mut self.encoding) else {
             return Err(DropReason::NotTaken);
@@ -199,8 +201,8 @@ impl Bridge {
         let to = &mut Target::new(now, &mut self.output, sink);
         let silence = ahead.map_or(0, |ahead| usize::try_from(ahead).unwrap_or(0));
         encoding.skip(silence, to);
-        transcoder.decoding.pass(silence);
-        transcoder.decoding.pass(encoding.beside(number, payload, to));
+        let padding = encoding.beside(number, payload, to);
+        transcoder.decoding.pass(silence + padding, false);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod dtls_and_ice;
 mod media;
 mod noise;
 mod relaying;
+mod repair;
 mod rooms;
 mod scenario;
 mod transcoding;
