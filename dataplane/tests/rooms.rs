@@ -90,8 +90,8 @@ impl World {
     /// Everyone says a tone for so many packets.
     fn talk(&mut self, packets: usize) {
         for _ in 0..packets {
-            for member in 0..MEMBERS {
-                let (from, packet) = (peer(1, member), self.speech(HERTZ[member]));
+            for (member, hertz) in HERTZ.into_iter().enumerate() {
+                let (from, packet) = (peer(1, member), self.speech(hertz));
                 self.worker.driver_mut().deliver(from, self.local[member], &packet);
             }
             self.sent += 1;

@@ -8,7 +8,7 @@
 mod window;
 
 use std::ops::Range;
-use window::{Hit, STEP, WINDOW};
+use window::{Hit, LEFT_OVER, STEP, WINDOW};
 
 /// Hits in a row before a press is told.
 const HITS: u32 = 4;
@@ -111,7 +111,9 @@ impl DtmfDetector {
     }
 
     fn look(&mut self, tell: &mut impl FnMut(Heard)) {
-        let Some(hit) = Hit::find(&self.recent) else {
+        let goes_on = |hit: &Hit| self.press.is_some_and(|press| press.event == hit.event);
+        let hit = Hit::find(&self.recent).filter(|hit| hit.left <= LEFT_OVER || goes_on(hit));
+        let Some(hit) = hit else {
             if let Some(press) = &mut self.press {
                 press.misses += 1;
                 if !press.told || press.misses >= MISSES {
@@ -124,8 +126,9 @@ impl DtmfDetector {
             self.end_press(tell);
         }
         // What is not tone in the first window came before it, in the last one behind it.
-        let first = (self.position.saturating_sub(WINDOW as u64)) + u64::from(hit.missing);
-        let last = self.position - u64::from(hit.missing);
+        let missing = (hit.left * WINDOW as f32) as u64;
+        let first = self.position.saturating_sub(WINDOW as u64) + missing;
+        let last = self.position - missing.min(self.position);
         let new = Press { event: hit.event, start: first, end: last, hits: 0, misses: 0, told: false };
         let press = self.press.get_or_insert(new);
         press.hits += 1;

@@ -114,7 +114,7 @@ fn twist_and_levels_are_taken_as_q24_says() {
         for (low, high) in [(-14.0, -10.0), (-10.0, -18.0), (-3.0, -3.0), (-27.0, -27.0), (-29.0, -25.0)] {
             assert_eq!(events(&tone(event, low, high)), [event], "{low} {high}");
         }
-        for (low, high) in [(-16.0, -10.0), (-8.0, -18.0), (-45.0, -45.0), (-99.0, -10.0), (-10.0, -99.0)] {
+        for (low, high) in [(-18.0, -10.0), (-8.0, -18.0), (-45.0, -45.0), (-99.0, -10.0), (-10.0, -99.0)] {
             assert_eq!(events(&tone(event, low, high)), [], "{event}: {low} {high}");
         }
     }
