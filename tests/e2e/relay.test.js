@@ -1,20 +1,25 @@
 // Promise: Kamailio's rtpengine module drives Tandem as it drives rtpengine (ENGINE=rtpengine runs the same tests there).
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { writeAlawTone } from './lib/audio.js';
+import { longestTone, readWav, writeAlawTone, writeToneWav } from './lib/audio.js';
+import { codec } from './lib/codecs.js';
 import { ENGINE, Engine } from './lib/engine.js';
 import { PROVIDER_DOMAIN, PROVIDER_PASSWORD, startKamailio } from './lib/kamailio.js';
+import { mediaFunction } from './lib/media-control.js';
 import { bdecode } from './lib/ng.js';
+import { Recorder, sendSpeech } from './lib/rtp.js';
 import { SipPage } from './lib/sip-page.js';
 import { sippCounters, startSipp } from './lib/sipp.js';
-import { until } from './lib/wait.js';
+import { ffmpeg } from './lib/speech.js';
+import { pause, until } from './lib/wait.js';
 import { World } from './lib/world.js';
 
 const ACCOUNT = { domain: PROVIDER_DOMAIN, password: PROVIDER_PASSWORD };
 const CALLER_TONE = 440;
 const CALLEE_TONE = 1000;
+const ANNOUNCED_TONE = 1700;
 const PACKETS_A_SECOND = 50;
 /** The ports of a deleted call may rest for some seconds. */
 const FREE_TIMEOUT = 20_000;
@@ -96,6 +101,65 @@ world.test('PCMU is transcoded to Opus, and back', async () => {
   await nothingLeft();
 });
 
+world.test('PCMU is transcoded to G.722, and back', async () => {
+  const [alice, wide] = [await caller(), await callee({ user: 'g722', codecs: 'G722/16000/1' })];
+  alice.dial('g722');
+  await talk(alice, wide);
+  await nothingLeft();
+});
+
+/** Where ffmpeg's end of a call receives; it sends from the port two further on. */
+let nextPort = 41_000;
+
+/** A telephone that SIPp speaks for and ffmpeg hears and plays for: it registers and answers one call. */
+async function codecPhone(user, spoken) {
+  const { address } = world.network;
+  const host = world.network.host();
+  const port = nextPort;
+  nextPort += 4;
+  const start = (name, scenario, keys, args) => {
+    const directory = join(world.directory, `sipp-${name}-${user}`);
+    mkdirSync(directory, { recursive: true });
+    return world.keep(startSipp({
+      name: `${name}-${user}`, scenario, directory, host, server: proxy.address, keys: { domain: PROVIDER_DOMAIN, ...keys },
+      args: ['-s', user, '-ap', PROVIDER_PASSWORD, '-m', '1', ...args],
+    }));
+  };
+  assert.equal(await start('register', 'register', {}, ['-au', user, '-auth_uri', PROVIDER_DOMAIN]).ended, 0);
+  const at = { address, port };
+  const recorder = world.keep(await Recorder.start({ directory: world.directory, codec: spoken, payloadType: spoken.payloadType, at }));
+  const keys = { address, port: String(port), number: String(spoken.payloadType), rtpmap: spoken.rtpmap };
+  start('answer', 'described', keys, []);
+  return { recorder, from: { address, port: port + 2 } };
+}
+
+/** User, codec, and the number that the engine's offer gives it: the phone sends with that. */
+const CODEC_PHONES = [['g729', 'G729', 18]];
+if (ENGINE === 'tandem') CODEC_PHONES.push(['speex8', 'Speex/8000', 98], ['speex16', 'Speex/16000', 97]);
+for (const [user, name, payloadType] of CODEC_PHONES) {
+  world.test(`PCMU is transcoded to ${name}, and back`, async () => {
+    const spoken = { ...codec(name), payloadType };
+    const alice = await caller();
+    const { recorder, from } = await codecPhone(user, spoken);
+    const file = join(world.directory, `tone-${user}.wav`);
+    writeToneWav(file, { frequency: CALLEE_TONE, seconds: 6, rate: spoken.rate });
+    alice.dial(user);
+    await alice.event('CALL_ESTABLISHED');
+    const { tags } = await call();
+    const callees = Object.values(tags).find(({ medias }) => medias[0].streams[0].endpoint?.port === from.port - 2);
+    const { 'local address': address, 'local port': port } = callees.medias[0].streams[0];
+    const sent = sendSpeech({
+      directory: world.directory, codec: spoken, payloadType, file, from, to: { address, port },
+    });
+    await alice.hears(CALLEE_TONE);
+    await sent;
+    alice.hangup();
+    await alice.event('CALL_CLOSED');
+    assert.ok(longestTone(readWav(await recorder.finished()), CALLER_TONE) >= 1, `${name} is heard`);
+    await nothingLeft();
+  });
+}
+
 world.test('a browser (JsSIP, DTLS-SRTP) calls a telephone, and is called', async () => {
   const [web, bob] = [await browser('web', CALLER_TONE), await callee()];
   await web.call(`sip:bob@${PROVIDER_DOMAIN}`);
@@ -145,6 +209,97 @@ world.test('hold and resume between browsers: sound comes back', async () => {
   await other.state('ended');
   await nothingLeft();
 });
+
+/** What the engines know of the only call, with its Call-ID and the engine that has it. */
+async function call() {
+  for (const engine of engines) {
+    const [callId] = await engine.calls();
+    if (callId) return { engine, callId, ...await engine.ng.request({ command: 'query', 'call-id': callId }) };
+  }
+  throw new Error('there is no call');
+}
+
+/** The Kamailio module's functions for the only call; each is about the media of the party at this telephone's address. */
+async function functionsOf() {
+  const { engine, callId, tags } = await call();
+  const tagOf = (party) => Object.values(tags).find(({ medias }) => medias[0].streams[0].endpoint.address === party.host.address).tag;
+  const run = async (party, name, flags) => {
+    const fromTag = tagOf(party);
+    const toTag = Object.keys(tags).find((tag) => tag !== fromTag);
+    return mediaFunction(proxy.address, { callId, fromTag, toTag, name, flags });
+  };
+  return { engine, run };
+}
+
+world.test('play_media and stop_media: an announcement is heard in the place of the other side', async () => {
+  const [alice, bob] = [await caller(), await callee()];
+  alice.dial('bob');
+  await established(alice, bob);
+  await Promise.all([alice.hears(CALLEE_TONE), bob.hears(CALLER_TONE)]);
+  const { engine, run } = await functionsOf();
+  const file = join(engine.sounds, 'announcement.wav');
+  writeToneWav(file, { frequency: ANNOUNCED_TONE, seconds: 3, rate: 16_000 });
+  assert.deepEqual(await run(alice, 'play_media', `file=${file}`), { status: 200, duration: 3000 });
+  await Promise.all([alice.hears(ANNOUNCED_TONE), bob.hears(CALLER_TONE)]);
+  await alice.hears(CALLEE_TONE);
+  // To the other side, again and again, until it is stopped.
+  assert.equal((await run(bob, 'play_media', `file=${file} repeat-times=100`)).status, 200);
+  await Promise.all([bob.hears(ANNOUNCED_TONE), alice.hears(CALLEE_TONE)]);
+  await pause(4000);
+  await bob.hears(ANNOUNCED_TONE);
+  assert.equal((await run(bob, 'stop_media')).status, 200);
+  await bob.hears(CALLER_TONE);
+  assert.equal((await run(alice, 'play_media', 'file=nothing.wav')).status, 500);
+  await Promise.all([alice.hears(CALLEE_TONE), bob.hears(CALLER_TONE)]);
+  alice.hangup();
+  await bob.event('CALL_CLOSED');
+  await nothingLeft();
+});
+
+world.test('play_dtmf: the other side gets each key once', async () => {
+  const [alice, bob] = [await caller(), await callee()];
+  alice.dial('bob');
+  await established(alice, bob);
+  await Promise.all([alice.hears(CALLEE_TONE), bob.hears(CALLER_TONE)]);
+  const { run } = await functionsOf();
+  const digits = () => bob.events.filter(({ type }) => type === 'CALL_DTMF_START').map(({ param }) => param).join('');
+  for (const digit of '19*#') assert.equal((await run(alice, 'play_dtmf', `code=${digit} duration=200`)).status, 200);
+  await until('all keys arrive', () => digits().length >= 4);
+  await pause(1000);
+  assert.equal(digits(), '19*#');
+  assert.equal(alice.events.filter(({ type }) => type === 'CALL_DTMF_START').length, 0);
+  alice.hangup();
+  await bob.event('CALL_CLOSED');
+  await nothingLeft();
+});
+
+if (ENGINE === 'tandem') {
+  // rtpengine writes packets, not sound.
+  world.test('start_recording and stop_recording: one side on each channel', async () => {
+    const [alice, bob] = [await caller(), await callee()];
+    alice.dial('bob');
+    await established(alice, bob);
+    await Promise.all([alice.hears(CALLEE_TONE), bob.hears(CALLER_TONE)]);
+    const { engine, run } = await functionsOf();
+    const recordings = join(engine.sounds, '..', 'recordings');
+    assert.equal((await run(alice, 'start_recording', `recording-file=${join(recordings, 'talk.wav')}`)).status, 200);
+    await pause(5000);
+    assert.equal((await run(alice, 'stop_recording')).status, 200);
+    await Promise.all([alice.hears(CALLEE_TONE), bob.hears(CALLER_TONE)]);
+    alice.hangup();
+    await bob.event('CALL_CLOSED');
+    await nothingLeft();
+    assert.deepEqual(readdirSync(recordings), ['talk.wav']);
+    for (const [channel, tone] of [CALLER_TONE, CALLEE_TONE].entries()) {
+      const one = join(world.directory, `channel-${channel}.wav`);
+      await ffmpeg('-i', join(recordings, 'talk.wav'), '-af', `pan=mono|c0=c${channel}`, one);
+      const recording = readWav(one);
+      const seconds = recording.samples.length / recording.rate;
+      assert.ok(longestTone(recording, tone) > 2, `${tone} Hz is on channel ${channel}`);
+      assert.ok(seconds > 4 && seconds < 7, `${seconds} s are recorded`);
+    }
+  });
+}
 
 /** Packets that came to a host so far. */
 const received = (host) => Number(host.run('cat', '/sys/class/net/eth0/statistics/rx_packets'));
@@ -228,7 +383,9 @@ const BAD_FOR_TANDEM = [
   ['an SDP that is a list', 'd7:command5:offer7:call-id1:x8:from-tag1:a3:sdpl1:aee', /"sdp" must be/],
   ['flags that are a number', 'd7:command5:offer7:call-id1:x8:from-tag1:a3:sdp3:v=05:flagsi1ee', /"flags" must be/],
   ['an SDP that is none', 'd7:command5:offer7:call-id1:x8:from-tag1:a3:sdp5:helloe', /./],
-  ['recording', 'd7:command15:start recording7:call-id1:xe', /not supported/],
+  ['a file that lies elsewhere', 'd7:command10:play media7:call-id1:x8:from-tag1:a4:file11:/etc/passwde', /not below/],
+  ['a digit that is none', 'd7:command9:play DTMF7:call-id1:x8:from-tag1:a4:code1:xe', /DTMF digit/],
+  ['the recording of a call that is not there', 'd7:command15:start recording7:call-id1:xe', /Unknown call-id/],
 ];
 /** How much more memory may be resident after thousands of bad messages, in kilobytes. */
 const GROWTH = 40 * 1024;

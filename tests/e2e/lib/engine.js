@@ -9,12 +9,14 @@ import { until } from './wait.js';
 
 export const ENGINE = process.env.ENGINE ?? 'tandem';
 const PORTS = { first: 20000, last: 29999 };
+/** Below the engine's directory: what it may play. */
+const SOUNDS = 'sounds';
 
 const commands = {
   tandem(directory, { address }) {
     const config = join(directory, 'tandem.toml');
     const state = join(directory, 'state');
-    mkdirSync(state, { recursive: true });
+    for (const wanted of [state, join(directory, SOUNDS)]) mkdirSync(wanted, { recursive: true });
     writeFileSync(config, `ip = "${address}"
 ip_local = "${address}"
 [ng]
@@ -23,6 +25,9 @@ allowed = "${address}/8"
 delete_delay = 0
 [media]
 ports = "${PORTS.first}-${PORTS.last}"
+announcements = "${SOUNDS}"
+recordings = "recordings"
+recording_format = "wav"
 `);
     return [program(), '--relay', '--config', config, '--state', state, '--log', process.env.TANDEM_LOG ?? 'info'];
   },
@@ -42,7 +47,8 @@ export class Engine {
     const engine = new Engine();
     engine.host = host;
     const run = join(directory, name);
-    mkdirSync(run, { recursive: true });
+    engine.sounds = join(run, SOUNDS);
+    mkdirSync(engine.sounds, { recursive: true });
     engine.process = new Process(name, directory, host.inside(...commands[ENGINE](run, host)));
     engine.ng = await NgClient.open(host.address);
     await until(`${name} answers ping`, async () => {
