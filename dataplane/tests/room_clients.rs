@@ -209,5 +209,5 @@ fn three_clients_on_three_codecs_hear_each_other_and_not_themselves() {
     for telephone in &telephones {
         std::fs::remove_dir_all(&telephone.files).unwrap();
     }
-    drop(dataplane);
+    dataplane.stop();
 }
