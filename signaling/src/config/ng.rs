@@ -5,6 +5,7 @@ use super::reader::{Placed, Section};
 use super::sections::{count, seconds};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
+use tandem_control::OpusEncoding;
 use tandem_sip::ng::{Files, Interface, Limits, Settings, Timers};
 
 /// Where a relay listens for NG if nothing else is said.
@@ -46,6 +47,7 @@ pub(super) fn read(
     advertised: &[IpAddr],
     media_timeout: Duration,
     files: &Files,
+    opus: OpusEncoding,
 ) -> Ng {
     let section = root.section("ng");
     let default = |address: SocketAddr| if relay { vec![address] } else { Vec::new() };
@@ -76,6 +78,7 @@ pub(super) fn read(
             delete_delay: seconds(&section, "delete_delay", 0, 30),
         },
         files: files.clone(),
+        opus,
     };
     section.finish();
     let loopback =

@@ -42,15 +42,15 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
     let sip = sip(root, beside, relay);
     let http = http(root, beside, relay);
     let (media, media_timeout) = media(root, beside, &state_directory, relay);
-    let ng = ng::read(root, relay, &local, &advertised, media_timeout, &media.files);
+    let audio = audio::read(root);
+    let provider_media = audio::read_providers(root, &audio.sip);
+    let ng = ng::read(root, relay, &local, &advertised, media_timeout, &media.files, audio.sip.opus);
     check_ports(root, &sip, &http, &media);
     let uses_default_domain = !root.has("domain") && !relay;
     let mut domains = domains::read(root, file);
     if uses_default_domain {
         domains.push(default_domain(&state_directory)?);
     }
-    let audio = audio::read(root);
-    let provider_media = audio::read_providers(root, &audio.sip);
     let settings = Settings {
         sip: advertised_sip(&advertised, &sip, &http),
         advertised: advertised.clone(),

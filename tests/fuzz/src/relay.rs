@@ -58,6 +58,7 @@ fn settings() -> Settings {
             recordings: Some("/".into()),
             format: RecordingFormat::OggOpus,
         },
+        opus: Default::default(),
     }
 }
 

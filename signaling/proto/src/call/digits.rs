@@ -137,7 +137,7 @@ impl Call {
     /// Gives a digit of one side to the other, in that one's way, or by a message where that is asked for and can be.
     fn pass_digit(&mut self, from: Side, press: KeyPress, by_message: bool) {
         let side = from.other();
-        let Some(media) = self.media() else { return };
+        let Some(media) = self.media().filter(|_| self.has_speech()) else { return };
         let is_told = media.digits(side) == Digits::Told || (by_message && media.takes_messages(side));
         let session = media.session();
         let KeyPress { digit, duration_ms, format } = press;

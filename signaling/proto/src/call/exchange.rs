@@ -183,7 +183,7 @@ impl Call {
         self.tell(other, Signal::Offer { sdp: Some(sdp), update: false });
     }
 
-    fn configure_both(&mut self) {
+    pub(super) fn configure_both(&mut self) {
         let branch = self.answered.unwrap_or(0);
         self.configure(branch, Side::A);
         self.configure(branch, Side::B);

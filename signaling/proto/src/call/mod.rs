@@ -260,6 +260,7 @@ impl Call {
             Who::Caller => (Side::A, None),
             Who::Callee(branch) => (Side::B, Some(branch)),
         };
+        let before = self.media().map(|media| media.digits(side));
         let party = match branch {
             None => Some(&mut self.caller),
             Some(branch) => self.branches.get_mut(branch).map(|slot| &mut slot.party),
@@ -271,6 +272,10 @@ impl Call {
             if let Some(media) = slot.media.as_mut().filter(|_| branch.is_none_or(|branch| branch == index)) {
                 media.note_info(side, info);
             }
+        }
+        let digits = self.media().map(|media| media.digits(side));
+        if self.has_speech() && digits != before {
+            self.configure_both();
         }
     }
 
@@ -314,6 +319,11 @@ impl Call {
             None => self.ring_back(branch, status),
         };
         self.tell(Who::Caller, Signal::Progress { status, sdp });
+    }
+
+    /// Whether both sides are set up: the call is answered, or has early media of the callee.
+    fn has_speech(&self) -> bool {
+        self.answered.is_some() || self.hears == Hears::Callee
     }
 
     /// Whether the caller can hear something before the answer: of one callee, by its own offer.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use tandem_control::RecordingFormat;
+use tandem_control::{OpusEncoding, RecordingFormat};
 
 /// The settings of the relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Settings {
     pub timers: Timers,
     /// Files that are played and recorded.
     pub files: Files,
+    /// How Opus is encoded where a request does not say.
+    pub opus: OpusEncoding,
 }
 
 /// One local address, by the name that `direction` gives it. One name may have an address of each family.

@@ -7,7 +7,7 @@ use crate::party::{Cause, Signal};
 use crate::registrar::AddressOfRecord;
 use crate::sdp::Kind;
 use crate::sip::auth::Challenger;
-use crate::sip::user_agent::RequestHandle;
+use crate::sip::user_agent::{ACCEPT, RequestHandle};
 use crate::sip::{HeaderName, Host, Method, NameAddr, Params, Request, default_reason, reply};
 use crate::transport::{ConnectionId, Flow, Transport};
 use std::time::Instant;
@@ -46,7 +46,7 @@ impl Switch {
     fn options(&mut self, now: Instant, handle: RequestHandle, request: &Request) {
         let mut response = reply(request, 200, default_reason(200));
         response.headers.push(HeaderName::Allow, ALLOW);
-        response.headers.push(HeaderName::Accept, "application/sdp");
+        response.headers.push(HeaderName::Accept, ACCEPT);
         response.headers.push(HeaderName::Supported, "100rel, timer");
         self.user_agent.respond(now, handle, response);
     }

@@ -102,7 +102,20 @@ fn a_party_that_says_that_it_takes_info_is_sent_info() {
         callee(samples::BARESIP, telephone(DtmfMethod::Auto, TakesInfo::Unsaid), samples::SIPP);
     assert_eq!(leg.audio.digits, Digits::Events);
     bench.call.note_info(Who::Callee(0), TakesInfo::Allowed);
-    assert_eq!(bench.call.media().unwrap().config(Side::B).audio.digits, Digits::Told);
+    let told = |action: &Action| matches!(action, Action::Configure { side: Side::B, leg, .. } if leg.audio.digits == Digits::Told);
+    assert!(bench.actions().iter().any(told), "the dataplane is told at once");
+    bench.call.note_info(Who::Callee(0), TakesInfo::Allowed);
+    assert_eq!(bench.actions(), [], "nothing new");
+}
+
+#[test]
+fn digits_before_anything_is_heard_go_nowhere() {
+    let mut bench = Bench::of(Some(samples::SIPP), party(Kind::Rtp), &[party(Kind::Rtp)]);
+    bench.actions();
+    bench.create(0);
+    assert_eq!(bench.signal(Who::Caller, digit('1')), []);
+    bench.signal(Who::Callee(0), Signal::Progress { status: 183, sdp: Some(samples::SIPP.into()) });
+    assert_eq!(bench.signal(Who::Caller, digit('1')), [play(Side::B, 1)], "an announcement asks");
 }
 
 #[test]

@@ -141,6 +141,7 @@ impl Relay {
         let mut rules = Rules {
             options: &exchange.options,
             interfaces: &self.settings.interfaces,
+            opus: self.settings.opus,
             fingerprint,
             random: &mut *self.random,
         };

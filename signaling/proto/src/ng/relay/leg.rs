@@ -72,7 +72,7 @@ pub(super) struct Leg {
 
 impl Leg {
     /// A side of which nothing is known yet.
-    pub(super) fn new(interface: usize) -> Leg {
+    pub(super) fn new(interface: usize, opus: OpusEncoding) -> Leg {
         Leg {
             interface,
             protocol: None,
@@ -92,7 +92,7 @@ impl Leg {
             ptime: None,
             ptime_override: None,
             packet_times: Vec::new(),
-            opus: OpusEncoding::default(),
+            opus,
             always_transcode: false,
             speech: Treatment::Passed,
             is_treated_alone: false,

@@ -11,7 +11,7 @@ use crate::ng::body::{Codings, KeyForm, Peer, Relayed, RtcpLines};
 use crate::ng::request::{Flag, Options};
 use crate::sdp::{Random, SdpError, not_acceptable};
 use std::borrow::Cow;
-use tandem_control::{Audio, LegConfig, LocalPorts, PortKind, PortRequest, SessionId, Side};
+use tandem_control::{Audio, LegConfig, LocalPorts, OpusEncoding, PortKind, PortRequest, SessionId, Side};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub(super) struct Rules<'a> {
     /// SHA-256 of the dataplane's certificate.
     pub fingerprint: [u8; 32],
     pub random: Random<'a>,
+    /// How Opus is encoded where the request does not say.
+    pub opus: OpusEncoding,
 }
 
 impl Rules<'_> {
@@ -57,13 +59,13 @@ impl Rules<'_> {
 
 impl Media {
     /// Two sides on these interfaces, of which nothing is known yet.
-    pub(super) fn new(interfaces: [usize; 2]) -> Media {
+    pub(super) fn new(interfaces: [usize; 2], opus: OpusEncoding) -> Media {
         Media {
             session: None,
             note: None,
             local: None,
             ports: [PortKind::Own; 2],
-            legs: interfaces.map(Leg::new),
+            legs: interfaces.map(|interface| Leg::new(interface, opus)),
             before: None,
             codings: Codings::default(),
             is_agreed: false,

@@ -90,7 +90,7 @@ fn relay<'a>(
         return Ok(SectionPlan::Relayed(Box::new(media.offer(side, peer, rules)?)));
     }
     let [near, far] = interfaces(rules.interfaces, rules.options, peer.address)?;
-    let mut media = Box::new(Media::new(if side == Side::A { [near, far] } else { [far, near] }));
+    let mut media = Box::new(Media::new(if side == Side::A { [near, far] } else { [far, near] }, rules.opus));
     let relayed = media.offer(side, peer, rules)?;
     *slot = Some(media);
     Ok(SectionPlan::Relayed(Box::new(relayed)))

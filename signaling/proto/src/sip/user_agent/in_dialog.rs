@@ -1,6 +1,6 @@
 //! Requests inside a dialog (RFC 3261 section 12.2).
 
-use super::{ALLOW, UserAgent};
+use super::{ACCEPT, ALLOW, UserAgent};
 use crate::sip::{HeaderName, Method};
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ impl UserAgent {
             Method::Info => self.receive_info(now, id, call, &request),
             Method::Options => {
                 let allow = (HeaderName::Allow, ALLOW.to_owned());
-                self.refuse(now, id, 200, vec![allow, (HeaderName::Accept, "application/sdp".to_owned())]);
+                self.refuse(now, id, 200, vec![allow, (HeaderName::Accept, ACCEPT.to_owned())]);
             }
             _ => self.refuse(now, id, 405, vec![(HeaderName::Allow, ALLOW.to_owned())]),
         }

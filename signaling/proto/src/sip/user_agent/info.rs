@@ -1,7 +1,6 @@
 //! Digits in INFO requests (RFC 6086 section 6: the usage that is older than Info Packages): `application/dtmf-relay`,
 //! which tells the length, and `application/dtmf`, the digit alone.
 
-use super::call::Stage;
 use super::outgoing::{Outcome, Purpose};
 use super::{CallHandle, UaError, UserAgent};
 use crate::party::{DigitFormat, Signal};
@@ -113,9 +112,7 @@ impl UserAgent {
         let Some(each) = self.calls.get_mut(&call) else { return };
         // What a party writes, it reads.
         each.peer.digits = Some(format);
-        if each.stage != Stage::Ringing {
-            self.signal_up(call, Signal::Digit { digit, duration_ms, format });
-        }
+        self.signal_up(call, Signal::Digit { digit, duration_ms, format });
     }
 
     /// Sends a key press, in the format that the peer is known to take, else in the wished one.

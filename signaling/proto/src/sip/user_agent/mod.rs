@@ -46,6 +46,8 @@ use timer_queue::{TimerOwner, TimerQueue};
 
 /// The methods that are understood.
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, MESSAGE";
+/// The bodies that are understood.
+pub(crate) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 /// The extensions that are understood (RFC 3262, RFC 4028).
 const SUPPORTED: &str = "100rel, timer";
 

@@ -56,6 +56,7 @@ pub(super) fn settings() -> Settings {
             recordings: Some("/recordings".into()),
             format: RecordingFormat::OggOpus,
         },
+        opus: Default::default(),
     }
 }
 
