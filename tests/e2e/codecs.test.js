@@ -40,14 +40,14 @@ function table(title, cells) {
   return [title, line(['from \\ to', ...CODECS.map(({ name }) => name)]), ...rows, ''].join('\n');
 }
 
-/** Talks in all calls, both ways. @returns {Promise<{first: object, second: object, file: string}[]>} what was recorded */
+/** Talks in all calls, both ways. @returns {Promise<{codecs: object[], file: string}[]>} what was recorded */
 async function record(calls, file) {
   const recordings = [];
   await inParallel(calls, AT_ONCE, async ({ pair: [first, second], times }) => {
     const sides = [{ codec: first, packetTime: times[0] }, { codec: second, packetTime: times[1] }];
     const [there, back] = await talk({ engine, directory: world.directory, address: world.network.address, sides, file });
-    recordings.push({ first, second, file: there });
-    if (first !== second) recordings.push({ first: second, second: first, file: back });
+    recordings.push({ codecs: [first, second], file: there });
+    if (first !== second) recordings.push({ codecs: [second, first], file: back });
   });
   return recordings;
 }
@@ -55,8 +55,8 @@ async function record(calls, file) {
 /** What the codecs of these recordings score by themselves, with frames of the second that begin at `phase`. */
 async function alone(own, clip, name, recordings, phase) {
   const files = [];
-  await inParallel([...recordings.entries()], SCORED_AT_ONCE, async ([index, { first, second }]) => {
-    files[index] = { first, second, file: await own.recording(clip, name, first, second, phase) };
+  await inParallel([...recordings.entries()], SCORED_AT_ONCE, async ([index, { codecs }]) => {
+    files[index] = { codecs, file: await own.recording(clip, name, codecs, phase) };
   });
   return scores(clip, files);
 }
@@ -73,7 +73,7 @@ async function matrix(title, clips, packetTimes) {
     const heard = await scores(clip, recordings);
     const possible = await alone(own, clip, prompt[0], recordings, PHASES[0]);
     for (const [index, recording] of recordings.entries()) {
-      const key = `${recording.first.name} ${recording.second.name}`;
+      const key = recording.codecs.map((one) => one.name).join(' ');
       const result = { recording, clip, name: prompt[0], heard: heard[index] ?? 0, possible: possible[index] };
       results.set(key, [...(results.get(key) ?? []), result]);
     }

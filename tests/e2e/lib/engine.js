@@ -42,21 +42,22 @@ recording_format = "wav"
 
 /** A running engine in a namespace of its own. */
 export class Engine {
-  /** @param {{name: string, directory: string, host: import('./network.js').Host}} options */
-  static async start({ name, directory, host }) {
+  /** @param {{name: string, directory: string, host: import('./network.js').Host, kind?: string}} options */
+  static async start({ name, directory, host, kind = ENGINE }) {
     const engine = new Engine();
+    engine.kind = kind;
     engine.host = host;
     const run = join(directory, name);
     engine.sounds = join(run, SOUNDS);
     mkdirSync(engine.sounds, { recursive: true });
-    engine.process = new Process(name, directory, host.inside(...commands[ENGINE](run, host)));
+    engine.process = new Process(name, directory, host.inside(...commands[kind](run, host)));
     engine.ng = await NgClient.open(host.address);
     await until(`${name} answers ping`, async () => {
       if (!engine.process.alive) throw new Error(`${name} did not start:\n${engine.process.output()}`);
       return engine.ng.send('d7:command4:pinge', { timeout: 300 });
     }, { timeout: 20_000 });
     // Signaling answers before it has found its dataplane.
-    await until(`${name} has ports`, () => ENGINE !== 'tandem' || engine.held() === 0, { timeout: 20_000 });
+    await until(`${name} has ports`, () => kind !== 'tandem' || engine.held() === 0, { timeout: 20_000 });
     return engine;
   }
 
@@ -75,7 +76,7 @@ export class Engine {
    * the ports that rest.
    */
   held() {
-    if (ENGINE === 'tandem') {
+    if (this.kind === 'tandem') {
       const metrics = this.host.run('curl', '-s', 'http://127.0.0.1:2225/metrics');
       // On a machine that is busy beyond measure the dataplane may not answer in time: then nobody knows.
       const gauge = (name) => Number(new RegExp(`^tandem_dataplane_${name} (\\d+)$`, 'm').exec(metrics)?.[1] ?? NaN);

@@ -16,42 +16,57 @@ function nextPort() {
   return FIRST_PORT + PORTS_OF_AN_END * ends;
 }
 
-/**
- * One call by NG between two ends at `address`.
- * @param {import('./engine.js').Engine} engine
- * @param {{codec: import('./codecs.js').Codec, packetTime: number}[]} sides caller and callee
- * @returns {Promise<{ends: object[], close: () => Promise<object>}>} for each end its ports and where it sends to
- */
-export async function openCall(engine, address, sides) {
-  const [caller, callee] = sides.map((side) => ({ ...side, port: nextPort() }));
-  const common = {
-    'call-id': `matrix-${randomInt(2 ** 40)}`, 'from-tag': 'caller', replace: ['origin'], ICE: 'remove',
+/** What a request for one call at one engine says, and its reply; an error where that is one. */
+async function ask(engine, id, request) {
+  const reply = await engine.ng.request({
+    'call-id': id, 'from-tag': 'caller', replace: ['origin', 'session-connection'], ICE: 'remove',
     // The ends send from other ports than those at which they receive.
-    flags: ['trust-address', 'asymmetric'],
-  };
-  const ask = async (request) => {
-    const reply = await engine.ng.request({ ...common, ...request });
-    if (reply.result !== 'ok') throw new Error(`${request.command}: ${JSON.stringify(reply)}`);
-    return reply;
-  };
-  const own = ({ codec, port, packetTime }) => description({ codec, address, port, packetTime });
-  const transcode = caller.codec === callee.codec ? {}
-    : { codec: { mask: [caller.codec.rtpmap], transcode: [callee.codec.rtpmap] } };
-  const offer = await ask({ command: 'offer', sdp: own(caller), ...transcode });
-  const answer = await ask({ command: 'answer', 'to-tag': 'callee', sdp: own(callee) });
-  const [forCaller, forCallee] = [described(answer.sdp, caller.codec), described(offer.sdp, callee.codec)];
-  return {
-    ends: [{ ...caller, remote: forCaller }, { ...callee, remote: forCallee }],
-    close: () => ask({ command: 'delete', 'to-tag': 'callee' }),
-  };
+    flags: ['trust-address', 'asymmetric'], ...request,
+  });
+  if (reply.result !== 'ok') throw new Error(`${request.command} of ${id}: ${JSON.stringify(reply)}`);
+  return reply;
 }
 
 /**
- * Speech both ways through a call, at once.
+ * A call by NG between two ends at `address`, through engines one behind the other, as proxies have it.
+ * @param {import('./engine.js').Engine[]} engines
+ * @param {import('./codecs.js').Codec[]} codecs the caller's, those between engines, the callee's
+ * @param {number[]} packetTimes the caller's and the callee's
+ * @returns {Promise<{id: string, ends: object[], close: () => Promise<void>}>} for each end its ports and where it sends to
+ */
+export async function openChain(engines, address, codecs, packetTimes = [20, 20]) {
+  const sides = [codecs[0], codecs.at(-1)];
+  const [caller, callee] = sides.map((codec, side) => ({ codec, packetTime: packetTimes[side], port: nextPort() }));
+  const id = `${codecs.map(({ name }) => name).join(' to ')} ${randomInt(2 ** 40)}`;
+  let offer = description({ ...caller, address });
+  for (const [index, engine] of engines.entries()) {
+    const [from, to] = [codecs[index], codecs[index + 1]];
+    const transcode = from === to ? {} : { codec: { mask: [from.rtpmap], transcode: [to.rtpmap] } };
+    offer = (await ask(engine, id, { command: 'offer', sdp: offer, ...transcode })).sdp;
+  }
+  let answer = description({ ...callee, address });
+  for (const engine of [...engines].reverse()) {
+    answer = (await ask(engine, id, { command: 'answer', 'to-tag': 'callee', sdp: answer })).sdp;
+  }
+  return {
+    id,
+    ends: [{ ...caller, remote: described(answer, caller.codec) }, { ...callee, remote: described(offer, callee.codec) }],
+    close: async () => {
+      await Promise.all(engines.map((engine) => ask(engine, id, { command: 'delete', 'to-tag': 'callee' })));
+    },
+  };
+}
+
+/** A call through one engine. @see openChain */
+export function openCall(engine, address, [caller, callee]) {
+  return openChain([engine], address, [caller.codec, callee.codec], [caller.packetTime, callee.packetTime]);
+}
+
+/**
+ * Speech both ways through a call, at once, and its end.
  * @returns {Promise<string[]>} what the callee and what the caller recorded, as WAV files
  */
-export async function talk({ engine, directory, address, sides, file }) {
-  const call = await openCall(engine, address, sides);
+export async function talkOver({ call, directory, address, file }) {
   const recorders = await Promise.all(call.ends.map(({ codec, port }) => Recorder.start({
     directory, codec, payloadType: codec.payloadType, at: { address, port },
   })));
@@ -65,6 +80,11 @@ export async function talk({ engine, directory, address, sides, file }) {
     await Promise.all(recorders.map((recorder) => recorder.stop()));
     await call.close();
   }
+}
+
+/** A call in which both speak. @see openCall @see talkOver */
+export async function talk({ engine, directory, address, sides, file }) {
+  return talkOver({ call: await openCall(engine, address, sides), directory, address, file });
 }
 
 /** Calls `run` for each item, `width` at a time. */
@@ -95,26 +115,28 @@ export class OwnScores {
   }
 
   /**
-   * What is left of `clip` after these codecs. An encoder is fed at the rate that both sides can use.
-   * @param {number} [delay] in milliseconds, between the two: where the frames of the second begin
+   * What is left of `clip` after these codecs, one after the other. An encoder is fed at the rate that its side and the one
+   * before can use.
+   * @param {number} [delay] in milliseconds, before the last: where its frames begin
    */
-  async recording(clip, name, first, second, delay = 0) {
-    const once = await this.#through(`${name} ${first.name}`, (file) => offline(first, clip[first.rate], file));
-    if (first === second) return once;
-    const rate = Math.min(first.rate, second.rate);
+  async recording(clip, name, codecs, delay = 0) {
+    const last = codecs.at(-1);
+    const key = [name, ...codecs.map((one) => one.name), delay].join(' ');
+    if (codecs.length === 1) return this.#through(key, (file) => offline(last, clip[last.rate], file, { delay }));
+    const before = codecs.at(-2);
+    if (before === last) return this.recording(clip, name, codecs.slice(0, -1), delay);
     // G.722 and Speex wide band know only their own rate.
-    const fed = second.name === 'Opus' ? rate : second.rate;
-    return this.#through(
-      `${name} ${first.name} ${second.name} ${delay}`, (file) => offline(second, once, file, { rate: fed, delay }),
-    );
+    const rate = last.name === 'Opus' ? Math.min(before.rate, last.rate) : last.rate;
+    const input = await this.recording(clip, name, codecs.slice(0, -1));
+    return this.#through(key, (file) => offline(last, input, file, { rate, delay }));
   }
 }
 
-/** Scores recordings of `clip`, all at once. @param {{first: object, second: object, file: string}[]} recordings */
+/** Scores recordings of `clip`, all at once. @param {{codecs: object[], file: string}[]} recordings with the codecs that each went through */
 export async function scores(clip, recordings) {
   const jobs = [];
-  await inParallel([...recordings.entries()], 4, async ([index, { first, second, file }]) => {
-    const mode = modeOf(first, second);
+  await inParallel([...recordings.entries()], 4, async ([index, { codecs, file }]) => {
+    const mode = modeOf(...codecs);
     jobs[index] = { mode, reference: clip[mode === 'wb' ? 16000 : 8000], degraded: await atRateOf(mode, file) };
   });
   return pesq(jobs);

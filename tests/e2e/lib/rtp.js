@@ -32,9 +32,8 @@ export async function sendSpeech({ directory, codec, payloadType, file, from, to
   names += 1;
   const name = `send-${names}`;
   if (!codec.encode) {
-    const coded = join(directory, `${name}.coded`);
-    await encodeFile(codec, file, coded);
-    await sendFrames({ frames: chunks(readFileSync(coded), packetTime * G729_BYTES_PER_MS), payloadType, from, to, packetTime });
+    const frames = await payloads(codec, file, join(directory, `${name}.coded`), packetTime);
+    await sendFrames({ frames, payloadType, from, to, packetTime });
     return;
   }
   const samples = (codec.rate / 1000) * packetTime;
@@ -53,8 +52,43 @@ function chunks(bytes, size) {
   return Array.from({ length: Math.floor(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
 }
 
-/** Sends payloads, one in each packet time. `clock`: ticks of RTP time in a millisecond. */
-export async function sendFrames({ frames, payloadType, from, to, packetTime, clock = 8 }) {
+/**
+ * The payloads of a WAV file in a codec, one for each packet.
+ * @param {string} coded where the coded file goes
+ */
+export async function payloads(codec, file, coded, packetTime = 20) {
+  await encodeFile(codec, file, coded, { packetTime });
+  const bytes = readFileSync(coded);
+  // The first two packets of Ogg are its headers (RFC 7845 section 3).
+  if (codec.container === 'ogg') return oggPackets(bytes).slice(2);
+  const data = codec.container === 'wav' ? bytes.subarray(bytes.indexOf('data') + 8) : bytes;
+  return chunks(data, packetTime * (codec.octets ?? G729_BYTES_PER_MS));
+}
+
+/** The packets in an Ogg file (RFC 3533 section 6): pages of segments, of which one shorter than 255 bytes ends a packet. */
+function oggPackets(bytes) {
+  const packets = [];
+  let parts = [];
+  for (let page = 0; page + 27 <= bytes.length;) {
+    const segments = bytes.subarray(page + 27, page + 27 + bytes[page + 26]);
+    let at = page + 27 + segments.length;
+    for (const length of segments) {
+      parts.push(bytes.subarray(at, at + length));
+      at += length;
+      if (length < 255) packets.push(Buffer.concat(parts.splice(0)));
+    }
+    page = at;
+  }
+  return packets;
+}
+
+/**
+ * Sends payloads, one in each packet time.
+ * @param {object} options
+ * @param {number} [options.clock] ticks of RTP time in a millisecond
+ * @param {(index: number) => boolean} [options.isLost] which packets never arrive
+ */
+export async function sendFrames({ frames, payloadType, from, to, packetTime, clock = 8, isLost = () => false }) {
   const socket = createSocket('udp4');
   await new Promise((resolve) => { socket.bind(from.port, from.address, resolve); });
   const start = Date.now();
@@ -66,7 +100,7 @@ export async function sendFrames({ frames, payloadType, from, to, packetTime, cl
     await pause(Math.max(0, start + index * packetTime - Date.now()));
     header.writeUInt16BE(index & 0xffff, 2);
     header.writeUInt32BE((index * packetTime * clock) >>> 0, 4);
-    socket.send(Buffer.concat([header, frame]), to.port, to.address);
+    if (!isLost(index)) socket.send(Buffer.concat([header, frame]), to.port, to.address);
   }
   socket.close();
 }
