@@ -36,6 +36,9 @@ const CASES = [
   { title: 'PCMA, which the browser speaks too', codecs: 'PCMA/8000/1', spoken: 'audio/PCMA' },
   { title: 'PCMU, transcoded for a browser held to Opus', codecs: 'PCMU/8000/1', held: ['opus'], spoken: 'audio/opus' },
   { title: 'PCMA, transcoded for a browser held to Opus', codecs: 'PCMA/8000/1', held: ['opus'], spoken: 'audio/opus' },
+  { title: 'G.722, which the browser speaks too', codecs: 'G722/16000/1', spoken: 'audio/G722' },
+  { title: 'G.722, transcoded for a browser held to Opus', codecs: 'G722/16000/1', held: ['opus'], spoken: 'audio/opus' },
+  { title: 'PCMA, transcoded for a browser held to G.722', codecs: 'PCMA/8000/1', held: ['g722'], spoken: 'audio/G722' },
   { title: 'SDES', name: 'sdes', encryption: 'srtp-mand', codecs: 'opus/48000/1', spoken: 'audio/opus' },
   { title: 'DTLS-SRTP', name: 'dtls', encryption: 'dtls_srtp', codecs: 'opus/48000/1', spoken: 'audio/opus' },
 ];
