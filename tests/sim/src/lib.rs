@@ -18,7 +18,7 @@ use output::Outputs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tandem_control::{Event, Request, Side};
+use tandem_control::{Event, Reply, Request, RoomId, SessionId, Side};
 use tandem_dataplane::driver::Driver;
 use tandem_dataplane::driver::sim::{Impairment, Network, SimDriver};
 use tandem_dataplane::ports::PortRange;
@@ -29,6 +29,8 @@ use tandem_media::dtls::Identity;
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 const BUFFERS: usize = 512;
 const SIDES: [Side; 2] = [Side::A, Side::B];
+/// The rooms that calls go into and come out of: their rates, and how many are heard.
+const ROOMS: [(u32, u8); 3] = [(8000, 0), (16_000, 2), (48_000, 1)];
 /// How long the network goes on after the last call: late packets must find nobody.
 const AFTERMATH: Duration = Duration::from_secs(15);
 const STEP: Duration = Duration::from_millis(5);
@@ -62,6 +64,7 @@ pub struct World {
     network: Network,
     worker: Worker<SimDriver>,
     calls: Vec<Call>,
+    rooms: Vec<RoomId>,
     outputs: Outputs,
     outcome: Outcome,
     attacker: SocketAddr,
@@ -86,12 +89,19 @@ impl World {
             identity: Arc::new(Identity::generate().unwrap()),
             seed: scenario.seed,
         };
+        let mut worker = Worker::new(settings, SimDriver::new(BUFFERS, now), queues).unwrap();
+        let rooms = ROOMS.map(|(rate, loudest)| {
+            let create = Request::CreateRoom { near: None, rate, loudest };
+            let Ok(Reply::RoomCreated { room }) = worker.request(now, create) else { panic!("no room") };
+            room
+        });
         World {
             scenario,
             random: fastrand::Rng::with_seed(scenario.seed),
             network: Network::new(scenario.seed, scenario.impairment, now),
-            worker: Worker::new(settings, SimDriver::new(BUFFERS, now), queues).unwrap(),
+            worker,
             calls: Vec::new(),
+            rooms: rooms.to_vec(),
             outputs: Outputs::default(),
             outcome: Outcome::default(),
             attacker: "203.0.113.66:6666".parse().unwrap(),
@@ -181,6 +191,28 @@ impl World {
             let digit = Request::PlayDigit { session, side, event: self.random.u8(..16), duration_ms: 100 };
             // A leg without telephone events refuses it.
             let _ = self.worker.request(now, digit);
+        }
+        self.move_between_rooms(session, now);
+    }
+
+    /// Now and then both sides of a call go into a room, or out of it, or are muted there.
+    fn move_between_rooms(&mut self, session: SessionId, now: Now) {
+        let choice = self.random.u16(..300);
+        let room = self.rooms[self.random.usize(..self.rooms.len())];
+        for side in SIDES {
+            match choice {
+                0 => assert_eq!(
+                    self.worker.request(now, Request::Join { session, side, room }),
+                    Ok(Reply::Done)
+                ),
+                // Who is in no room is refused.
+                1 => drop(self.worker.request(now, Request::Leave { session, side })),
+                2 => {
+                    let muted = self.random.bool();
+                    drop(self.worker.request(now, Request::Mute { session, side, muted }));
+                }
+                _ => {}
+            }
         }
     }
 
