@@ -205,21 +205,24 @@ impl Media {
         }
     }
 
-    /// Whether digits must be looked for in the audio of one side's peer: where it sends no events, unless the other side
-    /// hears the tones as they are.
+    /// Whether digits must be looked for in the audio of one side's peer, which is decoded for that: where they are
+    /// configured to be there; or where the peer sends no events and the other side, a telephone or a server, takes
+    /// something else than tones. A person at a browser hears the tones as they are.
     fn detects_tones(&self, side: Side) -> bool {
-        let is_silent = match self.parties[index(side)].profile.dtmf {
-            DtmfMethod::Inband => true,
-            DtmfMethod::Info => false,
-            DtmfMethod::Auto | DtmfMethod::Rfc4733 => !self.leg(side).has_events(),
-        };
         let far = side.other();
-        let hears_tones = match self.digits(far) {
+        let far_takes_tones = match self.digits(far) {
             Digits::Tones => true,
             Digits::Events => !self.leg(far).has_events(),
             Digits::Told => false,
         };
-        is_silent && !hears_tones
+        let may_have_them = match self.parties[index(side)].profile.dtmf {
+            DtmfMethod::Inband => true,
+            DtmfMethod::Info => false,
+            DtmfMethod::Auto | DtmfMethod::Rfc4733 => {
+                !self.leg(side).has_events() && self.leg(far).kind() != Kind::WebRtc
+            }
+        };
+        may_have_them && !far_takes_tones
     }
 
     /// Whether one side's party can be sent messages with digits.

@@ -50,6 +50,8 @@ fn tones_are_looked_for_where_events_cannot_come_and_tones_do_not_do() {
         (Auto, samples::BARESIP, samples::SIPP, true),
         (Auto, samples::BARESIP, samples::BARESIP, false),
         (Auto, samples::SIPP, samples::SIPP, false),
+        (Auto, samples::CHROMIUM, samples::SIPP, false),
+        (Inband, samples::CHROMIUM, samples::SIPP, true),
         (Inband, samples::BARESIP, samples::BARESIP, true),
         (Info, samples::BARESIP, samples::SIPP, false),
     ] {
