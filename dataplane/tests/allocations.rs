@@ -7,12 +7,15 @@ use common::{free_ports, local_queues, plain_leg, rtp};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tandem_control::*;
 use tandem_dataplane::driver::sim::SimDriver;
 use tandem_dataplane::driver::uring::UringDriver;
 use tandem_dataplane::driver::{Driver, Waker};
+use tandem_dataplane::files::{FileSettings, Files};
 use tandem_dataplane::ports::PortRange;
 use tandem_dataplane::worker::{Worker, WorkerSettings};
 use tandem_media::Now;
@@ -50,6 +53,13 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// A path that no other test uses.
+fn scratch() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("tandem-allocations-{}-{number}", std::process::id()))
+}
 
 /// Runs `work` and says how often it went to the allocator.
 fn allocations(work: impl FnOnce()) -> u64 {
@@ -107,7 +117,12 @@ fn carries_what_is_asked(
     mut packet: impl FnMut(usize, u16) -> Vec<u8>,
 ) {
     let mut now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
-    let (queues, _ends) = local_queues();
+    let (mut queues, ends) = local_queues();
+    let directory = scratch();
+    std::fs::create_dir_all(&directory).unwrap();
+    let directories = FileSettings { announcements: None, recordings: Some(directory.clone()) };
+    let files = Files::start(&directories, ends.files_events.clone()).unwrap();
+    queues.files = Some(files.handle());
     let driver = SimDriver::new(64, now);
     let mut worker = Worker::new(settings((ADDRESS, 31001).into()), driver, queues).unwrap();
     let (session, local) = set_up(&mut worker, now, ADDRESS, legs);
@@ -138,6 +153,9 @@ fn carries_what_is_asked(
     }
     assert!(carried.iter().all(|&count| count > u32::from(PACKETS) * 9 / 10), "{carried:?}");
     assert_eq!(allocated, 0);
+    drop(worker);
+    files.stop();
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 fn audio(leg: LegConfig, number: u8, codec: Codec, clock: u32) -> LegConfig {
@@ -213,6 +231,26 @@ fn a_room_with_both_sides_of_a_call_in_it() {
         packet[1] = if side == 0 { 0 } else { 8 };
         packet
     });
+}
+
+#[test]
+fn a_call_that_is_recorded_and_hears_a_file_and_a_tone() {
+    // A WAV file of mu-law, a second long.
+    let mut file =
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x07\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\0\0\0\0"
+            .to_vec();
+    file.extend((0..8000).map(|n| n as u8));
+    let ring = Tones { steps: vec![ToneStep { hertz: [425, 0], on_ms: 1000, off_ms: 4000 }] };
+    let packet = |side, sequence| rtp(sequence, side as u32);
+    let ask = |worker: &mut Worker<SimDriver>, now, session| {
+        let play = |side, source| Request::Play { session, side, source, times: 0, id: 1 };
+        let path = "recording.ogg".to_owned();
+        let record = Request::Record { session, path, format: RecordingFormat::OggOpus };
+        for request in [play(Side::A, Source::Inline(file)), play(Side::B, Source::Tone(ring)), record] {
+            assert_eq!(worker.request(now, request), Ok(Reply::Done));
+        }
+    };
+    carries_what_is_asked(peers().map(plain_leg), ask, packet);
 }
 
 #[test]

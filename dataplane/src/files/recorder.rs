@@ -62,8 +62,10 @@ pub(super) async fn record(shared: &Shared, order: Order) {
         Ok(file) => {
             let mut writer = Writer { file, len: 0 };
             let result = follow(&mut writer, format, started, &mut queue, &mut duration_ms).await;
+            // A disk may tell only now that it is full.
+            let kept = writer.file.sync_data().await.map_err(Failure::from);
             let closed = writer.file.close().await.map_err(Failure::from);
-            result.and(closed)
+            result.and(kept).and(closed)
         }
         Err(failure) => Err(failure),
     };

@@ -143,6 +143,8 @@ pub(crate) struct QueueEnds {
     pub(crate) answers: Receiver<Answer>,
     /// Its events.
     pub(crate) events: Receiver<Event>,
+    /// For events of files.
+    pub(crate) files_events: Sender<Event>,
 }
 
 /// Queues for a worker without a control server.
@@ -150,7 +152,7 @@ pub(crate) fn local_queues() -> (Queues, QueueEnds) {
     let (commands, commands_out) = bounded(16);
     let (answers_in, answers) = bounded(16);
     let (events_in, events) = bounded(1024);
-    let queues = Queues::new(commands_out, answers_in, events_in);
+    let queues = Queues::new(commands_out, answers_in, events_in.clone());
     queues.progress.store(true, Ordering::Relaxed);
-    (queues, QueueEnds { commands, answers, events })
+    (queues, QueueEnds { commands, answers, events, files_events: events_in })
 }

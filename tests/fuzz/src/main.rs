@@ -1,9 +1,10 @@
-//! Fuzz targets for every parser that faces the network, in one binary: `FUZZ_TARGET` names the parser.
+//! Fuzz targets for every parser of what others send, or put into a file, in one binary: `FUZZ_TARGET` names the parser.
 //!
 //! A target fails by panicking, by hanging, or where an invariant stated here does not hold.
 #![no_main]
 
 mod codecs;
+mod files;
 mod media;
 mod relay;
 mod signaling;
@@ -14,7 +15,7 @@ use std::sync::LazyLock;
 /// A parser under test.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 17] = [
+const TARGETS: [(&str, Target); 19] = [
     ("codecs", codecs::codecs),
     ("control", media::control),
     ("dtls-client", media::dtls_client),
@@ -24,6 +25,7 @@ const TARGETS: [(&str, Target); 17] = [
     ("ng", signaling::ng),
     ("ng-relay", relay::relay),
     ("ng-stream", signaling::ng_stream),
+    ("ogg", files::ogg),
     ("rtcp", media::rtcp),
     ("rtp", media::rtp),
     ("sdp", signaling::sdp),
@@ -31,6 +33,7 @@ const TARGETS: [(&str, Target); 17] = [
     ("sip-stream", signaling::sip_stream),
     ("srtp", media::srtp),
     ("stun", media::stun),
+    ("wav", files::play),
     ("wcs", signaling::wcs),
 ];
 

@@ -18,7 +18,7 @@ use output::Outputs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tandem_control::{Event, Reply, Request, RoomId, SessionId, Side};
+use tandem_control::{Event, Reply, Request, RoomId, SessionId, Side, Source, ToneStep, Tones};
 use tandem_dataplane::driver::Driver;
 use tandem_dataplane::driver::sim::{Impairment, Network, SimDriver};
 use tandem_dataplane::ports::PortRange;
@@ -191,6 +191,12 @@ impl World {
             let digit = Request::PlayDigit { session, side, event: self.random.u8(..16), duration_ms: 100 };
             // A leg without telephone events refuses it.
             let _ = self.worker.request(now, digit);
+        }
+        if self.random.u16(..200) == 0 {
+            let side = SIDES[self.random.usize(..2)];
+            let step = ToneStep { hertz: [425, 0], on_ms: self.random.u16(1..500), off_ms: 50 };
+            let (source, times) = (Source::Tone(Tones { steps: vec![step] }), self.random.u32(1..3));
+            self.worker.request(now, Request::Play { session, side, source, times, id: 0 }).unwrap();
         }
         self.move_between_rooms(session, now);
     }
