@@ -8,15 +8,11 @@ mod filter;
 mod kernel;
 
 use crate::CodecError;
-use filter::{Filter, LANES, MAX_TAPS};
+use filter::{Filter, MAX_TAPS};
 use kernel::Kernel;
 
 /// Input samples that are filtered at a time: 10 ms at the highest rate.
 const BLOCK: usize = 480;
-/// The number whose addition leaves no bits for a fraction: its own last bit weighs one. Rounds to the nearest, as
-/// long as what is rounded is below 2^22.
-const ROUNDER: f32 = 12_582_912.0;
-
 /// Converts one stream of samples. Its delay is 32 sample periods of the lower of the two rates.
 pub struct Resampler {
     filter: &'static Filter,
@@ -61,27 +57,10 @@ impl Resampler {
         for (sample, from) in window[old..].iter_mut().zip(input) {
             *sample = f32::from(*from);
         }
-        let (phases, step) = (self.filter.phases(), self.filter.step());
-        let end = input.len() * phases;
-        let mut written = 0;
-        while self.position < end {
-            let (first, phase) = (self.position / phases, self.position % phases);
-            let samples = window[first..=first + old].as_chunks::<LANES>().0;
-            if let Some(to) = output.get_mut(written) {
-                *to = to_sample(self.kernel.product(self.filter.phase(phase), samples));
-                written += 1;
-            }
-            self.position += step;
-        }
-        self.position -= end;
+        let written = self.kernel.block(self.filter, window, &mut self.position, output);
         self.history.copy_from_slice(&window[input.len()..]);
         written
     }
-}
-
-/// The nearest sample; what is too large is clipped.
-fn to_sample(value: f32) -> i16 {
-    ((value + ROUNDER) - ROUNDER) as i16
 }
 
 #[cfg(test)]

@@ -127,12 +127,13 @@ impl Tone {
     }
 
     fn add_to(self, window: &mut [f32; WINDOW], gain: f32) {
-        let (sine_step, cosine_step) = (TAU * self.hertz / RATE).sin_cos();
-        let (mut cosine, mut sine) = (1.0, 0.0);
-        for sample in window {
-            *sample += gain * (self.parts[0] * cosine + self.parts[1] * sine);
-            (cosine, sine) =
-                (cosine * cosine_step - sine * sine_step, sine * cosine_step + cosine * sine_step);
+        let [cosine, sine] = self.parts.map(|part| part * gain);
+        let mut carrier = Carrier::new(self.hertz);
+        for samples in window.as_chunks_mut::<LANES>().0 {
+            for (lane, sample) in samples.iter_mut().enumerate() {
+                *sample += cosine * carrier.cosine[lane] + sine * carrier.sine[lane];
+            }
+            carrier.advance();
         }
     }
 
@@ -145,14 +146,52 @@ impl Tone {
     }
 }
 
-/// The products with a cosine and a sine of a frequency.
+/// The products with a cosine and a sine of a frequency, of a multiple of [`LANES`] samples.
 fn correlate(samples: &[f32], hertz: f32) -> [f32; 2] {
-    let (sine_step, cosine_step) = (TAU * hertz / RATE).sin_cos();
-    let (mut cosine, mut sine, mut sums) = (1.0f32, 0.0f32, [0.0, 0.0]);
-    for sample in samples {
-        sums[0] += sample * cosine;
-        sums[1] += sample * sine;
-        (cosine, sine) = (cosine * cosine_step - sine * sine_step, sine * cosine_step + cosine * sine_step);
+    let mut carrier = Carrier::new(hertz);
+    let (mut cosine, mut sine) = ([0.0; LANES], [0.0; LANES]);
+    for samples in samples.as_chunks::<LANES>().0 {
+        for lane in 0..LANES {
+            cosine[lane] += samples[lane] * carrier.cosine[lane];
+            sine[lane] += samples[lane] * carrier.sine[lane];
+        }
+        carrier.advance();
     }
-    sums
+    [cosine.iter().sum(), sine.iter().sum()]
+}
+
+/// Samples that are worked on side by side.
+const LANES: usize = 8;
+
+/// A cosine and a sine, some samples at a time, each made from those before by turning them.
+struct Carrier {
+    cosine: [f32; LANES],
+    sine: [f32; LANES],
+    /// Cosine and sine of the angle between one time and the next.
+    turn: [f32; 2],
+}
+
+impl Carrier {
+    fn new(hertz: f32) -> Carrier {
+        let angle = TAU * hertz / RATE;
+        let (sine_step, cosine_step) = angle.sin_cos();
+        let (mut cosine, mut sine) = ([1.0; LANES], [0.0; LANES]);
+        for lane in 1..LANES {
+            (cosine[lane], sine[lane]) = (
+                cosine[lane - 1] * cosine_step - sine[lane - 1] * sine_step,
+                sine[lane - 1] * cosine_step + cosine[lane - 1] * sine_step,
+            );
+        }
+        let (sine_turn, cosine_turn) = (angle * LANES as f32).sin_cos();
+        Carrier { cosine, sine, turn: [cosine_turn, sine_turn] }
+    }
+
+    fn advance(&mut self) {
+        let [turn_cosine, turn_sine] = self.turn;
+        for lane in 0..LANES {
+            let (cosine, sine) = (self.cosine[lane], self.sine[lane]);
+            self.cosine[lane] = cosine * turn_cosine - sine * turn_sine;
+            self.sine[lane] = sine * turn_cosine + cosine * turn_sine;
+        }
+    }
 }

@@ -1,6 +1,6 @@
-//! The sum of products at the heart of the filter: in AVX2 with FMA where the CPU has them, and its scalar twin.
+//! The loop over the output samples: in AVX2 with FMA where the CPU has them, and its scalar twin.
 
-use super::filter::LANES;
+use super::filter::{Filter, LANES};
 
 /// Which instructions are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,15 +22,61 @@ impl Kernel {
         Kernel::Scalar
     }
 
-    /// The sum of the products of taps and samples.
-    pub(super) fn product(self, taps: &[[f32; LANES]], samples: &[[f32; LANES]]) -> f32 {
+    /// Writes the output samples that lie before the end of `window`, which begins with the history of the filter, and
+    /// returns how many there are. `position` is that of the first, and afterwards that of the one behind the last, both
+    /// from the newest sample of the history on.
+    pub(super) fn block(
+        self,
+        filter: &Filter,
+        window: &[f32],
+        position: &mut usize,
+        output: &mut [i16],
+    ) -> usize {
         match self {
-            Kernel::Scalar => scalar(taps, samples),
+            Kernel::Scalar => scalar_block(filter, window, position, output),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2(token) => token.product(taps, samples),
+            Kernel::Avx2(token) => token.block(filter, window, position, output),
         }
     }
 }
+
+/// The loop for one set of instructions, so that all of it is compiled for them.
+macro_rules! block {
+    ($name:ident, $product:ident $(, $attribute:meta)?) => {
+        $(#[$attribute])?
+        fn $name(filter: &Filter, window: &[f32], position: &mut usize, output: &mut [i16]) -> usize {
+            let (phases, taps) = (filter.phases(), filter.taps());
+            let (whole, rest) = (filter.step() / phases, filter.step() % phases);
+            let (mut first, mut phase) = (*position / phases, *position % phases);
+            let mut written = 0;
+            while let Some(samples) = window.get(first..first + taps) {
+                let sum = $product(filter.phase(phase), samples.as_chunks::<LANES>().0);
+                if let Some(to) = output.get_mut(written) {
+                    *to = to_sample(sum);
+                    written += 1;
+                }
+                (first, phase) = (first + whole, phase + rest);
+                if phase >= phases {
+                    (first, phase) = (first + 1, phase - phases);
+                }
+            }
+            *position = (first + taps - 1).saturating_sub(window.len()) * phases + phase;
+            written
+        }
+    };
+}
+
+/// The number whose addition leaves no bits for a fraction: its own last bit weighs one. Rounds to the nearest, as
+/// long as what is rounded is below 2^22.
+const ROUNDER: f32 = 12_582_912.0;
+
+/// The nearest sample; what is too large is clipped.
+#[inline(always)]
+fn to_sample(value: f32) -> i16 {
+    ((value + ROUNDER) - ROUNDER) as i16
+}
+
+block!(scalar_block, scalar);
 
 fn scalar(taps: &[[f32; LANES]], samples: &[[f32; LANES]]) -> f32 {
     let mut sums = [0.0; LANES];
@@ -44,7 +90,7 @@ fn scalar(taps: &[[f32; LANES]], samples: &[[f32; LANES]]) -> f32 {
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
-    use super::LANES;
+    use super::{Filter, LANES, to_sample};
     use core::arch::x86_64::*;
 
     /// Proves AVX2 and FMA.
@@ -57,14 +103,23 @@ pub(super) mod x86 {
             (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Avx2Fma(()))
         }
 
-        pub(super) fn product(self, taps: &[[f32; LANES]], samples: &[[f32; LANES]]) -> f32 {
+        pub(super) fn block(
+            self,
+            filter: &Filter,
+            window: &[f32],
+            position: &mut usize,
+            output: &mut [i16],
+        ) -> usize {
             // SAFETY: the token proves the features.
-            unsafe { product(taps, samples) }
+            unsafe { avx2_block(filter, window, position, output) }
         }
     }
 
+    block!(avx2_block, product, target_feature(enable = "avx2,fma"));
+
     /// Four sums, since an FMA takes four cycles and another two can start in each of them.
     #[target_feature(enable = "avx2,fma")]
+    #[inline]
     fn product(taps: &[[f32; LANES]], samples: &[[f32; LANES]]) -> f32 {
         let mut sums = [_mm256_setzero_ps(); 4];
         let (whole_taps, rest_taps) = taps.as_chunks::<4>();
