@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tandem_codec::comfort_noise::ComfortNoise;
 
+use crate::decoding::samples;
 use crate::drops::DropReason;
 use crate::dtmf::Player;
 use crate::encoding::{Encoding, Target};
@@ -68,13 +69,15 @@ impl Made {
         self.due
     }
 
-    /// Makes the packet that is due, if one is; returns how many samples it has. `digits` are those to be heard as tones.
+    /// Makes the packet that is due, if one is; returns how many samples it has. `digits` are those to be heard as tones;
+    /// `left_out`: a telephone event stands in its place.
     ///
     /// # Errors
     /// [`DropReason::Unencodable`].
     pub(crate) fn step(
         &mut self,
         mut digits: Option<&mut Player>,
+        left_out: bool,
         encoding: &mut Encoding,
         to: &mut Target<'_>,
     ) -> Result<usize, DropReason> {
@@ -84,6 +87,12 @@ impl Made {
         let base = if to.now.duration_since(due) > 2 * packet_time { to.now } else { due };
         self.noise.take_if(|noise| noise.until <= to.now);
         let rate = encoding.rate();
+        if left_out {
+            self.due = Some(base + packet_time);
+            let samples = samples(packet_time, rate);
+            encoding.skip(samples, to);
+            return Ok(samples);
+        }
         let made = encoding.make(to, |pcm| {
             let sounds = digits.as_mut().is_some_and(|digits| digits.sound(pcm, rate));
             sounds

@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tandem_control::{
-    DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Message, Request, RequestFrame, Side,
+    DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, LegConfig, Message, Request, RequestFrame, Side,
     SrtpKey, SrtpSuite,
 };
 use tandem_media::drops::DropReason;
 use tandem_media::dtls::{DtlsSession, Identity, MTU};
 use tandem_media::ice::{IceLite, MAX_VALIDATED};
+use tandem_media::limits::TAILROOM;
+use tandem_media::packet::Packet;
+use tandem_media::rtp::{HEADER_LEN, Header};
 use tandem_media::session::{Component, Outbox, Session};
 use tandem_media::srtp::{Inbound, MAX_TRAILER, Outbound};
 use tandem_media::stun::{self, MAX_REPLY};
@@ -22,6 +25,10 @@ const SUITES: [SrtpSuite; 4] = [
     SrtpSuite::AeadAes128Gcm,
     SrtpSuite::AeadAes256Gcm,
 ];
+
+/// Bytes of the payloads that a session is sent, and how many of them at most.
+const PAYLOAD: usize = 60;
+const MOST_PACKETS: usize = 20;
 
 /// Takes what a session sends.
 struct Nowhere;
@@ -45,7 +52,9 @@ pub(crate) fn control(data: &[u8]) {
     if legs.iter().any(Option::is_some) {
         let now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
         let mut session = Session::new(now, 1, Arc::clone(&IDENTITY), None);
-        let _ = session.configure(now, legs.each_ref().map(Option::as_ref), &mut Nowhere);
+        if session.configure(now, legs.each_ref().map(Option::as_ref), &mut Nowhere).is_ok() {
+            converse(now, &mut session, &legs, data);
+        }
         session.end(now, &mut Nowhere);
     }
     if let Ok(frame) = tandem_control::decode::<RequestFrame>(data) {
@@ -56,6 +65,30 @@ pub(crate) fn control(data: &[u8]) {
         let bytes = tandem_control::encode(&message).expect("no longer than what it came from");
         assert_eq!(tandem_control::decode(&bytes), Ok(message));
     }
+}
+
+/// Each payload type that a leg may send comes from its peer, with pieces of `data` in it.
+fn converse(mut now: Now, session: &mut Session, legs: &[Option<LegConfig>; 2], data: &[u8]) {
+    for (side, leg) in [Side::A, Side::B].into_iter().zip(legs) {
+        let Some(leg) = leg else { continue };
+        let Some(remote) = leg.remote else { continue };
+        for (sequence, payload) in (1u16..).zip(data.chunks(PAYLOAD).take(MOST_PACKETS)) {
+            for coding in &leg.audio.receive {
+                let mut buffer = [0; HEADER_LEN + PAYLOAD + TAILROOM];
+                let timestamp = u32::from(sequence) * (coding.clock / 50);
+                let payload_type = coding.number;
+                Header { marker: false, payload_type, sequence, timestamp, ssrc: 7 }.write(&mut buffer);
+                let len = HEADER_LEN + payload.len();
+                buffer[HEADER_LEN..len].copy_from_slice(payload);
+                let mut packet = Packet::new(&mut buffer, 0, len).expect("room");
+                let _ =
+                    session.receive(now, side, Component::Rtp, remote.rtp, &mut packet, &mut Nowhere);
+                now.instant += Duration::from_millis(10);
+                session.handle_timeout(now, &mut Nowhere);
+            }
+        }
+    }
+    let _ = session.stats(now);
 }
 
 pub(crate) fn stun(data: &[u8]) {

@@ -151,9 +151,10 @@ impl Bridge {
             return self.made.wait(now, encoding);
         }
         let in_its_place = self.routes.digits == Digits::Tones && self.player.is_busy();
+        let left_out = self.routes.digits == Digits::Events && self.player.is_playing();
         let digits = in_its_place.then_some(&mut self.player);
         let to = &mut Target::new(now, &mut self.output, sink);
-        let samples = self.made.step(digits, encoding, to).unwrap_or_else(|reason| {
+        let samples = self.made.step(digits, left_out, encoding, to).unwrap_or_else(|reason| {
             to.sink.dropped(reason);
             0
         });
@@ -169,6 +170,9 @@ impl Bridge {
         let mut reached = self.output.expected_timestamp(now);
         match (&mut self.transcoder, &mut self.encoding) {
             (Some(transcoder), Some(encoding)) if self.transcodes => {
+                if !transcoder.decoding.is_running() {
+                    encoding.begin(now, &self.output);
+                }
                 let to = &mut Target::new(now, &mut self.output, sink);
                 transcoder.decoding.pass(encoding.complete(to), false);
                 reached = later(encoding.timestamp_after(0), self.output.expected_timestamp(now));

@@ -219,6 +219,7 @@ impl Bridge {
         let ended = playing.tick(may_be_heard, &mut to);
         if !begun && playing.begun {
             self.interrupt();
+            self.made.end_noise();
         }
         self.playing = Some(playing);
         if let Some(outcome) = ended {

@@ -11,7 +11,6 @@ use crate::drops::DropReason;
 use crate::dtmf::{Digit, Player};
 use crate::encoding::{Sink, Target};
 use crate::limits::{MAX_FOUND_DIGITS, NOISE_BEFORE_SPEECH};
-use crate::output::later;
 use crate::reception::Place;
 use crate::reorder::Turn;
 use crate::routes::{Entry, Route};
@@ -156,19 +155,17 @@ impl Bridge {
         let timestamp = match self.anchored(input) {
             Some(timestamp) => timestamp,
             None => {
-                let to = &mut Target::new(now, &mut self.output, sink);
-                let timestamp = match (&mut self.transcoder, &mut self.encoding) {
-                    (Some(transcoder), Some(encoding)) => {
-                        // The time line does not go back behind the event.
-                        transcoder.decoding.pass(encoding.complete(to), false);
-                        let reached = encoding.timestamp_after(0);
-                        match transcoder.decoding.ahead(input.timestamp, entry.clock, 0) {
-                            Some(ahead) => encoding.timestamp_after(usize::try_from(ahead).unwrap_or(0)),
-                            None => later(reached, to.output.expected_timestamp(now)),
-                        }
-                    }
-                    _ => return Err(DropReason::NotTaken),
+                let (Some(transcoder), Some(encoding)) = (&mut self.transcoder, &mut self.encoding) else {
+                    return Err(DropReason::NotTaken);
                 };
+                if !transcoder.decoding.is_running() {
+                    encoding.begin(now, &self.output);
+                }
+                // The time line does not go back behind the event.
+                let to = &mut Target::new(now, &mut self.output, sink);
+                transcoder.decoding.pass(encoding.complete(to), false);
+                let ahead = transcoder.decoding.ahead(input.timestamp, entry.clock, 0).unwrap_or(0);
+                let timestamp = encoding.timestamp_after(usize::try_from(ahead).unwrap_or(0));
                 self.anchor_at(input, timestamp)
             }
         };

@@ -79,9 +79,8 @@ impl Player {
 
     /// The key that is held was released after so long.
     pub(crate) fn release(&mut self, duration_ms: u16) {
-        self.hold(duration_ms);
-        if let Some(press) = self.newest() {
-            press.held = false;
+        if let Some(press) = self.newest().filter(|press| press.held) {
+            *press = Press { digit: Digit { duration_ms, ..press.digit }, held: false };
         }
     }
 
@@ -121,7 +120,8 @@ impl Player {
         let base = if now.duration_since(due) > ptime { now } else { due };
         let step = u16::try_from(ptime.as_millis()).unwrap_or(20);
         let Press { digit, held } = playing.press;
-        playing.elapsed_ms = playing.elapsed_ms.saturating_add(step).min(digit.duration_ms);
+        let reached = playing.elapsed_ms.saturating_add(step).min(digit.duration_ms);
+        playing.elapsed_ms = playing.elapsed_ms.max(reached);
         let end = !held && playing.elapsed_ms >= digit.duration_ms;
         // RFC 4733 section 2.5.1.3: an event longer than its 16 bits tell stays at the largest duration.
         let duration = u64::from(playing.elapsed_ms) * u64::from(clock) / 1000;

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::codecs;
-use tandem_codec::{Decoder, Encoder};
 use tandem_control::{OpusEncoding, OpusParameters};
 
 const NOISE: (u8, Codec, u32) = (13, Codec::ComfortNoise, 8000);

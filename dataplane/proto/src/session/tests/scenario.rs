@@ -3,9 +3,21 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::HashMap;
-use tandem_control::{DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Treatment};
+use tandem_control::{Digits, DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Treatment};
 
 const SPEECH_PACKETS: u16 = 400;
+const EVERY_CODING: [(u8, Codec, u32); 10] = [
+    OPUS,
+    PCMU,
+    PCMA,
+    (9, Codec::G722, 8000),
+    (18, Codec::G729, 8000),
+    (97, Codec::Speex, 16_000),
+    (98, Codec::Speex, 8000),
+    (13, Codec::ComfortNoise, 8000),
+    EVENT,
+    EVENT_48,
+];
 
 /// One stream on its way to the session: what arrives, in which order.
 fn bad_line(
@@ -125,11 +137,14 @@ fn srtp_output_is_accepted_by_the_peer_over_a_bad_line() {
 }
 
 #[test]
-fn switching_between_forwarding_transcoding_digits_files_and_sources_keeps_the_numbers_in_order() {
-    for seed in 0..40 {
+fn switching_between_forwarding_transcoding_digits_files_and_sources_keeps_the_numbers_and_times_in_order() {
+    for seed in 0..60 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut fixture =
-            Fixture::between(&leg(Side::A, &[PCMU, PCMA, EVENT]), &leg(Side::B, &[PCMU, EVENT]));
+        let noise = (13, Codec::ComfortNoise, 8000);
+        let coding = random.choice([PCMU, PCMU, OPUS, (9, Codec::G722, 8000)]).unwrap();
+        let mut there = leg(Side::B, &[coding, EVENT]);
+        there.audio.digits = random.choice([Digits::Events, Digits::Tones]).unwrap();
+        let mut fixture = Fixture::between(&leg(Side::A, &[PCMU, PCMA, EVENT, noise]), &there);
         let (mut sequence, mut timestamp, mut ssrc, mut payload_type) =
             (random.u16(..), random.u32(..), 7, 0);
         let mut numbers = Vec::new();
@@ -151,6 +166,13 @@ fn switching_between_forwarding_transcoding_digits_files_and_sources_keeps_the_n
                     fixture.session.play(fixture.now, Side::B, 1, (Box::new(source), 8000)).unwrap();
                 }
                 5 => fixture.session.stop_play(Side::B),
+                6 => {
+                    collect(&mut fixture, &speech(sequence, timestamp, 13, ssrc, &[60]), &mut numbers);
+                    sequence = sequence.wrapping_add(1);
+                    let pause = random.u32(1..30);
+                    timestamp = timestamp.wrapping_add(160 * pause);
+                    fixture.run(u64::from(pause) * 20);
+                }
                 _ => {}
             }
             let packet = speech(sequence, timestamp, payload_type, ssrc, &[0x55; 160]);
@@ -162,38 +184,42 @@ fn switching_between_forwarding_transcoding_digits_files_and_sources_keeps_the_n
         drain(&mut fixture, &mut numbers);
         assert!(numbers.len() > 300, "seed {seed}: {}", numbers.len());
         for pair in numbers.windows(2) {
-            assert_eq!(pair[1], pair[0] + 1, "seed {seed}");
+            assert_eq!(pair[1].0, pair[0].0 + 1, "seed {seed}");
+            let step = pair[1].1.wrapping_sub(pair[0].1).cast_signed();
+            assert!((0..coding.2.cast_signed() * 10).contains(&step), "seed {seed}: from {pair:?}");
         }
     }
 }
 
-/// Extended numbers of what goes to B, in the order in which it goes.
-fn collect(fixture: &mut Fixture, packet: &[u8], numbers: &mut Vec<u64>) {
+/// Extended numbers of what goes to B, in the order in which it goes, and the time stamps.
+fn collect(fixture: &mut Fixture, packet: &[u8], numbers: &mut Vec<(u64, u32)>) {
     drain(fixture, numbers);
     let forwarded = fixture.receive(Side::A, packet);
     drain(fixture, numbers);
     if let Ok(Some((_, bytes))) = forwarded {
-        extend(numbers, rtp::parse(&bytes).unwrap().header.sequence);
+        extend(numbers, &rtp::parse(&bytes).unwrap().header);
     }
 }
 
-fn drain(fixture: &mut Fixture, numbers: &mut Vec<u64>) {
+fn drain(fixture: &mut Fixture, numbers: &mut Vec<(u64, u32)>) {
     for (header, _) in fixture.sent.rtp() {
-        extend(numbers, header.sequence);
+        extend(numbers, &header);
     }
     fixture.sent.packets.clear();
 }
 
-fn extend(numbers: &mut Vec<u64>, sequence: u16) {
-    let last = numbers.last().copied().unwrap_or(0x1_0000 + u64::from(sequence));
-    let ahead = sequence.wrapping_sub(last as u16).cast_signed();
-    numbers.push(last.saturating_add_signed(ahead.into()));
+fn extend(numbers: &mut Vec<(u64, u32)>, header: &Header) {
+    let last = numbers.last().map_or(0x1_0000 + u64::from(header.sequence), |(last, _)| *last);
+    let ahead = header.sequence.wrapping_sub(last as u16).cast_signed();
+    numbers.push((last.saturating_add_signed(ahead.into()), header.timestamp));
 }
 
 fn every_kind() -> Vec<LegConfig> {
-    let all = [OPUS, PCMU, PCMA, EVENT, EVENT_48, (9, Codec::G722, 8000)];
-    let mut plain = leg(Side::A, &all);
+    let mut plain = leg(Side::A, &EVERY_CODING);
     plain.latch = Latch::Any;
+    let mut listening = plain.clone();
+    listening.audio.detect_tones = true;
+    listening.audio.digits = Digits::Tones;
     let muxed = LegConfig { rtcp_mux: true, ..plain.clone() };
     let suite = SrtpSuite::AesCm128HmacSha1_80;
     let security = Security::Sdes { send: key(suite, 1), receive: Some(key(suite, 2)) };
@@ -210,7 +236,7 @@ fn every_kind() -> Vec<LegConfig> {
     let mut relayed = LegConfig { latch: Latch::Handover, asymmetric: true, ..plain.clone() };
     relayed.audio.speech = Treatment::Silenced;
     relayed.audio.receive.push(PayloadType { number: 18, codec: Codec::Other(1), clock: 8000 });
-    vec![LegConfig::idle(), relayed, plain, muxed, sdes, sdes_gcm, server, client, webrtc]
+    vec![LegConfig::idle(), relayed, listening, plain, muxed, sdes, sdes_gcm, server, client, webrtc]
 }
 
 proptest! {
@@ -222,13 +248,16 @@ proptest! {
         seed in any::<u64>(),
     ) {
         for kind in every_kind() {
-            let mut fixture = Fixture::between(&kind, &leg(Side::B, &[OPUS, EVENT_48]));
             let mut random = fastrand::Rng::with_seed(seed);
+            let mut there = leg(Side::B, &[random.choice(&EVERY_CODING[..7]).copied().unwrap(), EVENT]);
+            there.audio.digits = random.choice([Digits::Events, Digits::Tones, Digits::Told]).unwrap();
+            there.audio.ptime_ms = random.u8(..80);
+            let mut fixture = Fixture::between(&kind, &there);
             for (is_rtcp, shape, bytes) in &packets {
                 let mut bytes = bytes.clone();
                 if let [first, second, ..] = &mut bytes[..] {
                     match shape {
-                        0 => (*first, *second) = (0x80, random.choice([0, 8, 9, 101, 110, 111]).unwrap()),
+                        0 => (*first, *second) = (0x80, random.choice(EVERY_CODING).unwrap().0),
                         1 => (*first, *second) = (0x80 | *first & 0x3f, 200 + *second % 8),
                         2 => *first = 20 + *first % 44,
                         3 => *first &= 3,
