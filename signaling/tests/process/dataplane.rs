@@ -5,7 +5,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{Read, Write};
 use std::path::Path;
 use tandem_control::{
-    Hello, MAX_RECORD, Message, Refusal, Reply, Request, RequestFrame, VERSION, decode, encode,
+    Hello, MAX_RECORD, Message, Refusal, Reply, Request, RequestFrame, VERSION, encode, take,
 };
 
 /// Listens where the process looks for the dataplane.
@@ -17,7 +17,7 @@ fn listen(path: &Path) -> Socket {
     socket
 }
 
-/// Answers one connection's requests; ends with it, or after `count` requests.
+/// Answers one connection's requests; ends with it, or after `count` records of them.
 fn serve(listener: &Socket, count: usize) {
     let (mut connection, _) = listener.accept().unwrap();
     let mut buffer = vec![0; MAX_RECORD];
@@ -26,18 +26,24 @@ fn serve(listener: &Socket, count: usize) {
         if length == 0 {
             return;
         }
-        let frame: RequestFrame = decode(&buffer[..length]).unwrap();
-        let result = match frame.request {
-            Request::Hello { version: VERSION, .. } => {
-                let (workers, sessions, fingerprint) = (2, 0, [7; 32]);
-                let addresses = vec!["127.0.0.1".parse().unwrap()];
-                Ok(Reply::Hello(Hello { version: VERSION, workers, sessions, fingerprint, addresses }))
-            }
-            Request::Counters => Ok(Reply::Counters(vec![("drops.replay".to_owned(), 3)])),
-            Request::List { .. } => Ok(Reply::Sessions { sessions: Vec::new(), more: false }),
-            _ => Err(Refusal::UnknownSession),
-        };
-        connection.write_all(&encode(&Message::Reply { id: frame.id, result }).unwrap()).unwrap();
+        let mut record = &buffer[..length];
+        while let Some(RequestFrame { id, request }) = take(&mut record).unwrap() {
+            let reply = Message::Reply { id, result: answer(request) };
+            connection.write_all(&encode(&reply).unwrap()).unwrap();
+        }
+    }
+}
+
+fn answer(request: Request) -> Result<Reply, Refusal> {
+    match request {
+        Request::Hello { version: VERSION, .. } => {
+            let (workers, sessions, fingerprint) = (2, 0, [7; 32]);
+            let addresses = vec!["127.0.0.1".parse().unwrap()];
+            Ok(Reply::Hello(Hello { version: VERSION, workers, sessions, fingerprint, addresses }))
+        }
+        Request::Counters => Ok(Reply::Counters(vec![("drops.replay".to_owned(), 3)])),
+        Request::List { .. } => Ok(Reply::Sessions { sessions: Vec::new(), more: false }),
+        _ => Err(Refusal::UnknownSession),
     }
 }
 
