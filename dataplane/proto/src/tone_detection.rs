@@ -67,23 +67,22 @@ impl ToneDetection {
     pub(crate) fn process(&mut self, pcm: &mut [i16], mut tell: impl FnMut(Key)) {
         let (sounding, position) = (&mut self.sounding, self.position);
         let hear = |heard| follow(sounding, position, heard, &mut tell);
-        let mut heard_until = None;
-        let tone = match &mut self.resampled {
+        let (tone, heard_until) = match &mut self.resampled {
             None => {
                 self.position += pcm.len() as u64;
                 let tone = self.detector.process(pcm, hear);
-                heard_until = Some(tone.end).filter(|_| !tone.is_empty());
-                tone
+                let heard_until = Some(tone.end).filter(|_| !tone.is_empty());
+                (tone, heard_until)
             }
             Some((resampler, narrow)) => {
                 let len = resampler.process(pcm, narrow);
                 let narrow = narrow.get(..len).unwrap_or_default();
                 self.position += len as u64;
                 let tone = self.detector.process(narrow, hear);
-                heard_until = Some(tone.end).filter(|_| !tone.is_empty());
+                let heard_until = Some(tone.end).filter(|_| !tone.is_empty());
                 let place = |at: usize| at_rate(at.saturating_sub(RESAMPLER_DELAY), RATE, self.rate);
                 let end = if tone.end == len { pcm.len() } else { place(tone.end) };
-                if tone.is_empty() { 0..0 } else { place(tone.start)..end }
+                (if tone.is_empty() { 0..0 } else { place(tone.start)..end }, heard_until)
             }
         };
         // In a pause that may turn out to be its end, the key is not known to be held.
