@@ -218,6 +218,8 @@ impl Bridge {
         let mut to = Target::new(now, &mut self.output, sink);
         let ended = playing.tick(may_be_heard, &mut to);
         if !begun && playing.begun {
+            // Of the noise that stood for a pause there is no more need.
+            let _ = self.made.end_noise();
             self.interrupt();
             self.made.end_noise();
         }

@@ -203,3 +203,23 @@ fn digits_in_the_audio_are_silent_where_they_are_digits() {
         assert!(share(&pcm[10_000..15_000], 500.0, RATE) > 0.98);
     }
 }
+
+#[test]
+fn every_coding_that_is_transcoded_is_recorded() {
+    for (coding, clock) in [
+        (Coding::Opus, 48_000),
+        (Coding::Pcmu, 8000),
+        (Coding::Pcma, 8000),
+        (Coding::G722, 8000),
+        (Coding::G729, 8000),
+        (Coding::Speex, 8000),
+        (Coding::Speex, 16_000),
+    ] {
+        let head = PacketHead { coding, clock, ..head(0, 0) };
+        let mut decoding = Decoding::new(&head).unwrap_or_else(|| panic!("{coding:?} is not decoded"));
+        let mut pcm = Vec::new();
+        decoding.conceal(320, 2, &[], &mut pcm);
+        assert_eq!(pcm.len(), 320, "{coding:?} at {clock}: 20 ms");
+    }
+    assert!(Decoding::new(&PacketHead { coding: Coding::Speex, clock: 32_000, ..head(0, 0) }).is_none());
+}

@@ -189,6 +189,23 @@ fn a_digit_that_signaling_tells_is_left_to_it() {
     assert!(got.iter().all(|(header, _)| header.payload_type == 8));
 }
 
+#[test]
+fn the_noise_of_a_pause_makes_way() {
+    let noise = (13, Codec::ComfortNoise, 8000);
+    let mut fixture = Fixture::between(&leg(Side::A, &[PCMU, noise]), &leg(Side::B, &[PCMA]));
+    let _ = fixture.receive(Side::A, &speech(1, 160, 0, 7, &[0x55; 160]));
+    let _ = fixture.receive(Side::A, &speech(2, 320, 13, 7, &[40]));
+    fixture.run(200);
+    assert!(fixture.sent.rtp().len() >= 9, "noise is made");
+    play(&mut fixture, Side::B, 400, 1);
+    fixture.run(20);
+    fixture.sent.packets.clear();
+    fixture.run(400);
+    let sent = fixture.sent.rtp();
+    assert!((18..=20).contains(&sent.len()), "{}", sent.len());
+    assert!(sent.iter().all(|(_, payload)| is_played(payload)));
+}
+
 /// Notes what it is given.
 #[derive(Clone, Default)]
 struct Notes(Arc<std::sync::Mutex<Vec<(Side, Codec, u16)>>>);
