@@ -216,6 +216,36 @@ fn a_call_between_opus_and_g711() {
 }
 
 #[test]
+fn a_call_between_wide_band_and_g729_whose_keys_are_looked_for_and_heard() {
+    let [a, b] = peers().map(plain_leg);
+    let (mut a, mut b) = (audio(a, 9, Codec::G722, 8000), audio(b, 18, Codec::G729, 8000));
+    a.audio.receive.push(PayloadType { number: 101, codec: Codec::TelephoneEvent, clock: 8000 });
+    a.audio.detect_tones = true;
+    b.audio.digits = Digits::Tones;
+    carries_without_allocating([a, b], |side, sequence| {
+        let mut packet = rtp(sequence, side as u32);
+        let key = sequence % 100;
+        match (side, key) {
+            // Now and then a key is pressed for 100 ms.
+            (0, 90..95) => {
+                packet[1] = 101;
+                packet[4..8].copy_from_slice(&(u32::from(sequence - key + 90) * 160).to_be_bytes());
+                packet.truncate(12);
+                let duration = (key - 89) * 160;
+                packet.extend([5, if key == 94 { 0x8A } else { 10 }]);
+                packet.extend(duration.to_be_bytes());
+            }
+            (0, _) => packet[1] = 9,
+            _ => {
+                packet[1] = 18;
+                packet.truncate(12 + 20);
+            }
+        }
+        packet
+    });
+}
+
+#[test]
 fn a_room_with_both_sides_of_a_call_in_it() {
     let [a, b] = peers().map(plain_leg);
     let b = audio(b, 8, Codec::Pcma, 8000);
