@@ -26,6 +26,9 @@ struct Caller {
     line: Vec<(u64, Vec<u8>)>,
     jitter_ms: u64,
     loss_percent: u32,
+    /// When it speaks next, in microseconds, and how much faster its clock is than ours, in millionths.
+    speaks_at: u64,
+    drift_ppm: i64,
     heard: Vec<i16>,
 }
 
@@ -47,6 +50,8 @@ impl Caller {
             line: Vec::new(),
             jitter_ms: 0,
             loss_percent: 0,
+            speaks_at: 0,
+            drift_ppm: 0,
             heard: Vec::new(),
         }
     }
@@ -144,8 +149,10 @@ impl World {
     fn run(&mut self, ms: u64) {
         for _ in 0..ms {
             for caller in &mut self.callers {
-                if self.time_ms.is_multiple_of(caller.ptime_ms) {
+                if caller.speaks_at <= self.time_ms * 1000 {
                     caller.speak(self.time_ms, &mut self.random);
+                    caller.speaks_at +=
+                        caller.ptime_ms * 1_000_000_000 / 1_000_000u64.strict_add_signed(caller.drift_ppm);
                 }
                 for (_, packet) in
                     caller.line.extract_if(.., |(at, _)| *at <= self.time_ms).collect::<Vec<_>>()
@@ -269,6 +276,31 @@ fn nobody_hears_a_click_when_someone_comes_or_goes() {
     let step = heard.windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max().unwrap();
     // The tone itself makes steps of 5000 * 2 pi * 400 / 8000 = 1571; mu-law and the ramps add to that.
     assert!(step < 2000, "{step}");
+}
+
+/// A clock that is off by 1000 ppm: in 100 seconds what one in ten minutes is that is off by 160.
+#[test]
+fn clocks_that_drift_are_followed_without_clicks_even_where_nobody_pauses() {
+    for drift_ppm in [1000, -1000] {
+        let mut world = World::new(vec![Caller::new(PCMU, 20, 400.0), Caller::new(PCMU, 20, 300.0)], 8000, 0);
+        world.callers[0].drift_ppm = drift_ppm;
+        world.run(100_000);
+        let Caller { heard, .. } = &world.callers[1];
+        let step = heard[8000..].windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max();
+        // As where someone comes or goes; a repair joins what does not quite fit.
+        assert!(step < Some(2300), "{drift_ppm} ppm: {step:?}");
+        let speaker = &world.callers[0].fixture;
+        let stats = &speaker.session.stats(speaker.now).legs[0];
+        assert_eq!((stats.late, stats.lost), (0, 0), "{drift_ppm} ppm");
+        assert!(world.callers[1].amplitude(400.0, 1000) > 3500.0);
+        // How long another tone takes to be heard: two packets, two ticks, and what is not yet worth a repair.
+        world.callers[0].hertz = 800.0;
+        let latency = (0..).step_by(5).find(|_| {
+            world.run(5);
+            world.callers[1].amplitude(800.0, 20) > 2000.0
+        });
+        assert!(latency < Some(130), "{drift_ppm} ppm: {latency:?} ms");
+    }
 }
 
 #[test]
