@@ -105,17 +105,21 @@ impl Drop for Filler {
 /// Plays until the end, or until the session lets go of its end of the queue.
 pub(super) async fn play(shared: &Shared, order: Order) {
     let Order { session, side, id, source, times, rate, mut filler, permit: _permit } = order;
+    let name = match &source {
+        Source::File(path) => path.clone(),
+        Source::Inline(_) | Source::Tone(_) => "inline".to_owned(),
+    };
     let announcement = match open(shared, source, rate).await {
         Ok(announcement) => announcement,
         Err(failure) => {
-            tracing::warn!(%failure, "nothing is played");
+            tracing::warn!(%failure, name, "nothing is played");
             return;
         }
     };
     let duration_ms = announcement.duration_ms();
     shared.tell(session, EventKind::PlayStarted { side, id, duration_ms });
     if let Err(failure) = filler.run(announcement, times).await {
-        tracing::warn!(%failure, "the rest is not played");
+        tracing::warn!(%failure, name, "the rest is not played");
     }
 }
 

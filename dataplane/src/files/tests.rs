@@ -1,6 +1,12 @@
-//! What the tests of files share.
+//! The thread for files, and what the tests of files share.
 
-use std::path::{Path, PathBuf};
+use super::limits::MAX_ANNOUNCEMENT;
+use super::wav::stereo_header;
+use super::*;
+use crossbeam::channel::bounded;
+use std::path::Path;
+use tandem_control::{PlayOutcome, RecordingOutcome};
+use tandem_media::playing::Supply;
 
 /// A directory that goes with the test.
 pub(super) struct Scratch(PathBuf);
@@ -40,4 +46,56 @@ pub(super) fn share(pcm: &[i16], frequency: f32, rate: u32) -> f64 {
         energy += f64::from(*sample).powi(2);
     }
     2.0 * (cosine * cosine + sine * sine) / (pcm.len() as f64 * energy)
+}
+
+/// All samples of something that is played, and how it ended.
+fn hear(handle: &FilesHandle, path: &str, times: u32) -> (Vec<i16>, PlayOutcome) {
+    let source = Source::File(path.to_owned());
+    let mut samples = handle.play((SessionId(1), Side::A, 1), source, times, 8000).unwrap();
+    let mut heard = Vec::new();
+    let mut block = [0; 160];
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        assert!(Instant::now() < deadline, "it never ended");
+        match samples.read(&mut block) {
+            Supply::Waiting => {}
+            Supply::Full => heard.extend(block),
+            Supply::Ended(count, outcome) => {
+                heard.extend(&block[..count]);
+                return (heard, outcome);
+            }
+        }
+        // Slower than it can be read, faster than it would be heard.
+        std::thread::sleep(Duration::from_millis(15));
+    }
+}
+
+#[test]
+fn files_are_played_whole_and_what_is_too_large_or_empty_is_not() {
+    let scratch = Scratch::new("thread");
+    let mut file = stereo_header(8000, 4 * 4000).to_vec();
+    file.extend((0..4000u32).flat_map(|n| [(n % 251) as u8, 1, (n % 251) as u8, 1]));
+    std::fs::write(scratch.path().join("good.wav"), &file).unwrap();
+    std::fs::write(scratch.path().join("empty.wav"), stereo_header(8000, 0)).unwrap();
+    let large = std::fs::File::create(scratch.path().join("large.wav")).unwrap();
+    large.set_len(MAX_ANNOUNCEMENT + 1).unwrap();
+    let (events, told) = bounded(64);
+    let settings = FileSettings { announcements: Some(scratch.path().to_owned()), recordings: None };
+    let files = Files::start(&settings, events).unwrap();
+    let handle = files.handle();
+    let once: Vec<i16> = (0..4000).map(|n| 256 + n % 251).collect();
+    assert_eq!(hear(&handle, "good.wav", 2), ([once.clone(), once].concat(), PlayOutcome::Finished));
+    assert_eq!(handle.underruns(), 0);
+    for bad in ["empty.wav", "large.wav", "missing.wav"] {
+        assert_eq!(hear(&handle, bad, 0), (Vec::new(), PlayOutcome::BadFile), "{bad}");
+    }
+    let tap =
+        handle.record(Instant::now(), SessionId(1), "nowhere.wav".to_owned(), RecordingFormat::Wav).unwrap();
+    let ended = |event: &Event| {
+        matches!(event.kind, EventKind::RecordingEnded { outcome: RecordingOutcome::Failed, .. })
+    };
+    assert!(told.iter().any(|event| ended(&event)), "no directory is configured");
+    assert!(tap.is_over());
+    drop((handle, tap));
+    files.stop();
 }
