@@ -60,6 +60,8 @@ pub(crate) struct Bridge {
     /// Whether what came last was transcoded.
     pub(crate) transcodes: bool,
     collector: dtmf::Collector,
+    /// Whether the sender presses keys by telephone events: tones in its audio are traces of these then.
+    presses_by_events: bool,
     /// The clock of the speech that is received, in Hz, and its codec.
     audio_clock: u32,
     heard: Option<Codec>,
@@ -129,6 +131,7 @@ impl Bridge {
             window: None,
             transcodes: false,
             collector: dtmf::Collector::default(),
+            presses_by_events: false,
             audio_clock: 0,
             heard: None,
             stopwatch: Stopwatch::default(),
@@ -235,7 +238,8 @@ impl Bridge {
     pub(crate) fn interrupt(&mut self) {
         self.epoch = None;
         if let (Some(transcoder), Some(window)) = (&mut self.transcoder, &mut self.window) {
-            transcoder.restart(|key| transcode::release(key, &mut self.player, &mut self.found));
+            let found = (!self.presses_by_events).then_some(&mut self.found);
+            transcoder.restart(transcode::releasing(&mut self.player, found));
             window.restart();
         }
     }
@@ -245,6 +249,7 @@ impl Bridge {
         let is_event = |entry: &Entry| entry.codec == Codec::TelephoneEvent;
         let entry = self.routes.find(header.payload_type).filter(is_event)?;
         let event = dtmf::Event::parse(payload).ok()?;
+        self.presses_by_events |= event.event <= 15;
         let known = self.collector.clock(header.ssrc, header.timestamp);
         let clock = known.unwrap_or_else(|| dtmf::clock_of(event, entry.clock, self.audio_clock));
         let digit = self.collector.receive(now, header.ssrc, header.timestamp, event, clock);
@@ -280,6 +285,7 @@ impl Bridge {
         let entry = self.note_speech(parsed.header.payload_type);
         if place.fresh {
             self.interrupt();
+            self.presses_by_events = entry.is_some_and(|entry| entry.codec == Codec::TelephoneEvent);
         }
         let transcodes = match entry {
             Some(Entry { route: Route::Forward(_) | Route::Silence(_), codec, .. }) if is_speech(codec) => {

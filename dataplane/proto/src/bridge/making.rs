@@ -148,6 +148,10 @@ impl Bridge {
         }
         let Some(encoding) = &mut self.encoding else { return };
         if !may_send {
+            // A key that was pressed while nobody listened is not heard later.
+            if self.routes.digits == Digits::Tones {
+                self.player.stop();
+            }
             return self.made.wait(now, encoding);
         }
         let in_its_place = self.routes.digits == Digits::Tones && self.player.is_busy();

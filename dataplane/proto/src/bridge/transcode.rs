@@ -96,7 +96,11 @@ impl Bridge {
         let counts = counts && !goes_on;
         let ahead = transcoder.overlap(entry, input.0);
         let mut player = presses.then_some(&mut self.player);
-        let tell = |key| follow(key, now, player.as_deref_mut(), &mut self.found);
+        let tell = |key| {
+            if !self.presses_by_events {
+                follow(key, now, player.as_deref_mut(), &mut self.found);
+            }
+        };
         self.stopwatch.start(sink);
         let heard = transcoder.hear(entry, input, lost, counts, tell);
         self.stopwatch.stop(sink);
@@ -204,11 +208,13 @@ impl Bridge {
     }
 }
 
-/// A key that was released because the audio breaks off.
-pub(super) fn release(key: Key, player: &mut Player, found: &mut VecDeque<Digit>) {
-    if let Key::Released(digit) = key {
-        player.release(digit.duration_ms);
-        note(digit, found);
+/// Follows keys that are released because the audio breaks off.
+pub(super) fn releasing(player: &mut Player, mut found: Option<&mut VecDeque<Digit>>) -> impl FnMut(Key) {
+    move |key| {
+        if let (Key::Released(digit), Some(found)) = (key, &mut found) {
+            player.release(digit.duration_ms);
+            note(digit, found);
+        }
     }
 }
 

@@ -242,3 +242,56 @@ fn five_percent_loss_doubles_no_key_and_loses_none_that_redundancy_can_save() {
         }
     }
 }
+
+#[test]
+fn tones_that_leak_beside_events_are_no_keys_of_their_own() {
+    let mut a = leg(Side::A, &[PCMU, EVENT]);
+    a.audio.detect_tones = true;
+    let mut fixture = Fixture::between(&a, &leg(Side::B, &[PCMU, EVENT]));
+    let mut events = Caller::new(Digits::Events, PCMU);
+    let mut tones = Caller::new(Digits::Tones, PCMU);
+    for event in 0..16 {
+        for tick in 0..40 {
+            // From the second key on, the tone is heard before the telephone notices that it sends an event.
+            if tick == 5 && event > 0 {
+                tones.press(&mut fixture, event, 60);
+            }
+            if tick == 8 {
+                events.press(&mut fixture, event, 100);
+            }
+            let packet = if events.key.is_some() { events.packet() } else { tones.packet() };
+            (tones.sequence, events.sequence) =
+                (tones.sequence.max(events.sequence), tones.sequence.max(events.sequence));
+            (tones.ticks, events.ticks) = (tones.ticks.max(events.ticks), tones.ticks.max(events.ticks));
+            fixture.receive(Side::A, &packet).unwrap();
+            fixture.run(20);
+        }
+    }
+    let keys = fixture.events().into_iter().filter_map(|told| match told {
+        EventKind::Digit { event, .. } => Some(event),
+        _ => None,
+    });
+    assert_eq!(keys.collect::<Vec<u8>>(), (0..16).collect::<Vec<u8>>());
+}
+
+#[test]
+fn a_key_pressed_while_nobody_listens_is_not_heard_later() {
+    let mut b = leg(Side::B, &[PCMU]);
+    b.audio.digits = Digits::Tones;
+    let mut fixture = Fixture::between(&leg(Side::A, &[PCMU, EVENT]), &b);
+    let mut held = b.clone();
+    held.audio.may_send = false;
+    fixture.configure(Side::B, &held);
+    let mut caller = Caller::new(Digits::Events, PCMU);
+    for tick in 0..50 {
+        if tick == 5 {
+            caller.press(&mut fixture, 3, 100);
+        }
+        let packet = caller.packet();
+        assert_eq!(fixture.receive(Side::A, &packet), Err(DropReason::NotWanted));
+        fixture.run(20);
+    }
+    fixture.configure(Side::B, &b);
+    fixture.run(1000);
+    assert!(fixture.sent.rtp().is_empty());
+}
