@@ -62,9 +62,8 @@ export class Baresip {
    * @param {string} [options.codecs] as baresip writes them, for example `PCMU/8000/1`
    * @param {'srtp-mand' | 'dtls_srtp'} [options.encryption]
    * @param {'auto' | 'manual'} [options.answer]
-   * @param {'rtpevent' | 'info'} [options.dtmf] how it sends digits
    */
-  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto', dtmf = 'rtpevent' }) {
+  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto' }) {
     const phone = new Baresip();
     const home = join(directory, `baresip-${user}`);
     phone.recordings = join(home, 'recordings');
@@ -75,7 +74,7 @@ export class Baresip {
     writeFileSync(join(home, 'config'), configuration(settings));
     const parameters = [
       `auth_user=${user}`, `auth_pass=${password}`, `outbound="sip:${server};transport=udp"`, 'regint=600',
-      `answermode=${answer}`, `dtmfmode=${dtmf}`, codecs && `audio_codecs=${codecs}`, encryption && `mediaenc=${encryption}`,
+      `answermode=${answer}`, 'dtmfmode=rtpevent', codecs && `audio_codecs=${codecs}`, encryption && `mediaenc=${encryption}`,
     ];
     writeFileSync(join(home, 'accounts'), `<sip:${user}@${domain}>;${parameters.filter(Boolean).join(';')}\n`);
     writeFileSync(join(home, 'contacts'), '');

@@ -26,6 +26,8 @@ client.register = ({ server, user, password, domain }) => new Promise((resolve, 
 client.call = (target) => { agent.call(target, { mediaConstraints: { audio: true, video: false } }); };
 client.answer = () => session.answer({ mediaConstraints: { audio: true, video: false } });
 client.hangup = () => session.terminate();
+/** By INFO, with this many milliseconds from one to the next. */
+client.sendDigits = (digits, gap) => session.sendDTMF(digits, { duration: 100, interToneGap: gap, transportType: 'INFO' });
 client.restartIce = () => new Promise((resolve, reject) => {
   const begun = session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, resolve);
   if (!begun) reject(new Error('not now'));
