@@ -56,6 +56,7 @@ pub struct Buffer {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     index: u64,
+    /// 0: nothing of it is to be heard.
     len: usize,
     /// Its media time.
     media: i64,
@@ -104,7 +105,7 @@ impl Buffer {
     /// clock of that, in Hz.
     ///
     /// # Errors
-    /// [`DropReason::TooLate`] if what follows it was heard already, or it is longer than any datagram.
+    /// [`DropReason::TooLate`] if what follows it was heard already, or it is empty, or longer than any datagram.
     pub fn insert(
         &mut self,
         now: Instant,
@@ -130,10 +131,20 @@ impl Buffer {
         let free = self.slots.iter().position(Option::is_none);
         let slot = free.and_then(|free| Some((self.slots.get_mut(free)?, room(&mut self.bytes, free)?)));
         let Some((slot, room)) = slot else { return Err(DropReason::TooLate) };
-        let Some(room) = room.get_mut(..packet.len()) else { return Err(DropReason::TooLate) };
+        let room = room.get_mut(..packet.len()).filter(|room| !room.is_empty());
+        let Some(room) = room else { return Err(DropReason::TooLate) };
         room.copy_from_slice(packet);
         *slot = Some(Waiting { index, len: packet.len(), media });
         Ok(())
+    }
+
+    /// A packet arrived that is nothing to be heard: it is not missing.
+    pub fn skip(&mut self, index: u64) {
+        let heard = self.stream.as_ref().and_then(|stream| stream.heard);
+        let free = self.slots.iter_mut().find(|slot| slot.is_none());
+        if let Some(slot) = free.filter(|_| heard.is_some_and(|heard| index >= heard.next)) {
+            *slot = Some(Waiting { index, len: 0, media: 0 });
+        }
     }
 
     /// The stream begins anew: another source, or another run of sequence numbers.
@@ -149,6 +160,11 @@ impl Buffer {
             let Some(stream) = &mut self.stream else { return Next::Silence };
             let time = stream.since_origin(now);
             let Some((slot, packet)) = first else { return stream.underrun() };
+            if packet.len == 0 {
+                stream.heard = stream.heard.map(|heard| Heard { next: packet.index + 1, ..heard });
+                self.free(slot);
+                continue;
+            }
             match stream.release(time, packet) {
                 Release::Wait(next) => return next,
                 Release::TooOld if self.slots.iter().flatten().count() > 1 => {
@@ -200,8 +216,9 @@ impl Buffer {
 
     fn drop_first(&mut self) {
         let Some((slot, packet)) = self.first() else { return };
-        if let Some(slot) = self.slots.get_mut(slot) {
-            *slot = None;
+        self.free(slot);
+        if packet.len == 0 {
+            return;
         }
         self.overflown += 1;
         if let Some(heard) = self.stream.as_mut().and_then(|stream| stream.heard.as_mut()) {
@@ -211,10 +228,14 @@ impl Buffer {
         }
     }
 
-    fn take(&mut self, slot: usize, packet: Waiting, lost: u32) -> Next<'_> {
+    fn free(&mut self, slot: usize) {
         if let Some(slot) = self.slots.get_mut(slot) {
             *slot = None;
         }
+    }
+
+    fn take(&mut self, slot: usize, packet: Waiting, lost: u32) -> Next<'_> {
+        self.free(slot);
         if let Some(stream) = &mut self.stream {
             let length = stream.heard.map_or(0, |heard| heard.packet);
             let next = packet.index + 1;

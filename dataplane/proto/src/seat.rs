@@ -15,7 +15,7 @@ use crate::encoding::{Encoding, Target};
 use crate::jitter::{Buffer, Next};
 use crate::limits::{MAX_CONCEALMENT, MAX_PACKET_TIME, ROOM_TICK};
 use crate::reception::Place;
-use crate::routes::{Entry, Route};
+use crate::routes::{Entry, Route, is_speech};
 use crate::rtp::{self, Parsed};
 
 /// Where the peer's speech is this quiet, something of it may be left out: the mean square of -50 dB of full scale.
@@ -34,6 +34,8 @@ pub(crate) struct Seat {
 /// From the peer's packets to ticks of samples.
 struct Listener {
     entries: Vec<Entry>,
+    /// Payload types of what is no speech: telephone events and comfort noise.
+    beside: Vec<u8>,
     buffer: Buffer,
     decoding: Decoding,
     rate: u32,
@@ -97,7 +99,11 @@ impl Seat {
         }
         let header = &parsed.header;
         let entry = listener.entries.iter().find(|entry| entry.number == header.payload_type);
-        let entry = entry.ok_or(DropReason::NotTaken)?;
+        let Some(entry) = entry else {
+            listener.buffer.skip(place.index);
+            let is_known = listener.beside.contains(&header.payload_type);
+            return if is_known { Ok(()) } else { Err(DropReason::NotTaken) };
+        };
         listener.buffer.insert(now, place.index, header.timestamp, entry.clock, packet)
     }
 
@@ -150,10 +156,12 @@ impl Listener {
             Entry { number, codec, clock, route: Route::Transcode }
         };
         let entries: Vec<Entry> = decodable.map(entry).collect();
+        let beside = audio.receive.iter().filter(|payload| !is_speech(payload.codec));
         let longest = ROOM_TICK + MAX_CONCEALMENT + MAX_PACKET_TIME;
         Ok(Listener {
             decoding: Decoding::new(entries.iter(), rate)?,
             entries,
+            beside: beside.map(|payload| payload.number).collect(),
             buffer: Buffer::default(),
             rate,
             pcm: vec![0; samples(longest, rate)].into(),

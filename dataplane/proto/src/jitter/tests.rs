@@ -217,6 +217,36 @@ fn what_is_too_much_is_dropped_and_a_new_stream_begins_anew() {
     assert_eq!(buffer.insert(later, 101, 960, 48_000, &[0; MAX_DATAGRAM + 1]), Err(DropReason::TooLate));
 }
 
+#[test]
+fn what_is_not_to_be_heard_is_not_missing() {
+    let start = Instant::now();
+    let mut buffer = Buffer::default();
+    let mut outcomes = Vec::new();
+    for n in 0..20u64 {
+        let now = start + Duration::from_millis(n * 20);
+        // In the middle a key is pressed: packets of another kind, which have sequence numbers too.
+        if (5..10).contains(&n) {
+            buffer.skip(100 + n);
+        } else {
+            buffer.insert(now, 100 + n, n as u32 * 160, 8000, &[n as u8]).unwrap();
+        }
+        match buffer.next(now + Duration::from_millis(10)) {
+            Next::Packet { lost, .. } => {
+                assert_eq!(lost, 0);
+                buffer.heard(Duration::from_millis(20));
+                outcomes.push('p');
+            }
+            Next::Concealment(_) => {
+                buffer.put_in(Duration::from_millis(20));
+                outcomes.push('c');
+            }
+            Next::Silence => outcomes.push('s'),
+        }
+    }
+    assert_eq!(outcomes.iter().collect::<String>(), "pppppcccccpppppppppp");
+    assert_eq!((buffer.late, buffer.overflown), (0, 0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 

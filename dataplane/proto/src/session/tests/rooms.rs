@@ -336,6 +336,29 @@ fn a_new_codec_or_silence_in_mid_room_is_followed() {
 }
 
 #[test]
+fn keys_pressed_in_a_room_are_told_and_no_packet_counts_as_lost() {
+    let mut world = World::new(vec![Caller::new(PCMU, 20, 400.0), Caller::new(PCMU, 20, 900.0)], 8000, 0);
+    world.callers[0].fixture.configure(Side::A, &leg(Side::A, &[PCMU, EVENT]));
+    world.run(1000);
+    let caller = &mut world.callers[0];
+    caller.fixture.events();
+    for n in 1..=5u16 {
+        caller.sequence = caller.sequence.wrapping_add(1);
+        let event = dtmf_payload(7, n == 5, n * 160);
+        let packet = speech(caller.sequence, caller.spoken as u32, 101, 7, &event);
+        assert_eq!(caller.fixture.receive(Side::A, &packet), Ok(None));
+    }
+    caller.spoken += 800;
+    caller.speaks_at += 100_000;
+    world.run(1500);
+    let caller = &mut world.callers[0];
+    assert_eq!(caller.fixture.events(), [EventKind::Digit { side: Side::A, event: 7, duration_ms: 100 }]);
+    let stats = &caller.fixture.session.stats(caller.fixture.now).legs[0];
+    assert_eq!((stats.concealed, stats.late, stats.dropped), (0, 0, 0));
+    world.check("after a key");
+}
+
+#[test]
 fn rooms_are_bounded_and_their_rates_few() {
     let now = Instant::now();
     assert!(Room::<usize>::new(now, 44_100, 0).is_none());
