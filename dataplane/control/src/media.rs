@@ -11,6 +11,25 @@ pub const MAX_TONE_STEPS: usize = 16;
 
 const _: () = assert!(MAX_INLINE + MAX_PATH < crate::MAX_RECORD);
 
+/// The longest pause behind a digit, in milliseconds.
+pub const MAX_DIGIT_PAUSE_MS: u16 = 5_000;
+
+/// How a digit sounds that is played from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigitSound {
+    /// Its level in -dBm0, 0 to 63 (RFC 4733 section 2.3.4); a tone is not louder than 3.
+    pub volume: u8,
+    /// How long it is silent before the next digit that waits, in milliseconds, at most [`MAX_DIGIT_PAUSE_MS`].
+    pub pause_ms: u16,
+}
+
+impl Default for DigitSound {
+    /// A usual level of telephones, and a pause that every receiver notices (ITU-T Q.24 takes 40 ms for one).
+    fn default() -> DigitSound {
+        DigitSound { volume: 10, pause_ms: 50 }
+    }
+}
+
 /// What is played.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {

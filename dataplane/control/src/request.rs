@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use crate::{Audio, Digits, EventKind, MAX_NOTE, MAX_PATH, Refusal, Reply};
-use crate::{LegConfig, PortRequest, RecordingFormat, RoomId, SessionId, Side, Source};
+use crate::{DigitSound, LegConfig, PortRequest, RecordingFormat, RoomId, SessionId, Side, Source};
 use serde::{Deserialize, Serialize};
 
 /// What signaling asks of the dataplane.
@@ -50,6 +50,8 @@ pub enum Request {
         event: u8,
         /// Its length, 40 to 6000 milliseconds.
         duration_ms: u16,
+        /// How it sounds.
+        sound: DigitSound,
     },
     /// Plays to the peer on `side`, in the place of what the other side says; ends what was played to it before.
     /// [`EventKind::PlayStarted`] tells that a file is played, [`EventKind::PlayEnded`] when and how it ended.

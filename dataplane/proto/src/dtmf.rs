@@ -35,7 +35,7 @@ impl Event {
         Ok(Event {
             event: bytes[0],
             end: bytes[1] & 0x80 != 0,
-            volume: bytes[1] & 0x3f,
+            volume: bytes[1] & MAX_VOLUME,
             duration: u16::from_be_bytes([bytes[2], bytes[3]]),
         })
     }
@@ -43,9 +43,12 @@ impl Event {
     /// Its payload.
     pub fn to_bytes(self) -> [u8; PAYLOAD_LEN] {
         let duration = self.duration.to_be_bytes();
-        [self.event, u8::from(self.end) << 7 | self.volume & 0x3f, duration[0], duration[1]]
+        [self.event, u8::from(self.end) << 7 | self.volume & MAX_VOLUME, duration[0], duration[1]]
     }
 }
+
+/// The largest volume, in -dBm0: it has 6 bits (RFC 4733 section 2.3.1).
+pub const MAX_VOLUME: u8 = 0x3f;
 
 /// A whole digit that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -46,8 +46,6 @@ pub const MAX_CONCEALMENT: Duration = Duration::from_millis(120);
 pub const MAX_QUEUED_DIGITS: usize = 32;
 /// How much longer than was told a key that is held may sound, without news of it.
 pub const OPEN_TONE_AHEAD: Duration = Duration::from_millis(120);
-/// The pause between two digits played in a row.
-pub const DIGIT_PAUSE: Duration = Duration::from_millis(50);
 /// How many times the last packet of a telephone event is sent (RFC 4733 section 2.5.1.4).
 pub const DIGIT_END_PACKETS: u8 = 3;
 /// A telephone event without news for this long has ended although its end was lost.

@@ -12,13 +12,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rooms::prepare_seats;
-use tandem_control::{EventKind, LegConfig, Refusal, SessionStats, Side, StreamStats};
+use tandem_control::{
+    DigitSound, EventKind, LegConfig, MAX_DIGIT_PAUSE_MS, Refusal, SessionStats, Side, StreamStats,
+};
 
 use crate::Now;
 use crate::bridge::{Bridge, Bridged};
 use crate::drops::DropReason;
 use crate::dtls::Identity;
-use crate::dtmf::Digit;
+use crate::dtmf::{Digit, MAX_VOLUME};
 use crate::encoding::Sink;
 use crate::events::Events;
 use crate::leg::{Arrival, Io, Leg};
@@ -360,18 +362,27 @@ impl Session {
     /// Plays a digit to the peer on `side`, behind those that wait already.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] if the digit or its length is none, or the peer takes no telephone events;
+    /// [`Refusal::Invalid`] if the digit, its length or its sound is none, or the peer takes no telephone events;
     /// [`Refusal::Busy`] if too many wait.
-    pub fn play_digit(&mut self, now: Now, side: Side, event: u8, duration_ms: u16) -> Result<(), Refusal> {
-        if event > 15 || !DIGIT_MS.contains(&duration_ms) {
+    pub fn play_digit(
+        &mut self,
+        now: Now,
+        side: Side,
+        digit: Digit,
+        sound: DigitSound,
+    ) -> Result<(), Refusal> {
+        if digit.event > 15 || !DIGIT_MS.contains(&digit.duration_ms) {
             return Err(Refusal::Invalid("no such digit, or not 40 to 6000 ms long".into()));
+        }
+        if sound.volume > MAX_VOLUME || sound.pause_ms > MAX_DIGIT_PAUSE_MS {
+            return Err(Refusal::Invalid("a digit's volume is at most 63, its pause 5000 ms".into()));
         }
         self.news = true;
         let bridge = &mut self.split(side).1.bridge;
         if !bridge.can_play_digits() {
             return Err(Refusal::Invalid("the peer takes no digits in its media".into()));
         }
-        if bridge.play_digit(now.instant, Digit { event, duration_ms }) { Ok(()) } else { Err(Refusal::Busy) }
+        if bridge.play_digit(now.instant, digit, sound) { Ok(()) } else { Err(Refusal::Busy) }
     }
 
     /// Says goodbye to both peers (RFC 3550 section 6.3.7), as far as they ever heard of us.

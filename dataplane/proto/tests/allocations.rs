@@ -16,11 +16,13 @@ use tandem_codec::opus::{OpusEncoder, OpusSettings};
 use tandem_codec::speex::{Band, SpeexEncoder, SpeexSettings};
 use tandem_codec::tones::{Step, Tone};
 use tandem_control::{
-    Audio, Codec, Digits, Latch, LegConfig, PayloadType, Remote, Security, Side, SrtpKey, SrtpSuite,
+    Audio, Codec, DigitSound, Digits, Latch, LegConfig, PayloadType, Remote, Security, Side, SrtpKey,
+    SrtpSuite,
 };
 use tandem_media::Now;
 use tandem_media::drops::DropReason;
 use tandem_media::dtls::Identity;
+use tandem_media::dtmf::Digit;
 use tandem_media::limits::TAILROOM;
 use tandem_media::packet::Packet;
 use tandem_media::rtp::{HEADER_LEN, Header};
@@ -179,7 +181,9 @@ fn call(input: (u8, Codec, u32), output: (u8, Codec, u32), case: Case) -> (u64, 
             sent.0 += usize::from(matches!(verdict, Ok(tandem_media::session::Verdict::Forward { .. })));
         }
         if n == 500 && digits != Digits::Told {
-            session.play_digit(now, Side::B, 4, 100).unwrap();
+            session
+                .play_digit(now, Side::B, Digit { event: 4, duration_ms: 100 }, DigitSound::default())
+                .unwrap();
         }
         if session.next_timeout() <= now.instant {
             session.handle_timeout(now, &mut sent);

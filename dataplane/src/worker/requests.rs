@@ -11,6 +11,7 @@ use tandem_control::{
     Request, SessionId, Side,
 };
 use tandem_media::Now;
+use tandem_media::dtmf::Digit;
 use tandem_media::session::{Component, Session};
 
 /// The shortest user fragment of ours (see [`tandem_control::Ice`]): too long to guess.
@@ -35,9 +36,9 @@ impl<D: Driver> Worker<D> {
                 created
             }
             Request::Configure { session, legs, note } => self.configure(now, session, &legs, note),
-            Request::PlayDigit { session, side, event, duration_ms } => {
+            Request::PlayDigit { session, side, event, duration_ms, sound } => {
                 let (index, entry) = self.entry(session)?;
-                entry.session.play_digit(now, side, event, duration_ms)?;
+                entry.session.play_digit(now, side, Digit { event, duration_ms }, sound)?;
                 self.settle_session(index);
                 Ok(Reply::Done)
             }

@@ -18,7 +18,7 @@ use output::Outputs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tandem_control::{Event, Reply, Request, RoomId, SessionId, Side, Source, ToneStep, Tones};
+use tandem_control::{DigitSound, Event, Reply, Request, RoomId, SessionId, Side, Source, ToneStep, Tones};
 use tandem_dataplane::driver::Driver;
 use tandem_dataplane::driver::sim::{Impairment, Network, SimDriver};
 use tandem_dataplane::ports::PortRange;
@@ -188,7 +188,9 @@ impl World {
         }
         if self.random.u16(..400) == 0 {
             let side = SIDES[self.random.usize(..2)];
-            let digit = Request::PlayDigit { session, side, event: self.random.u8(..16), duration_ms: 100 };
+            let event = self.random.u8(..16);
+            let sound = DigitSound::default();
+            let digit = Request::PlayDigit { session, side, event, duration_ms: 100, sound };
             // A leg without telephone events refuses it.
             let _ = self.worker.request(now, digit);
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tandem_control::Digits;
+use tandem_control::{DigitSound, Digits};
 
 use super::Bridge;
 use crate::decoding::time_of;
@@ -46,8 +46,8 @@ impl Bridge {
     }
 
     /// Plays a digit in the place of the audio, behind those that wait already. Returns whether there was room.
-    pub(crate) fn play_digit(&mut self, now: Instant, digit: Digit) -> bool {
-        let has_room = self.player.push(now, digit);
+    pub(crate) fn play_digit(&mut self, now: Instant, digit: Digit, sound: DigitSound) -> bool {
+        let has_room = self.player.push(now, digit, sound);
         self.begin_tones(now);
         has_room
     }

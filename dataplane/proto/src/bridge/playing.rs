@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tandem_codec::CodecError;
 use tandem_codec::resampler::Resampler;
-use tandem_control::{Audio, Digits, PayloadType, PlayOutcome};
+use tandem_control::{Audio, DigitSound, Digits, PayloadType, PlayOutcome};
 
 use super::Bridge;
 use crate::codecs;
@@ -176,7 +176,7 @@ impl Bridge {
     pub(super) fn press_beside_play(&mut self, now: Instant, digit: Digit) {
         if self.is_playing() && self.routes.digits == Digits::Events && self.presses_keys() {
             // One too many is lost.
-            let _ = self.play_digit(now, digit);
+            let _ = self.play_digit(now, digit, DigitSound::default());
         }
     }
 

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tandem_codec::tones::{self, DIGIT_DBM0, Step};
+use tandem_control::DigitSound;
 
 use super::{Digit, Event};
 use crate::decoding::samples;
-use crate::limits::{DIGIT_END_PACKETS, DIGIT_MS, DIGIT_PAUSE, MAX_QUEUED_DIGITS, OPEN_TONE_AHEAD};
+use crate::limits::{DIGIT_END_PACKETS, DIGIT_MS, MAX_QUEUED_DIGITS, OPEN_TONE_AHEAD};
 
-/// The volume of generated events: -10 dBm0, a usual level of telephones.
-const VOLUME: u8 = 10;
+/// A louder tone than this, in -dBm0, would be clipped.
+const LOUDEST_TONE: u8 = 3;
 /// How long a tone takes to fade out, against a click.
 const FADE: Duration = Duration::from_millis(2);
 
@@ -31,6 +32,7 @@ struct Press {
     digit: Digit,
     /// It is still held; its duration is the one so far.
     held: bool,
+    sound: DigitSound,
 }
 
 #[derive(Debug)]
@@ -60,14 +62,14 @@ impl Default for Player {
 
 impl Player {
     /// Puts a whole digit behind those that play. Returns whether there was room.
-    pub(crate) fn push(&mut self, now: Instant, digit: Digit) -> bool {
-        self.enqueue(now, Press { digit, held: false })
+    pub(crate) fn push(&mut self, now: Instant, digit: Digit, sound: DigitSound) -> bool {
+        self.enqueue(now, Press { digit, held: false, sound })
     }
 
     /// A key was pressed, so long ago, and is held. Returns whether there was room.
     pub(crate) fn press(&mut self, now: Instant, digit: Digit) -> bool {
         self.release(digit.duration_ms);
-        self.enqueue(now, Press { digit, held: true })
+        self.enqueue(now, Press { digit, held: true, sound: DigitSound::default() })
     }
 
     /// The key that is held has been so for so long.
@@ -119,18 +121,18 @@ impl Player {
         // A late call does not make a burst: the next packet counts from now when a whole interval was missed.
         let base = if now.duration_since(due) > ptime { now } else { due };
         let step = u16::try_from(ptime.as_millis()).unwrap_or(20);
-        let Press { digit, held } = playing.press;
+        let Press { digit, held, sound } = playing.press;
         let reached = playing.elapsed_ms.saturating_add(step).min(digit.duration_ms);
         playing.elapsed_ms = playing.elapsed_ms.max(reached);
         let end = !held && playing.elapsed_ms >= digit.duration_ms;
         // RFC 4733 section 2.5.1.3: an event longer than its 16 bits tell stays at the largest duration.
         let duration = u64::from(playing.elapsed_ms) * u64::from(clock) / 1000;
         let duration = u16::try_from(duration).unwrap_or(u16::MAX);
-        let event = Event { event: digit.event, end, volume: VOLUME, duration };
+        let event = Event { event: digit.event, end, volume: sound.volume, duration };
         playing.ends_left -= u8::from(end);
         if playing.ends_left == 0 {
             self.playing = None;
-            self.due = Some(base + DIGIT_PAUSE);
+            self.due = Some(base + pause_of(sound));
         } else {
             self.due = Some(base + ptime);
         }
@@ -153,10 +155,11 @@ impl Player {
                 sounding.fill(0);
                 break;
             };
+            let pause = pause_of(playing.press.sound);
             let (written, ended) = playing.sound(sounding, rate);
             if ended {
                 self.playing = None;
-                self.pause = samples(DIGIT_PAUSE, rate);
+                self.pause = samples(pause, rate);
             }
             rest = sounding.get_mut(written..).unwrap_or_default();
         }
@@ -187,15 +190,25 @@ impl Player {
     }
 }
 
+fn pause_of(sound: DigitSound) -> Duration {
+    Duration::from_millis(sound.pause_ms.into())
+}
+
+/// The level of the tone, in dBm0: that of [`DIGIT_DBM0`] for the usual volume.
+fn level(sound: DigitSound) -> f32 {
+    let usual = DigitSound::default().volume;
+    DIGIT_DBM0 + f32::from(usual) - f32::from(sound.volume.max(LOUDEST_TONE))
+}
+
 impl Playing {
     /// Writes samples of its tone until that ends. Returns how many, and whether it has ended.
     fn sound(&mut self, pcm: &mut [i16], rate: u32) -> (usize, bool) {
-        let Press { digit, held } = self.press;
+        let Press { digit, held, sound } = self.press;
         let longest = u32::from(u16::MAX);
         let (tone, done) = match &mut self.tone {
             Some(tone) => tone,
             none => {
-                let Some(step) = Step::digit(digit.event, DIGIT_DBM0, longest) else { return (0, true) };
+                let Some(step) = Step::digit(digit.event, level(sound), longest) else { return (0, true) };
                 none.insert((tones::Tone::new(rate, &step), 0))
             }
         };

@@ -4,6 +4,7 @@ use super::*;
 use crate::limits::MAX_QUEUED_DIGITS;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
+use tandem_control::DigitSound;
 
 fn event(event: u8, end: bool, duration: u16) -> Event {
     Event { event, end, volume: 10, duration }
@@ -54,8 +55,8 @@ fn a_digit_whose_end_was_lost_is_told_by_the_next_or_by_time() {
 fn a_played_digit_is_collected_as_one() {
     let start = Instant::now();
     let (mut player, mut collector) = (Player::default(), Collector::default());
-    assert!(player.push(start, Digit { event: 9, duration_ms: 100 }));
-    assert!(player.push(start, Digit { event: 9, duration_ms: 70 }));
+    assert!(player.push(start, Digit { event: 9, duration_ms: 100 }, DigitSound::default()));
+    assert!(player.push(start, Digit { event: 9, duration_ms: 70 }, DigitSound::default()));
     let (mut tones, mut digits, mut timestamp) = (Vec::new(), Vec::new(), 0);
     while let Some(now) = player.next_timeout() {
         let Some(tone) = player.next(now, Duration::from_millis(20), 8000) else { continue };
@@ -74,10 +75,39 @@ fn a_played_digit_is_collected_as_one() {
 }
 
 #[test]
+fn volume_and_pause_are_as_asked_for() {
+    let digit = Digit { event: 1, duration_ms: 100 };
+    let sound = DigitSound { volume: 30, pause_ms: 400 };
+    let (start, mut player) = (Instant::now(), Player::default());
+    assert!(player.push(start, digit, sound) && player.push(start, digit, DigitSound::default()));
+    let mut packets = Vec::new();
+    while let Some(now) = player.next_timeout() {
+        packets.extend(player.next(now, Duration::from_millis(20), 8000).map(|packet| (now - start, packet)));
+    }
+    let firsts: Vec<_> = packets.iter().filter(|(_, packet)| packet.first).collect();
+    let [(_, one), (at, two)] = firsts[..] else { panic!("{firsts:?}") };
+    assert_eq!((one.event.volume, two.event.volume), (30, 10));
+    // Five packets and the end told twice more lie between the first one and the pause.
+    assert_eq!(*at, Duration::from_millis(6 * 20 + 400));
+
+    let mut player = Player::default();
+    player.push(start, digit, sound);
+    player.push(start, digit, DigitSound { volume: 0, ..sound });
+    let mut pcm = [0; 8 * 1_000];
+    assert!(player.sound(&mut pcm, 8_000));
+    let loudest =
+        |from: usize, to: usize| pcm[8 * from..8 * to].iter().map(|sample| sample.unsigned_abs()).max();
+    let (soft, silence, loud) = (loudest(0, 100), loudest(101, 499), loudest(500, 600));
+    assert_eq!(silence, Some(0));
+    assert!(soft > Some(1_000) && soft < Some(3_000), "{soft:?}");
+    assert!(loud > Some(29_000) && loud < Some(u16::MAX / 2), "{loud:?}");
+}
+
+#[test]
 fn the_queue_is_bounded() {
     let mut player = Player::default();
     let digit = Digit { event: 1, duration_ms: 100 };
-    let taken = (0..100).filter(|_| player.push(Instant::now(), digit)).count();
+    let taken = (0..100).filter(|_| player.push(Instant::now(), digit, DigitSound::default())).count();
     assert_eq!(taken, MAX_QUEUED_DIGITS);
 }
 

@@ -11,7 +11,8 @@ mod scenario;
 mod transcoding;
 
 use super::*;
-use tandem_control::{Audio, Codec, Latch, PayloadType, Remote, Security, SrtpKey, SrtpSuite};
+use crate::dtmf::Digit;
+use tandem_control::{Audio, Codec, DigitSound, Latch, PayloadType, Remote, Security, SrtpKey, SrtpSuite};
 
 use crate::rtp::{self, HEADER_LEN, Header};
 use crate::srtp::{Inbound, Outbound};
@@ -427,8 +428,12 @@ fn events_that_the_other_side_does_not_take_are_told_all_the_same() {
 fn a_played_digit_takes_the_place_of_the_audio() {
     let mut fixture = Fixture::between(&leg(Side::A, &[PCMU]), &leg(Side::B, &[PCMU, EVENT]));
     let (before, _) = fixture.forwarded(&speech(1, 0, 0, 7, b"x"));
-    fixture.session.play_digit(fixture.now, Side::B, 7, 100).unwrap();
-    assert!(fixture.session.play_digit(fixture.now, Side::A, 7, 100).is_err(), "A takes no events");
+    let digit = Digit { event: 7, duration_ms: 100 };
+    fixture.session.play_digit(fixture.now, Side::B, digit, DigitSound::default()).unwrap();
+    assert!(
+        fixture.session.play_digit(fixture.now, Side::A, digit, DigitSound::default()).is_err(),
+        "A takes no events"
+    );
     fixture.run(1);
     assert_eq!(fixture.receive(Side::A, &speech(2, 160, 0, 7, b"x")), Err(DropReason::ReplacedByDigit));
     fixture.run(300);

@@ -11,7 +11,9 @@ use crate::table::shrink;
 use crate::transport::Flow;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
-use tandem_control::{EventKind, LegConfig, LocalPorts, MAX_NOTE, Refusal, Request, SessionId, Source};
+use tandem_control::{
+    DigitSound, EventKind, LegConfig, LocalPorts, MAX_NOTE, Refusal, Request, SessionId, Source,
+};
 
 /// Names a call. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -300,7 +302,8 @@ impl Switch {
                 self.ask(now, Request::configure(session, side, *leg), Purpose::Configure(session));
             }
             Action::PlayDigit { session, side, event, duration_ms } => {
-                let request = Request::PlayDigit { session, side, event, duration_ms };
+                let request =
+                    Request::PlayDigit { session, side, event, duration_ms, sound: DigitSound::default() };
                 self.ask(now, request, Purpose::Other);
             }
             Action::PlayTone { session, side, tones } => {

@@ -6,7 +6,7 @@ use crate::dtmf::{Collector, Digit};
 use tandem_codec::dtmf_detector::{DtmfDetector, Heard};
 use tandem_codec::tones::{DIGIT_DBM0, Step, Tone};
 use tandem_codec::{Decoder, Encoder};
-use tandem_control::{Digits, OpusEncoding};
+use tandem_control::{DigitSound, Digits, OpusEncoding};
 
 const G722: (u8, Codec, u32) = (9, Codec::G722, 8000);
 const WAYS: [Digits; 3] = [Digits::Events, Digits::Tones, Digits::Told];
@@ -44,7 +44,10 @@ impl Caller {
 
     fn press(&mut self, fixture: &mut Fixture, event: u8, ms: u16) {
         if self.way == Digits::Told {
-            return fixture.session.play_digit(fixture.now, Side::B, event, ms).unwrap();
+            return fixture
+                .session
+                .play_digit(fixture.now, Side::B, Digit { event, duration_ms: ms }, DigitSound::default())
+                .unwrap();
         }
         let tone = Tone::new(self.rate, &Step::digit(event, DIGIT_DBM0, ms.into()).unwrap());
         self.key = Some((event, self.ticks, ms, tone));

@@ -153,7 +153,8 @@ fn switching_between_forwarding_transcoding_digits_files_and_sources_keeps_the_n
                 0 => payload_type = 8 - payload_type,
                 1 => (sequence, timestamp, ssrc) = (random.u16(..), random.u32(..), ssrc + 1),
                 2 => {
-                    let _ = fixture.session.play_digit(fixture.now, Side::B, random.u8(..16), 60);
+                    let digit = Digit { event: random.u8(..16), duration_ms: 60 };
+                    let _ = fixture.session.play_digit(fixture.now, Side::B, digit, DigitSound::default());
                 }
                 3 => {
                     let event = dtmf_payload(random.u8(..16), random.bool(), 160);

@@ -7,7 +7,7 @@ use super::{Relay, leg::Leg};
 use crate::ng::Reply;
 use crate::ng::request::{Action, Control, DtmfSecurity, Party};
 use std::time::Instant;
-use tandem_control::{Request, SessionId, Side, Source, ToneStep, Tones, Treatment};
+use tandem_control::{DigitSound, Request, SessionId, Side, Source, ToneStep, Tones, Treatment};
 
 /// Beside [`DtmfSecurity::Silence`].
 const SILENCE_IS_DROP: &str =
@@ -65,7 +65,8 @@ impl Relay {
         });
         let Some(security) = media.and_then(|media| media.leg(side).dtmf_security) else { return };
         let side = side.other();
-        let digit = |event: u8| Request::PlayDigit { session, side, event, duration_ms };
+        let sound = DigitSound::default();
+        let digit = |event: u8| Request::PlayDigit { session, side, event, duration_ms, sound };
         let request = match security {
             DtmfSecurity::Digit(event) => digit(event),
             DtmfSecurity::Random => {

@@ -65,13 +65,14 @@ impl Relay {
 
     /// `play DTMF`: the party that is named has pressed a key, its other side hears it.
     pub(super) fn play_digit(&mut self, now: Instant, asker: Asker, digit: &PlayDigit) {
-        let PlayDigit { event, duration_ms, .. } = *digit;
+        let PlayDigit { event, duration_ms, sound, .. } = *digit;
         let Some((key, targets)) = self.targets(&asker, &digit.names, &digit.party) else { return };
         let requests = targets.into_iter().map(|(session, side)| Request::PlayDigit {
             session,
             side: side.other(),
             event,
             duration_ms,
+            sound,
         });
         self.carry_out_all(now, key, asker, requests.collect());
     }

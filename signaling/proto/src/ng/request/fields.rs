@@ -111,7 +111,8 @@ impl Fields {
             "to-interface" => self.interface(1, name("to-interface", value)?),
             "record-call" if is_yes(value) => options.record_call = Some(true),
             "record-call" if is_no(value) => options.record_call = Some(false),
-            "pause" => self.pauses = is_yes(value),
+            // Of a recording; as a number it is the pause behind a digit.
+            "pause" if value.as_integer().is_none() => self.pauses = is_yes(value),
             "all" if is_no(value) => {}
             "all" => options.flags.insert(Flag::All),
             other => return self.choice(key, other, value),

@@ -5,10 +5,16 @@ use super::read::{bytes, number, string};
 use crate::ng::{Fault, Names, Value};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tandem_control::{MAX_INLINE, MAX_PATH};
+use tandem_control::{DigitSound, MAX_INLINE, MAX_PATH};
 
-/// How long a digit is where the request does not say, and the shortest and longest one, in milliseconds.
-const DIGIT_MS: (u16, std::ops::RangeInclusive<u16>) = (250, 100..=5_000);
+/// The shortest and longest digit, and the shortest and longest pause behind it, in milliseconds.
+const DIGIT_MS: std::ops::RangeInclusive<i64> = 100..=5_000;
+/// What holds where the request does not say: the length of a digit and the pause, in milliseconds, and the volume in -dBm0.
+const USUAL_DIGIT_MS: u16 = 250;
+const USUAL_PAUSE_MS: u16 = 100;
+const USUAL_VOLUME: u8 = 8;
+/// The least volume, in -dBm0 (RFC 4733 section 2.3.1).
+const MAX_VOLUME: u8 = 63;
 /// In the order of their events (RFC 4733 section 3.2).
 const DIGITS: &str = "0123456789*#ABCD";
 /// The most bytes of `metadata`.
@@ -56,6 +62,8 @@ pub struct PlayDigit {
     pub event: u8,
     /// 100 to 5000 milliseconds.
     pub duration_ms: u16,
+    /// How loud it is, and the pause behind it.
+    pub sound: DigitSound,
 }
 
 /// What becomes of a call's recording.
@@ -100,6 +108,8 @@ pub(super) struct MediaFields {
     source: Option<PlaySource>,
     times: Option<u32>,
     duration_ms: Option<u16>,
+    volume: Option<u8>,
+    pause_ms: Option<u16>,
 }
 
 impl MediaFields {
@@ -117,11 +127,12 @@ impl MediaFields {
                 let times = number::<i64>("repeat-times", "a number", value)?.max(1);
                 self.times = u32::try_from(times).ok();
             }
-            "duration" => {
-                let duration = number::<i64>("duration", "milliseconds", value)?;
-                let (shortest, longest) = (*DIGIT_MS.1.start(), *DIGIT_MS.1.end());
-                let bounded = duration.clamp(shortest.into(), longest.into());
-                self.duration_ms = u16::try_from(bounded).ok();
+            "duration" => self.duration_ms = Some(milliseconds("duration", value)?),
+            "pause" => self.pause_ms = Some(milliseconds("pause", value)?),
+            // Positive numbers are read as negative ones: no tone is louder than full scale.
+            "volume" => {
+                let decibels = number::<i64>("volume", "decibels", value)?.unsigned_abs();
+                self.volume = Some(u8::try_from(decibels).unwrap_or(u8::MAX).min(MAX_VOLUME));
             }
             "digit" | "code" => self.digit = Some(digit(value)?),
             "frequency" => self.frequency = Some(number("frequency", "200 to 3400 Hz", value)?),
@@ -148,8 +159,18 @@ impl MediaFields {
 
     pub(super) fn into_digit(self, names: Names, party: Party) -> Result<PlayDigit, Fault> {
         let event = self.digit.ok_or(Fault::Missing("code"))?;
-        Ok(PlayDigit { names, party, event, duration_ms: self.duration_ms.unwrap_or(DIGIT_MS.0) })
+        let sound = DigitSound {
+            volume: self.volume.unwrap_or(USUAL_VOLUME),
+            pause_ms: self.pause_ms.unwrap_or(USUAL_PAUSE_MS),
+        };
+        Ok(PlayDigit { names, party, event, duration_ms: self.duration_ms.unwrap_or(USUAL_DIGIT_MS), sound })
     }
+}
+
+/// A length of a digit or a pause; one that is too short or too long becomes the next that is not.
+fn milliseconds(key: &'static str, value: &Value<'_>) -> Result<u16, Fault> {
+    let given = number::<i64>(key, "milliseconds", value)?.clamp(*DIGIT_MS.start(), *DIGIT_MS.end());
+    u16::try_from(given).map_err(|_| Fault::WrongType { key, wanted: "milliseconds" })
 }
 
 fn path(key: &'static str, value: &Value<'_>) -> Result<String, Fault> {

@@ -254,6 +254,11 @@ fn digits_that_are_played() {
     let Command::PlayDigit(long) = digit(r#""digit":"1","duration":"9000""#) else { panic!() };
     let Command::PlayDigit(short) = digit(r#""digit":"1","duration":20"#) else { panic!() };
     assert_eq!((long.duration_ms, short.duration_ms), (5_000, 100));
+    assert_eq!((long.sound.volume, long.sound.pause_ms), (8, 100));
+    let Command::PlayDigit(loud) = digit(r#""digit":"1","volume":"-3","pause":1"#) else { panic!() };
+    assert_eq!((loud.sound.volume, loud.sound.pause_ms), (3, 100));
+    let Command::PlayDigit(soft) = digit(r#""digit":"1","volume":900,"pause":"2000""#) else { panic!() };
+    assert_eq!((soft.sound.volume, soft.sound.pause_ms), (63, 2_000));
     let fault =
         |entries: &str| fault(&format!(r#"{{"command":"play DTMF","call-id":"c","from-tag":"f"{entries}}}"#));
     assert_eq!(fault(""), "the request has no \"code\"");

@@ -3,7 +3,8 @@
 use super::*;
 use serde_json::Value;
 use tandem_control::{
-    EventKind, PlayOutcome, RecordingFormat, RecordingOutcome, Refusal, Request, Side, Source, ToneStep,
+    DigitSound, EventKind, PlayOutcome, RecordingFormat, RecordingOutcome, Refusal, Request, Side, Source,
+    ToneStep,
 };
 
 /// A call that is answered.
@@ -114,9 +115,11 @@ fn a_slow_disk_does_not_delay_the_reply_for_long() {
 #[test]
 fn a_digit_is_heard_by_the_other_side() {
     let (mut bench, session) = answered();
-    let reply = bench.ask(&control("play DTMF", json!({ "code": "#", "duration": 300 })));
+    let more = json!({ "code": "#", "duration": 300, "volume": -20, "pause": 700 });
+    let reply = bench.ask(&control("play DTMF", more));
     assert_eq!(reply["result"], "ok");
-    let expected = Request::PlayDigit { session, side: Side::B, event: 11, duration_ms: 300 };
+    let sound = DigitSound { volume: 20, pause_ms: 700 };
+    let expected = Request::PlayDigit { session, side: Side::B, event: 11, duration_ms: 300, sound };
     assert_eq!(bench.said, [expected]);
 }
 
@@ -130,7 +133,8 @@ fn what_is_heard_in_the_place_of_blocked_digits() {
         bench.event(session, EventKind::Digit { side: Side::A, event: 5, duration_ms: 120 });
         bench.said.pop()
     };
-    let digit = |event| Some(Request::PlayDigit { session, side: Side::B, event, duration_ms: 120 });
+    let sound = DigitSound::default();
+    let digit = |event| Some(Request::PlayDigit { session, side: Side::B, event, duration_ms: 120, sound });
     assert_eq!(heard(json!({})), None);
     assert_eq!(heard(json!({ "DTMF-security": "zero" })), digit(0));
     assert_eq!(heard(json!({ "DTMF-security": "DTMF", "digit": "9" })), digit(9));
