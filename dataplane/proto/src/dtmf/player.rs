@@ -82,7 +82,7 @@ impl Player {
     /// The key that is held was released after so long.
     pub(crate) fn release(&mut self, duration_ms: u16) {
         if let Some(press) = self.newest().filter(|press| press.held) {
-            *press = Press { digit: Digit { duration_ms, ..press.digit }, held: false };
+            *press = Press { digit: Digit { duration_ms, ..press.digit }, held: false, ..*press };
         }
     }
 
