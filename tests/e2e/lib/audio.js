@@ -49,8 +49,8 @@ export function longestTone(recording, frequency) {
 }
 
 const DTMF_ROWS = [697, 770, 852, 941];
-const DTMF_COLUMNS = [1209, 1336, 1477];
-const DTMF_KEYS = ['123', '456', '789', '*0#'];
+const DTMF_COLUMNS = [1209, 1336, 1477, 1633];
+const DTMF_KEYS = ['123A', '456B', '789C', '*0#D'];
 const DTMF_WINDOW_SECONDS = 0.03;
 /**
  * Half windows without a tone that make a pause. ITU-T Q.24 takes 40 ms for one; a shorter interruption, as a busy
@@ -109,7 +109,26 @@ function firstChannel(data, channels) {
 
 /** Writes a tone as a 16-bit mono WAV file. */
 export function writeToneWav(path, { frequency, seconds, rate }) {
-  const data = Int16Array.from({ length: rate * seconds }, (_, n) => sampleOf(frequency, rate, n));
+  writeWav(path, Int16Array.from({ length: rate * seconds }, (_, n) => sampleOf(frequency, rate, n)), rate);
+}
+
+/**
+ * Writes key presses as a 16-bit mono WAV file: each digit's tones for `length`, then silence for `gap`; silence around all.
+ * @param {{digits: string, length: number, gap: number, lead: number, rate: number}} options in milliseconds and Hz
+ */
+export function writeDigitsWav(path, { digits, length, gap, lead, rate }) {
+  const tone = (digit) => {
+    const row = DTMF_KEYS.findIndex((keys) => keys.includes(digit));
+    const frequencies = [DTMF_ROWS[row], DTMF_COLUMNS[DTMF_KEYS[row].indexOf(digit)]];
+    const samples = Array.from({ length: (rate * length) / 1000 }, (_, n) => (
+      frequencies.reduce((sum, frequency) => sum + Math.round(sampleOf(frequency, rate, n) / 2), 0)));
+    return [...samples, ...silence(gap)];
+  };
+  const silence = (milliseconds) => new Array((rate * milliseconds) / 1000).fill(0);
+  writeWav(path, Int16Array.from([...silence(lead), ...[...digits].flatMap(tone), ...silence(lead)]), rate);
+}
+
+function writeWav(path, data, rate) {
   const header = Buffer.alloc(44);
   header.write('RIFF', 0);
   header.writeUInt32LE(36 + data.byteLength, 4);

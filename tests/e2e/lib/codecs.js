@@ -61,11 +61,17 @@ export function codec(name) {
   return CODECS.find((one) => one.name === name);
 }
 
-/** The description of a peer that speaks this codec alone. */
-export function description({ codec: { rtpmap, payloadType, fmtp }, address, port, packetTime = 20, direction = 'sendrecv' }) {
+/** The payload type of telephone events (RFC 4733), where a peer has them. */
+export const EVENTS = 101;
+
+/** The description of a peer that speaks this codec alone; `events`: and telephone events. */
+export function description({ codec, address, port, packetTime = 20, direction = 'sendrecv', events = false }) {
+  const { rtpmap, payloadType, fmtp } = codec;
   return [
-    'v=0', `o=- 1 1 IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0', `m=audio ${port} RTP/AVP ${payloadType}`,
-    `a=rtpmap:${payloadType} ${rtpmap}`, ...(fmtp ? [`a=fmtp:${payloadType} ${fmtp}`] : []), `a=ptime:${packetTime}`,
+    'v=0', `o=- 1 1 IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0',
+    `m=audio ${port} RTP/AVP ${payloadType}${events ? ` ${EVENTS}` : ''}`,
+    `a=rtpmap:${payloadType} ${rtpmap}`, ...(fmtp ? [`a=fmtp:${payloadType} ${fmtp}`] : []),
+    ...(events ? [`a=rtpmap:${EVENTS} telephone-event/8000`, `a=fmtp:${EVENTS} 0-15`] : []), `a=ptime:${packetTime}`,
     `a=${direction}`, '',
   ].join('\r\n');
 }

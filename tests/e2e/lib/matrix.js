@@ -10,6 +10,8 @@ const FIRST_PORT = 40_000;
 const PORTS_OF_AN_END = 4;
 const ENDS = 2000;
 let ends = 0;
+/** The ends send from other ports than those at which they receive. */
+const FLAGS = ['trust-address', 'asymmetric'];
 
 function nextPort() {
   ends = (ends + 1) % ENDS;
@@ -20,8 +22,7 @@ function nextPort() {
 async function ask(engine, id, request) {
   const reply = await engine.ng.request({
     'call-id': id, 'from-tag': 'caller', replace: ['origin', 'session-connection'], ICE: 'remove',
-    // The ends send from other ports than those at which they receive.
-    flags: ['trust-address', 'asymmetric'], ...request,
+    flags: FLAGS, ...request,
   });
   if (reply.result !== 'ok') throw new Error(`${request.command} of ${id}: ${JSON.stringify(reply)}`);
   return reply;
@@ -34,15 +35,17 @@ async function ask(engine, id, request) {
  * @param {number[]} packetTimes the caller's and the callee's
  * @returns {Promise<{id: string, ends: object[], close: () => Promise<void>}>} for each end its ports and where it sends to
  */
-export async function openChain(engines, address, codecs, packetTimes = [20, 20]) {
+export async function openChain(engines, address, codecs, packetTimes = [20, 20], { events = [], flags = [], codecs: more = {} } = {}) {
   const sides = [codecs[0], codecs.at(-1)];
-  const [caller, callee] = sides.map((codec, side) => ({ codec, packetTime: packetTimes[side], port: nextPort() }));
+  const [caller, callee] = sides.map((codec, side) => (
+    { codec, packetTime: packetTimes[side], port: nextPort(), events: events[side] }));
   const id = `${codecs.map(({ name }) => name).join(' to ')} ${randomInt(2 ** 40)}`;
   let offer = description({ ...caller, address });
   for (const [index, engine] of engines.entries()) {
     const [from, to] = [codecs[index], codecs[index + 1]];
-    const transcode = from === to ? {} : { codec: { mask: [from.rtpmap], transcode: [to.rtpmap] } };
-    offer = (await ask(engine, id, { command: 'offer', sdp: offer, ...transcode })).sdp;
+    const wanted = from === to ? { transcode: [] } : { mask: [from.rtpmap], transcode: [to.rtpmap] };
+    const codec = { ...wanted, ...more, transcode: [...wanted.transcode, ...(more.transcode ?? [])] };
+    offer = (await ask(engine, id, { command: 'offer', sdp: offer, flags: [...FLAGS, ...flags], codec })).sdp;
   }
   let answer = description({ ...callee, address });
   for (const engine of [...engines].reverse()) {
@@ -57,9 +60,13 @@ export async function openChain(engines, address, codecs, packetTimes = [20, 20]
   };
 }
 
-/** A call through one engine. @see openChain */
-export function openCall(engine, address, [caller, callee]) {
-  return openChain([engine], address, [caller.codec, callee.codec], [caller.packetTime, callee.packetTime]);
+/**
+ * A call through one engine. Sides may have telephone `events`; `flags` and `codecs` are added to the offer's.
+ * @see openChain
+ */
+export function openCall(engine, address, sides, { flags, codecs } = {}) {
+  const of = (key) => sides.map((side) => side[key]);
+  return openChain([engine], address, of('codec'), of('packetTime'), { events: of('events'), flags, codecs });
 }
 
 /**

@@ -88,21 +88,61 @@ function oggPackets(bytes) {
  * @param {number} [options.clock] ticks of RTP time in a millisecond
  * @param {(index: number) => boolean} [options.isLost] which packets never arrive
  */
-export async function sendFrames({ frames, payloadType, from, to, packetTime, clock = 8, isLost = () => false }) {
+export function sendFrames({ frames, payloadType, packetTime, clock = 8, ...options }) {
+  const packets = frames.map((payload, index) => ({ payload, payloadType, timestamp: index * packetTime * clock }));
+  return sendPackets({ packets, packetTime, ...options });
+}
+
+/**
+ * Sends RTP packets, one in each packet time.
+ * @param {object} options
+ * @param {{payload: Buffer, payloadType: number, timestamp: number, marker?: boolean}[]} options.packets
+ * @param {(index: number) => boolean} [options.isLost] which packets never arrive
+ */
+export async function sendPackets({ packets, from, to, packetTime, isLost = () => false }) {
   const socket = createSocket('udp4');
   await new Promise((resolve) => { socket.bind(from.port, from.address, resolve); });
   const start = Date.now();
   const header = Buffer.alloc(HEADER);
   header[0] = 0x80;
-  header[1] = payloadType;
   header.writeUInt32BE(randomInt(2 ** 32), 8);
-  for (const [index, frame] of frames.entries()) {
+  for (const [index, { payload, payloadType, timestamp, marker }] of packets.entries()) {
     await pause(Math.max(0, start + index * packetTime - Date.now()));
+    header[1] = payloadType | (marker ? 0x80 : 0);
     header.writeUInt16BE(index & 0xffff, 2);
-    header.writeUInt32BE((index * packetTime * clock) >>> 0, 4);
-    if (!isLost(index)) socket.send(Buffer.concat([header, frame]), to.port, to.address);
+    header.writeUInt32BE(timestamp >>> 0, 4);
+    if (!isLost(index)) socket.send(Buffer.concat([header, payload]), to.port, to.address);
   }
   socket.close();
+}
+
+/** Keeps the RTP packets that come to a port. */
+export class Ear {
+  packets = [];
+
+  static async open({ address, port }) {
+    const ear = new Ear();
+    ear.socket = createSocket('udp4');
+    ear.socket.on('message', (bytes) => {
+      if (bytes.length < HEADER) return;
+      ear.packets.push({ payloadType: bytes[1] & 0x7f, timestamp: bytes.readUInt32BE(4), payload: bytes.subarray(HEADER) });
+    });
+    await new Promise((resolve) => { ear.socket.bind(port, address, resolve); });
+    return ear;
+  }
+
+  /** Waits until nothing more comes. */
+  async finished() {
+    for (let before = -1; this.packets.length !== before;) {
+      before = this.packets.length;
+      await pause(QUIET);
+    }
+    return this.packets;
+  }
+
+  stop() {
+    this.socket.close();
+  }
 }
 
 /** ffmpeg, which writes what it receives into a WAV file. */

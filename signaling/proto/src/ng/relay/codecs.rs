@@ -90,7 +90,13 @@ pub(super) fn offer(
             continue;
         }
         let named = || options.accept.iter().any(|spec| spec.is_all() || format.is_meant(spec));
-        if *fate == Fate::Hidden || accepts_all || named() {
+        // Telephone events must be meant by their name: what has none gets tones in the audio.
+        let mut lists = [&options.accept, &options.mask, &options.consume].into_iter().flatten();
+        let accepted = match is_event(payload) {
+            true => lists.any(CodecSpec::is_events),
+            false => *fate == Fate::Hidden || accepts_all || named(),
+        };
+        if accepted {
             offered.accepted.insert(payload.number);
         }
         offered.theirs.push(payload.clone());
@@ -110,7 +116,8 @@ pub(super) fn offer(
             let at = offered.ours.iter().position(|one| is_same(one, in_use));
             offered.ours[..=at.unwrap_or(0)].rotate_right(1);
         }
-        add_events(&mut offered, running);
+        let wanted = options.transcode.iter().any(CodecSpec::is_events);
+        add_events(&mut offered, running, wanted);
     }
     offered.ours.truncate(MAX_PAYLOAD_TYPES);
     offered
@@ -176,13 +183,14 @@ fn add(offered: &mut Offered, codec: Codec, clock: u32, parameters: Option<Strin
 }
 
 /// Telephone events are in the clock of the speech beside them (RFC 4733 section 2.1): each clock that is offered has them,
-/// if the offerer has any.
-fn add_events(offered: &mut Offered, running: &[PayloadType]) {
-    if offered.added.is_empty() || !offered.theirs.iter().any(is_event) {
+/// if the offerer has any, or if they are `wanted`: made of the tones in its audio.
+fn add_events(offered: &mut Offered, running: &[PayloadType], wanted: bool) {
+    if !wanted && (offered.added.is_empty() || !offered.theirs.iter().any(is_event)) {
         return;
     }
     let added = offered.added.iter().map(|added| &added.payload);
-    let clocks: Vec<u32> = added.filter(|one| is_speech(one)).map(|one| one.clock).collect();
+    let kept = offered.ours.iter().filter(|_| wanted);
+    let clocks: Vec<u32> = added.chain(kept).filter(|one| is_speech(one)).map(|one| one.clock).collect();
     for clock in clocks {
         let before = offered.ours.len();
         add(offered, Codec::TelephoneEvent, clock, None, running);
@@ -233,16 +241,21 @@ pub(super) fn answer(
     if !answered.ours.iter().any(is_speech) {
         return None;
     }
-    answer_events(&mut answered, theirs);
+    answer_events(&mut answered, theirs, accepted);
     if single {
         keep_first(&mut answered);
     }
     Some(answered)
 }
 
-/// What is transcoded towards the offerer has telephone events in its own clock, where both sides have events at all.
-fn answer_events(answered: &mut Answered, theirs: &[PayloadType]) {
+/// What is transcoded towards the offerer has telephone events in its own clock, where both sides have events at all. Events
+/// that it may use although the answerer takes none become tones there.
+fn answer_events(answered: &mut Answered, theirs: &[PayloadType], accepted: Numbers) {
     if !answered.theirs.iter().any(is_event) {
+        for event in theirs.iter().filter(|one| is_event(one) && accepted.has(one.number)) {
+            answered.ours.push(event.clone());
+            answered.added.push(event.clone());
+        }
         return;
     }
     let speech = |one: &&PayloadType| is_speech(one);

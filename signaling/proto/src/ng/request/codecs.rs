@@ -51,6 +51,11 @@ impl CodecSpec {
         Some(CodecSpec { name, clock_rate, channels, bitrate, ptime, fmtp, encoder })
     }
 
+    /// Whether it means telephone events (RFC 4733).
+    pub fn is_events(&self) -> bool {
+        self.name.eq_ignore_ascii_case("telephone-event")
+    }
+
     /// Whether it is the word for every codec: `all` or `full`.
     pub fn is_all(&self) -> bool {
         same(&self.name, "all") || same(&self.name, "full")

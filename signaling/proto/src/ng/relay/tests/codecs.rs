@@ -149,6 +149,22 @@ fn digits_are_looked_for_where_that_is_asked_for() {
 }
 
 #[test]
+fn digits_become_events_or_tones_where_only_one_side_has_events() {
+    let mut bench = Bench::new();
+    let offer = bench.offer(PCMU_ONLY, json!({ "codec": { "transcode": ["telephone-event"] } }));
+    assert_eq!(formats(&offer), "0 101");
+    let phone = with_events(PCMU_ONLY);
+    assert_eq!(formats(&bench.answer_with(&phone, json!({}))), "0");
+    assert_eq!(numbers(&bench.session().legs[1].audio.send), [0, 101]);
+
+    let mut bench = Bench::new();
+    bench.offer(&phone, json!({ "codec": { "accept": ["telephone-event"] } }));
+    assert_eq!(formats(&bench.answer_with(PCMU_ONLY, json!({}))), "0 101");
+    let [a, b] = &bench.session().legs;
+    assert_eq!((numbers(&a.audio.receive), numbers(&b.audio.send)), (vec![0, 101], vec![0]));
+}
+
+#[test]
 fn a_codec_that_was_offered_needs_no_transcoding() {
     let mut bench = Bench::new();
     let offer = bench.offer(samples::BARESIP, json!({ "codec": { "transcode": ["PCMA", "AMR"] } }));
