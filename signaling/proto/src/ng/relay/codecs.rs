@@ -289,6 +289,7 @@ fn is_speech(payload: &PayloadType) -> bool {
     !matches!(payload.codec, Codec::TelephoneEvent | Codec::ComfortNoise)
 }
 
-fn is_event(payload: &PayloadType) -> bool {
+/// Whether it is telephone events.
+pub(super) fn is_event(payload: &PayloadType) -> bool {
     payload.codec == Codec::TelephoneEvent
 }

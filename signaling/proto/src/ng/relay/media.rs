@@ -4,6 +4,7 @@ mod answer;
 mod keys;
 mod offer;
 
+use super::codecs;
 use super::latch::Whereabouts;
 use super::leg::Leg;
 use crate::ng::Interface;
@@ -11,7 +12,9 @@ use crate::ng::body::{Codings, KeyForm, Peer, Relayed, RtcpLines};
 use crate::ng::request::{Flag, Options};
 use crate::sdp::{Random, SdpError, not_acceptable};
 use std::borrow::Cow;
-use tandem_control::{Audio, LegConfig, LocalPorts, OpusEncoding, PortKind, PortRequest, SessionId, Side};
+use tandem_control::{
+    Audio, Digits, LegConfig, LocalPorts, OpusEncoding, PayloadType, PortKind, PortRequest, SessionId, Side,
+};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -113,6 +116,10 @@ impl Media {
         let config = |side: Side| {
             let [near, far] = [&legs[index(side)], &legs[index(side.other())]];
             let mut config = near.config(far.ptime_override.is_some());
+            let has_events = |payloads: &[PayloadType]| payloads.iter().any(codecs::is_event);
+            if has_events(&far.config(false).audio.receive) && !has_events(&config.audio.send) {
+                config.audio.digits = Digits::Tones;
+            }
             if self.is_closed {
                 config.audio = Audio::idle();
             }

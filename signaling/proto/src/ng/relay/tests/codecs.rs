@@ -1,7 +1,7 @@
 //! Codecs: passed on, left out, added, transcoded.
 
 use super::*;
-use tandem_control::{Codec, PayloadType};
+use tandem_control::{Codec, Digits, PayloadType};
 
 const PCMU_ONLY: &str = samples::SIPP;
 
@@ -162,6 +162,7 @@ fn digits_become_events_or_tones_where_only_one_side_has_events() {
     assert_eq!(formats(&bench.answer_with(PCMU_ONLY, json!({}))), "0 101");
     let [a, b] = &bench.session().legs;
     assert_eq!((numbers(&a.audio.receive), numbers(&b.audio.send)), (vec![0, 101], vec![0]));
+    assert_eq!((a.audio.digits, b.audio.digits), (Digits::Events, Digits::Tones));
 }
 
 #[test]
