@@ -104,6 +104,11 @@ impl<K: Copy + PartialEq> Room<K> {
         self.places.iter().copied().flatten()
     }
 
+    /// Who is at a place, 0 to [`MAX_ROOM_MEMBERS`].
+    pub fn member(&self, place: usize) -> Option<K> {
+        self.places.get(place).copied().flatten()
+    }
+
     /// When [`Room::handle_timeout`] has something to do; never while nobody is in.
     pub fn next_timeout(&self) -> Option<Instant> {
         let speaks = self.next_place < self.places.len();

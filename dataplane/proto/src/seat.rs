@@ -1,6 +1,7 @@
 //! One side's seat in a room: its peer's speech behind a jitter buffer, in step with the room's clock; and what it hears
 //! of the room, encoded for it.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tandem_codec::CodecError;
@@ -11,12 +12,14 @@ use tandem_control::{Audio, PayloadType, Treatment};
 use crate::codecs;
 use crate::decoding::{Decoding, Repairs, at_rate, samples};
 use crate::drops::DropReason;
+use crate::dtmf::Digit;
 use crate::encoding::{Encoding, Target};
 use crate::jitter::{Buffer, Next};
-use crate::limits::{MAX_CONCEALMENT, MAX_PACKET_TIME, ROOM_TICK};
+use crate::limits::{MAX_CONCEALMENT, MAX_FOUND_DIGITS, MAX_PACKET_TIME, ROOM_TICK};
 use crate::reception::Place;
 use crate::routes::{Entry, Route, is_speech};
 use crate::rtp::{self, Parsed};
+use crate::tone_detection::{Key, ToneDetection};
 
 /// Where the peer's speech is this quiet, something of it may be left out: the mean square of -50 dB of full scale.
 const QUIET: i64 = 32_768 * 32_768 / 100_000;
@@ -44,6 +47,9 @@ struct Listener {
     filled: usize,
     cut_at: Option<Instant>,
     treatment: Treatment,
+    detection: Option<Box<ToneDetection>>,
+    /// Digits that were found in the audio and not yet told.
+    found: VecDeque<Digit>,
 }
 
 /// From ticks of samples to packets for the peer.
@@ -112,6 +118,19 @@ impl Seat {
         self.listener.tick(now, tick)
     }
 
+    /// A whole digit that was found in the audio.
+    pub(crate) fn take_found(&mut self) -> Option<Digit> {
+        self.listener.found.pop_front()
+    }
+
+    /// The peer is no longer heard: a key that is held is so no longer.
+    pub(crate) fn finish(&mut self) {
+        let Listener { detection, found, .. } = &mut self.listener;
+        if let Some(detection) = detection {
+            detection.finish(|key| note(key, found));
+        }
+    }
+
     /// Sends a tick of what the peer hears.
     pub(crate) fn speak(&mut self, tick: &[i16], to: &mut Target<'_>) {
         let Some(speaker) = &mut self.speaker else { return };
@@ -158,6 +177,11 @@ impl Listener {
         let entries: Vec<Entry> = decodable.map(entry).collect();
         let beside = audio.receive.iter().filter(|payload| !is_speech(payload.codec));
         let longest = ROOM_TICK + MAX_CONCEALMENT + MAX_PACKET_TIME;
+        let mut detection = audio.detect_tones.then(|| ToneDetection::new(rate)).transpose()?.map(Box::new);
+        if let Some(detection) = &mut detection {
+            // Nobody in a room wants to hear the keys that others press.
+            detection.erases = true;
+        }
         Ok(Listener {
             decoding: Decoding::new(entries.iter(), rate)?,
             entries,
@@ -168,6 +192,8 @@ impl Listener {
             filled: 0,
             cut_at: None,
             treatment: audio.speech,
+            detection,
+            found: VecDeque::with_capacity(MAX_FOUND_DIGITS),
         })
     }
 
@@ -181,8 +207,9 @@ impl Listener {
         }
         let heard = self.pcm.get(..tick.len().min(self.filled)).unwrap_or_default();
         tick.fill(0);
-        if self.treatment == Treatment::Passed {
-            tick.iter_mut().zip(heard).for_each(|(to, from)| *to = *from);
+        tick.iter_mut().zip(heard).for_each(|(to, from)| *to = *from);
+        if let Some(detection) = &mut self.detection {
+            detection.process(tick, |key| note(key, &mut self.found));
         }
         self.drop_front(tick.len());
         speaks && self.treatment == Treatment::Passed
@@ -249,6 +276,15 @@ impl Listener {
 
     fn time_of(&self, len: usize) -> Duration {
         Duration::from_micros(micros(len, self.rate))
+    }
+}
+
+/// Keeps a whole digit; one too many is lost.
+fn note(key: Key, found: &mut VecDeque<Digit>) {
+    if let Key::Released(digit) = key
+        && found.len() < MAX_FOUND_DIGITS
+    {
+        found.push_back(digit);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::demux::Leg;
 use crate::driver::Driver;
 use tandem_control::{Refusal, Reply, Request, RoomId, SessionId, Side};
 use tandem_media::Now;
+use tandem_media::limits::MAX_ROOM_MEMBERS;
 use tandem_media::room::{Members, Room};
 
 /// The most rooms of one worker.
@@ -64,12 +65,16 @@ struct Seats<'a, D: Driver> {
     driver: &'a mut D,
     departures: &'a mut Departures,
     counters: &'a mut Counters,
+    /// A session has something to tell.
+    news: bool,
 }
 
 impl<D: Driver> Members<Leg> for Seats<'_, D> {
     fn listen(&mut self, member: Leg, tick: &mut [i16]) -> bool {
-        let entry = self.sessions.get_mut(member.session);
-        entry.is_some_and(|entry| entry.session.listen(self.now, member.side, tick))
+        let Some(entry) = self.sessions.get_mut(member.session) else { return false };
+        let speaks = entry.session.listen(self.now, member.side, tick);
+        self.news |= entry.session.take_news();
+        speaks
     }
 
     fn speak(&mut self, member: Leg, tick: &[i16]) {
@@ -198,8 +203,16 @@ impl<D: Driver> Worker<D> {
             driver: &mut self.driver,
             departures: &mut self.departures,
             counters: &mut self.counters,
+            news: false,
         };
         entry.handle_timeout(now.instant, &mut seats);
+        if seats.news {
+            for place in 0..MAX_ROOM_MEMBERS {
+                if let Some(member) = self.rooms.get_mut(room).and_then(|room| room.member(place)) {
+                    self.settle_session(member.session);
+                }
+            }
+        }
         self.arm_room(room);
     }
 

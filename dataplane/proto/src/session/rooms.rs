@@ -2,7 +2,7 @@
 
 use tandem_control::{Audio, LegConfig, Refusal, Side};
 
-use super::{Half, LegSink, Outbox, Session};
+use super::{Half, LegSink, Outbox, Session, digit_event};
 use crate::Now;
 use crate::bridge::Bridge;
 use crate::decoding::Repairs;
@@ -58,6 +58,10 @@ impl Session {
 
     /// The side has left its room: both sides hear each other again.
     pub fn leave_seat(&mut self, side: Side) {
+        if let Some(seat) = &mut self.split(side).0.seat {
+            seat.finish();
+        }
+        self.tell_digits(side);
         let (here, there) = self.split(side);
         here.in_rooms = here.figures_in_rooms();
         if here.seat.take().is_none() {
@@ -70,8 +74,17 @@ impl Session {
 
     /// Writes a tick of what the peer on that side says in its room; `false` if it says nothing.
     pub fn listen(&mut self, now: Now, side: Side, tick: &mut [i16]) -> bool {
-        let here = self.split(side).0;
-        here.seat.as_mut().is_some_and(|seat| seat.listen(now.instant, tick))
+        let Some(seat) = &mut self.split(side).0.seat else { return false };
+        let speaks = seat.listen(now.instant, tick);
+        self.tell_digits(side);
+        speaks
+    }
+
+    fn tell_digits(&mut self, side: Side) {
+        while let Some(digit) = self.split(side).0.seat.as_mut().and_then(|seat| seat.take_found()) {
+            self.events.push(digit_event(side, digit));
+            self.news = true;
+        }
     }
 
     /// Lets the peer on that side hear a tick of its room, unless it hears a digit or something that is played.
@@ -138,6 +151,7 @@ fn same_voice(one: &Audio, other: &Audio) -> bool {
         && one.ptime_ms == other.ptime_ms
         && one.opus == other.opus
         && one.speech == other.speech
+        && one.detect_tones == other.detect_tones
 }
 
 fn codec(error: tandem_codec::CodecError) -> Refusal {

@@ -359,6 +359,40 @@ fn keys_pressed_in_a_room_are_told_and_no_packet_counts_as_lost() {
 }
 
 #[test]
+fn keys_that_are_tones_are_told_and_not_heard_by_others() {
+    let mut world = World::new(vec![Caller::new(PCMU, 20, 400.0), Caller::new(PCMU, 20, 900.0)], 16_000, 0);
+    let mut detecting = leg(Side::A, &[PCMU]);
+    detecting.audio.detect_tones = true;
+    world.callers[0].fixture.configure(Side::A, &detecting);
+    world.run(1000);
+    world.callers[0].fixture.events();
+    // Key 5, and silence behind it.
+    let step = tandem_codec::tones::Step::digit(5, -9.0, 200).unwrap();
+    let mut pcm = [0; 1920];
+    tandem_codec::tones::Tone::new(8000, &step).fill(&mut pcm);
+    for packet in pcm.chunks(160) {
+        let caller = &mut world.callers[0];
+        let mut payload = [0; 160];
+        caller.encoder.encode(packet, &mut payload).unwrap();
+        caller.sequence = caller.sequence.wrapping_add(1);
+        let packet = speech(caller.sequence, caller.spoken as u32, 0, 7, &payload);
+        caller.spoken += 160;
+        caller.speaks_at += 20_000;
+        caller.fixture.receive(Side::A, &packet).unwrap();
+        world.run(20);
+    }
+    world.run(300);
+    let [EventKind::Digit { side: Side::A, event: 5, duration_ms }] = world.callers[0].fixture.events()[..]
+    else {
+        panic!("not one digit");
+    };
+    assert!(duration_ms.abs_diff(200) <= 5, "{duration_ms}");
+    for hertz in [770.0, 1336.0] {
+        assert!(world.callers[1].amplitude(hertz, 500) < 500.0);
+    }
+}
+
+#[test]
 fn rooms_are_bounded_and_their_rates_few() {
     let now = Instant::now();
     assert!(Room::<usize>::new(now, 44_100, 0).is_none());
