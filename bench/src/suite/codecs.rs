@@ -2,7 +2,7 @@
 //! the calls that one core could carry by that; memory.
 
 use crate::measure::machine::{Disturbance, Machine};
-use crate::measure::process::{Usage, thread_cpu};
+use crate::measure::process::{Usage, allocated, thread_cpu};
 use crate::packet_path::{Call, Kind};
 use crate::speech::{Codec, Speech, frame_samples};
 use crate::suite::Context;
@@ -19,7 +19,7 @@ const CODECS: [Codec; 7] =
 const FRAMES: u32 = 500;
 const WARM_UP: u32 = 50;
 /// Calls that are made to see how much memory one takes.
-const STANDING: usize = 200;
+const STANDING: usize = 20;
 const FRAME: Duration = Duration::from_millis(crate::speech::FRAME_MS as u64);
 
 pub(super) fn run(context: &Context<'_>) -> io::Result<Figures> {
@@ -118,14 +118,14 @@ impl Path for Alone {
     }
 }
 
-/// What one call adds to resident memory, in bytes, once speech went through it. Both of its directions have codecs.
+/// What one call allocates, in bytes, once speech went through it. Both of its directions have codecs.
 fn memory(from: Codec, to: Codec, speech: &Speech, calls: usize) -> io::Result<f64> {
-    let before = Usage::of_self()?.resident;
+    let before = allocated();
     let mut standing = Vec::with_capacity(calls);
     for _ in 0..calls {
         let mut call = through_core(from, to)?;
         (0..WARM_UP).try_for_each(|index| call.take(speech.frame(index)))?;
         standing.push(call);
     }
-    Ok(Usage::of_self()?.resident.saturating_sub(before) as f64 / calls.max(1) as f64)
+    Ok(allocated().saturating_sub(before) as f64 / calls.max(1) as f64)
 }
