@@ -1,6 +1,6 @@
 //! Stereo, for recordings: one speaker on each channel.
 
-use super::{rate, refused};
+use super::{rate, refused, setting_refused};
 use crate::CodecError;
 use audiopus::coder::Encoder as LibraryEncoder;
 use audiopus::{Application, Bitrate, Channels};
@@ -21,9 +21,9 @@ impl StereoEncoder {
         // The mode for speech would take the channels for one speaker, and let each be heard on the other.
         let mut library =
             LibraryEncoder::new(rate(sample_rate)?, Channels::Stereo, Application::Audio).map_err(refused)?;
-        let bitrate = i32::try_from(bitrate).map_err(|_| CodecError::FrameLength)?;
-        library.set_bitrate(Bitrate::BitsPerSecond(bitrate)).map_err(refused)?;
-        library.set_complexity(complexity).map_err(refused)?;
+        let bitrate = i32::try_from(bitrate).map_err(|_| CodecError::Setting)?;
+        library.set_bitrate(Bitrate::BitsPerSecond(bitrate)).map_err(setting_refused)?;
+        library.set_complexity(complexity).map_err(setting_refused)?;
         let lookahead = library.lookahead().map_err(refused)?;
         Ok(StereoEncoder { library, lookahead })
     }
