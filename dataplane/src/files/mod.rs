@@ -20,22 +20,23 @@ mod wav;
 
 pub use format::{Announcement, FormatError};
 
-use crossbeam::channel::Sender;
+use crossbeam::channel::{Sender, bounded};
 use directories::{Directory, Identity, OpenError};
 use limits::{MAX_ANNOUNCEMENT, MAX_LOADED, MAX_PLAYERS, MAX_RECORDINGS, REQUEST_QUEUE};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tandem_control::{Event, EventKind, MAX_INLINE, RecordingFormat, Refusal, SessionId, Side, Source};
 use tandem_media::playing::PcmSource;
 use tandem_media::recording::Tap;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OnceCell, Semaphore, mpsc};
 
 /// For what is under way at the end to be written.
 const END_TIME: Duration = Duration::from_secs(3);
@@ -83,7 +84,7 @@ impl Files {
     /// Opens the directories and starts the thread. What it has to tell goes to `events`.
     ///
     /// # Errors
-    /// When a directory cannot be opened, or the system refuses a thread.
+    /// When a directory cannot be opened, or the system refuses a thread or io_uring.
     pub fn start(settings: &FileSettings, events: Sender<Event>) -> io::Result<Files> {
         let open = |path: &Option<PathBuf>| {
             let named = |path: &PathBuf| {
@@ -94,10 +95,22 @@ impl Files {
         };
         let (announcements, recordings) = (open(&settings.announcements)?, open(&settings.recordings)?);
         let (requests, orders) = mpsc::channel(REQUEST_QUEUE);
+        let (ready, outcome) = bounded(1);
         let thread = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
             let shared = Shared { announcements, recordings, events, loaded: RefCell::default() };
-            tokio_uring::start(serve(Rc::new(shared), orders));
+            // It cannot leave the thread that makes it.
+            let runtime = tokio_uring::Runtime::new(&tokio_uring::builder());
+            let (runtime, result) = match runtime {
+                Ok(runtime) => (Some(runtime), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            if ready.send(result).is_ok()
+                && let Some(runtime) = runtime
+            {
+                runtime.block_on(serve(Rc::new(shared), orders));
+            }
         })?;
+        outcome.recv().map_err(io::Error::other)??;
         let semaphore = |count| Arc::new(Semaphore::new(count));
         let limits = Limits { players: semaphore(MAX_PLAYERS), recordings: semaphore(MAX_RECORDINGS) };
         Ok(Files { requests, limits, thread })
@@ -207,9 +220,12 @@ struct Shared {
     announcements: Option<Directory>,
     recordings: Option<Directory>,
     events: Sender<Event>,
-    /// The files that are being played.
-    loaded: RefCell<HashMap<Identity, Weak<[u8]>>>,
+    /// The files that are being played, or read to be.
+    loaded: RefCell<HashMap<Identity, Weak<Slot>>>,
 }
+
+/// The place of one file in memory. It counts from before the file is read until nobody plays it.
+type Slot = OnceCell<Arc<[u8]>>;
 
 impl Shared {
     /// Tells of a session. What nobody takes is lost: the queue is full only when nobody listens.
@@ -219,36 +235,44 @@ impl Shared {
         }
     }
 
-    /// The content of an announcement; of one that is being played already, the same bytes.
-    async fn load(&self, path: &str) -> Result<Arc<[u8]>, player::Failure> {
+    /// The content of an announcement, and its place, to be kept for as long. One that is played to many, or begins to
+    /// be while it is still being read, is read once.
+    async fn load(&self, path: &str) -> Result<(Arc<[u8]>, Rc<Slot>), player::Failure> {
         let directory = self.announcements.as_ref().ok_or(OpenError::NoDirectory)?;
         let file = directory.read(path)?;
         let identity = Identity::of(&file)?;
         if identity.size() > MAX_ANNOUNCEMENT {
             return Err(FormatError::TooLarge.into());
         }
-        if let Some(bytes) = self.find(&identity, identity.size())? {
-            return Ok(bytes);
-        }
-        let file = tokio_uring::fs::File::from_std(file);
-        let (result, bytes) = file.read_exact_at(vec![0; identity.size() as usize], 0).await;
-        let closed = file.close().await;
-        result.and(closed)?;
-        let bytes: Arc<[u8]> = bytes.into();
-        self.loaded.borrow_mut().insert(identity, Arc::downgrade(&bytes));
-        Ok(bytes)
+        let slot = self.slot(identity)?;
+        let bytes = Arc::clone(slot.get_or_try_init(|| read(file, identity.size() as usize)).await?);
+        Ok((bytes, slot))
     }
 
-    /// A file that is in memory; `None` if it is not, but may be.
-    fn find(&self, identity: &Identity, size: u64) -> Result<Option<Arc<[u8]>>, player::Failure> {
+    /// The place of a file: a new one, where it has none and there is room.
+    fn slot(&self, identity: Identity) -> Result<Rc<Slot>, player::Failure> {
         let mut loaded = self.loaded.borrow_mut();
-        loaded.retain(|_, bytes| bytes.strong_count() > 0);
-        if let Some(bytes) = loaded.get(identity).and_then(Weak::upgrade) {
-            return Ok(Some(bytes));
+        loaded.retain(|_, slot| slot.strong_count() > 0);
+        if let Some(slot) = loaded.get(&identity).and_then(Weak::upgrade) {
+            return Ok(slot);
         }
         let all: u64 = loaded.keys().map(Identity::size).sum();
-        if all + size > MAX_LOADED { Err(player::Failure::TooMuch) } else { Ok(None) }
+        if all + identity.size() > MAX_LOADED {
+            return Err(player::Failure::TooMuch);
+        }
+        let slot = Rc::default();
+        loaded.insert(identity, Rc::downgrade(&slot));
+        Ok(slot)
     }
+}
+
+/// The first bytes of a file.
+async fn read(file: File, len: usize) -> io::Result<Arc<[u8]>> {
+    let file = tokio_uring::fs::File::from_std(file);
+    let (result, bytes) = file.read_exact_at(vec![0; len], 0).await;
+    let closed = file.close().await;
+    result.and(closed)?;
+    Ok(bytes.into())
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The life of something that is played: a file is brought into memory, and decoded a little ahead of what is heard.
 
-use super::Shared;
 use super::directories::OpenError;
 use super::format::{Announcement, FormatError};
 use super::limits::{AHEAD, FILL_INTERVAL};
+use super::{Shared, Slot};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use tandem_control::{EventKind, PlayOutcome, SessionId, Side, Source};
@@ -109,8 +110,8 @@ pub(super) async fn play(shared: &Shared, order: Order) {
         Source::File(path) => path.clone(),
         Source::Inline(_) | Source::Tone(_) => "inline".to_owned(),
     };
-    let announcement = match open(shared, source, rate).await {
-        Ok(announcement) => announcement,
+    let (announcement, _slot) = match open(shared, source, rate).await {
+        Ok(opened) => opened,
         Err(failure) => {
             tracing::warn!(%failure, name, "nothing is played");
             return;
@@ -123,13 +124,18 @@ pub(super) async fn play(shared: &Shared, order: Order) {
     }
 }
 
-async fn open(shared: &Shared, source: Source, rate: u32) -> Result<Announcement, Failure> {
-    let bytes = match source {
-        Source::File(path) => shared.load(&path).await?,
-        Source::Inline(bytes) => bytes.into(),
+/// What is played, and its file's place in memory.
+async fn open(
+    shared: &Shared,
+    source: Source,
+    rate: u32,
+) -> Result<(Announcement, Option<Rc<Slot>>), Failure> {
+    let (bytes, slot) = match source {
+        Source::File(path) => shared.load(&path).await.map(|(bytes, slot)| (bytes, Some(slot)))?,
+        Source::Inline(bytes) => (bytes.into(), None),
         Source::Tone(_) => return Err(FormatError::Unknown.into()),
     };
-    Ok(Announcement::open(bytes, rate)?)
+    Ok((Announcement::open(bytes, rate)?, slot))
 }
 
 impl Filler {

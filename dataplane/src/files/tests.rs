@@ -1,6 +1,6 @@
 //! The thread for files, and what the tests of files share.
 
-use super::limits::MAX_ANNOUNCEMENT;
+use super::limits::{MAX_ANNOUNCEMENT, MAX_LOADED};
 use super::wav::stereo_header;
 use super::*;
 use crossbeam::channel::bounded;
@@ -48,6 +48,12 @@ pub(super) fn share(pcm: &[i16], frequency: f32, rate: u32) -> f64 {
     2.0 * (cosine * cosine + sine * sine) / (pcm.len() as f64 * energy)
 }
 
+/// What the thread's tasks share where announcements are in that directory.
+fn shared(scratch: &Scratch) -> Shared {
+    let announcements = Some(Directory::open(scratch.path()).unwrap());
+    Shared { announcements, recordings: None, events: bounded(1).0, loaded: RefCell::default() }
+}
+
 /// All samples of something that is played, and how it ended.
 fn hear(handle: &FilesHandle, path: &str, times: u32) -> (Vec<i16>, PlayOutcome) {
     let source = Source::File(path.to_owned());
@@ -77,7 +83,7 @@ fn files_are_played_whole_and_what_is_too_large_or_empty_is_not() {
     file.extend((0..4000u32).flat_map(|n| [(n % 251) as u8, 1, (n % 251) as u8, 1]));
     std::fs::write(scratch.path().join("good.wav"), &file).unwrap();
     std::fs::write(scratch.path().join("empty.wav"), stereo_header(8000, 0)).unwrap();
-    let large = std::fs::File::create(scratch.path().join("large.wav")).unwrap();
+    let large = File::create(scratch.path().join("large.wav")).unwrap();
     large.set_len(MAX_ANNOUNCEMENT + 1).unwrap();
     let (events, told) = bounded(64);
     let settings = FileSettings { announcements: Some(scratch.path().to_owned()), recordings: None };
@@ -98,4 +104,31 @@ fn files_are_played_whole_and_what_is_too_large_or_empty_is_not() {
     assert!(tap.is_over());
     drop((handle, tap));
     files.stop();
+}
+
+#[test]
+fn a_file_that_many_begin_to_play_at_once_is_read_once() {
+    let scratch = Scratch::new("once");
+    std::fs::write(scratch.path().join("a"), "content").unwrap();
+    let shared = shared(&scratch);
+    let (one, other) = tokio_uring::start(async { tokio::join!(shared.load("a"), shared.load("a")) });
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(&*one.0, b"content");
+    assert!(Arc::ptr_eq(&one.0, &other.0) && Rc::ptr_eq(&one.1, &other.1));
+}
+
+#[test]
+fn files_count_before_they_are_read_and_until_nobody_plays_them() {
+    let scratch = Scratch::new("memory");
+    let shared = shared(&scratch);
+    let slot = |n: u64| {
+        let file = File::create(scratch.path().join(n.to_string())).unwrap();
+        file.set_len(MAX_ANNOUNCEMENT).unwrap();
+        shared.slot(Identity::of(&file).unwrap())
+    };
+    let fitting = MAX_LOADED / MAX_ANNOUNCEMENT;
+    let mut slots: Vec<_> = (0..fitting).map(|n| slot(n).unwrap()).collect();
+    assert!(matches!(slot(fitting), Err(player::Failure::TooMuch)));
+    slots.pop();
+    assert!(slot(fitting).is_ok());
 }
