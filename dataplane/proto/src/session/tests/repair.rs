@@ -285,3 +285,42 @@ fn concealed_time_sounds_like_what_was_lost() {
         assert!(n < 2 || (energy / 320.0).sqrt() > 3000.0, "packet {n} is no gap");
     }
 }
+
+#[test]
+fn loss_that_the_peer_reports_makes_opus_carry_copies() {
+    let opus = (111, Codec::opus(true), 48_000);
+    let mut fixture = Fixture::between(&leg(Side::A, &[PCMU]), &leg(Side::B, &[opus]));
+    let payloads = tone(PCMU, 200, OpusEncoding::default());
+    let mut carried = [0; 2];
+    for (n, payload) in (0u16..).zip(&payloads) {
+        if n == 100 {
+            let ssrc = fixture.session.sides[0].bridge.output.ssrc();
+            let mut report = [0; 64];
+            let mut writer = rtcp::Writer::new(&mut report);
+            let (fraction_lost, highest) = (51, 100);
+            let block = rtcp::ReportBlock {
+                ssrc,
+                fraction_lost,
+                lost: 20,
+                highest,
+                jitter: 0,
+                last_report: 0,
+                delay: 0,
+            };
+            writer.report(9, None, Some(block)).unwrap();
+            let len = writer.len();
+            let source = SocketAddr::new(peer(Side::B).ip(), 4001);
+            fixture.receive_at(Side::B, Component::Rtcp, source, &report[..len]).unwrap();
+        }
+        // In syllables: a steady tone is noise to the encoder, and noise is not copied.
+        let payload = if n / 8 % 2 == 0 { &vec![0xFF; 160] } else { payload };
+        fixture.receive(Side::A, &packet(PCMU, n, payload)).unwrap();
+        let mut decoder = codecs::decoder(opus.1, 8000).unwrap();
+        for (_, payload) in fixture.sent.rtp() {
+            carried[usize::from(n >= 100)] += usize::from(decoder.recover(&payload, &mut [0; 160]));
+        }
+        fixture.sent.packets.clear();
+        fixture.run(20);
+    }
+    assert!(carried[0] == 0 && carried[1] > 5, "{carried:?}");
+}
