@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use tandem_codec::comfort_noise::{NoiseAnalyser, PAYLOAD_LEN};
+use tandem_codec::comfort_noise::{ComfortNoise, NoiseAnalyser, PAYLOAD_LEN};
 use tandem_control::{Codec, Digits};
 
 use super::{Bridge, Bridged};
 use crate::drops::DropReason;
 use crate::dtmf::{Digit, Player};
-use crate::encoding::{Sink, Target};
+use crate::encoding::{Encoding, Sink, Target};
 use crate::limits::{MAX_FOUND_DIGITS, NOISE_BEFORE_SPEECH};
 use crate::reception::Place;
 use crate::reorder::Turn;
@@ -119,20 +119,9 @@ impl Bridge {
             encoding.skip(heard.concealed.len() + heard.silence + heard.speech.len(), to);
             return Err(reason);
         }
-        let mut result = encoding.push(heard.concealed, to);
-        let mut silence = heard.silence;
-        if let Some(mut noise) = self.made.end_noise() {
-            // Noise is made by the clock here, speech comes by that of its sender: what lies between them is noise too.
-            let mut piece = [0; NOISE_BEFORE_SPEECH];
-            let piece = piece.get_mut(..silence.min(NOISE_BEFORE_SPEECH)).unwrap_or_default();
-            noise.fill(piece);
-            result = result.and(encoding.push(piece, to));
-            silence -= piece.len();
-        }
-        if silence > 0 {
-            encoding.skip(silence, to);
-        }
-        result = result.and(encoding.push(heard.speech, to));
+        let result = encoding.push(heard.concealed, to);
+        let result = result.and(fill_silence(self.made.end_noise(), heard.silence, encoding, to));
+        let result = result.and(encoding.push(heard.speech, to));
         if pauses && !heard.speech.is_empty() {
             let (mut analyser, mut noise) = (NoiseAnalyser::default(), [0; PAYLOAD_LEN]);
             analyser.process(heard.speech);
@@ -206,6 +195,27 @@ impl Bridge {
         transcoder.decoding.pass(silence + padding, false);
         Ok(())
     }
+}
+
+/// Leaves out the silence before speech. Noise that was made until now is made by the clock here, speech comes by that of
+/// its sender: what lies between them is noise too.
+fn fill_silence(
+    noise: Option<ComfortNoise>,
+    silence: usize,
+    encoding: &mut Encoding,
+    to: &mut Target<'_>,
+) -> Result<(), DropReason> {
+    let mut piece = [0; NOISE_BEFORE_SPEECH];
+    let mut filled: &mut [i16] = &mut [];
+    if let Some(mut noise) = noise {
+        filled = piece.get_mut(..silence.min(NOISE_BEFORE_SPEECH)).unwrap_or_default();
+        noise.fill(filled);
+    }
+    let result = encoding.push(filled, to);
+    if silence > filled.len() {
+        encoding.skip(silence - filled.len(), to);
+    }
+    result
 }
 
 /// Follows keys that are released because the audio breaks off.
