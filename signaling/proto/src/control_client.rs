@@ -9,6 +9,8 @@ use tandem_control::{Hello, ListedSession, SessionId};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a session that no call knows is left alone: whoever made it may still tell of it.
 pub(crate) const ORPHAN_GRACE: Duration = Duration::from_secs(30);
+/// When a session that could not be deleted, because the dataplane was too busy, is to be deleted again.
+pub(crate) const DELETE_AGAIN: Duration = Duration::from_secs(5);
 /// Each client counts its ids in the bits below its mark.
 const ID_BITS: u32 = 30;
 

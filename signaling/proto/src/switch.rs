@@ -149,6 +149,8 @@ enum Timer {
     Call(CallId),
     /// Sessions that nobody knows have had their grace.
     Orphans,
+    /// A session is deleted for which the dataplane was too busy.
+    DeleteAgain(tandem_control::SessionId),
     /// Bindings and lock-outs that have lapsed, and memory that is needed no more.
     Tidy,
 }
@@ -259,6 +261,7 @@ impl Switch {
             match timer {
                 Timer::Call(call) => self.call_timeout(now, call),
                 Timer::Orphans => self.delete_orphans(now),
+                Timer::DeleteAgain(session) => self.delete_session(now, session),
                 Timer::Tidy => {
                     self.registrar.expire(now);
                     self.lockout.expire(now);

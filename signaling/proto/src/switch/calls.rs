@@ -236,7 +236,7 @@ impl Switch {
         local: [LocalPorts; 2],
     ) {
         if !self.calls.entries.contains_key(&id) {
-            return self.ask(now, Request::Delete { session }, Purpose::Other);
+            return self.delete_session(now, session);
         }
         self.calls.by_session.insert(session, id);
         self.with_call(now, id, |call, random| call.created(branch, session, local, random));
@@ -315,7 +315,7 @@ impl Switch {
             }
             Action::Delete { session } => {
                 self.calls.by_session.remove(&session);
-                self.ask(now, Request::Delete { session }, Purpose::Other);
+                self.delete_session(now, session);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::calls::CallId;
 use super::{Output, Switch, Timer};
-use crate::control_client::{ControlClient, ORPHAN_GRACE};
+use crate::control_client::{ControlClient, DELETE_AGAIN, ORPHAN_GRACE};
 use crate::party::Cause;
 use std::time::Instant;
 use tandem_control::{Event, Hello, Message, Refusal, Reply, Request, RequestFrame, SessionId};
@@ -19,6 +19,8 @@ pub(super) enum Purpose {
     Create(CallId, usize),
     /// A session is configured; without it the call has no media.
     Configure(SessionId),
+    /// A session that nobody needs is deleted.
+    Delete(SessionId),
     /// Which sessions are there.
     List,
     /// Nothing depends on its answer.
@@ -49,10 +51,22 @@ impl Switch {
                 // The answer to a request that was given up: nobody waits for that session.
                 None => {
                     if let Ok(Reply::Created { session, .. }) = result {
-                        self.ask(now, Request::Delete { session }, Purpose::Other);
+                        self.delete_session(now, session);
                     }
                 }
             },
+        }
+    }
+
+    /// Deletes a session that nobody needs; later, if the dataplane is too busy.
+    pub(super) fn delete_session(&mut self, now: Instant, session: SessionId) {
+        self.ask(now, Request::Delete { session }, Purpose::Delete(session));
+    }
+
+    /// A session could not be deleted. One of a lost connection is among the orphans of the next.
+    fn delete_again(&mut self, now: Instant, session: SessionId) {
+        if self.dataplane.hello().is_some() {
+            self.timers.insert((now + DELETE_AGAIN, Timer::DeleteAgain(session)));
         }
     }
 
@@ -84,7 +98,8 @@ impl Switch {
             }
             // Without the list nothing is known of what is missing; the next connection will ask again.
             (Purpose::List, _) => drop(self.dataplane.take_missing()),
-            (Purpose::Configure(_) | Purpose::Other, _) => {}
+            (Purpose::Delete(session), Err(Refusal::Busy)) => self.delete_again(now, session),
+            (Purpose::Configure(_) | Purpose::Delete(_) | Purpose::Other, _) => {}
         }
     }
 
@@ -102,7 +117,7 @@ impl Switch {
         for session in self.dataplane.take_orphans() {
             if !self.calls.knows(session) {
                 self.counters.orphans_deleted += 1;
-                self.ask(now, Request::Delete { session }, Purpose::Other);
+                self.delete_session(now, session);
             }
         }
     }

@@ -62,6 +62,21 @@ fn a_call_between_telephones_from_ringing_to_hang_up() {
 }
 
 #[test]
+fn a_session_that_a_busy_dataplane_did_not_delete_is_deleted_later() {
+    let mut bench = Bench::new();
+    let (mut alice, bob) = phones(&mut bench);
+    let (_, ok) = talking(&mut bench, &mut alice, &bob);
+    bench.busy_deletions = 2;
+    let bye = alice.inside(Method::Bye, &ok, None);
+    alice.send(&mut bench, bye);
+    let bye = request_of(&bench.take(bob.flow.remote), Method::Bye);
+    bob.answer(&mut bench, &bye, 200, None);
+    bench.pass(Duration::from_secs(6));
+    assert_eq!((bench.busy_deletions, bench.sessions.len()), (0, 1), "it is still busy");
+    bench.assert_clean();
+}
+
+#[test]
 fn the_callee_hangs_up() {
     let mut bench = Bench::new();
     let (mut alice, bob) = phones(&mut bench);

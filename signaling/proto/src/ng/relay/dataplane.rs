@@ -3,7 +3,7 @@
 use super::call::CallKey;
 use super::operation::Task;
 use super::{Output, Relay, Timer};
-use crate::control_client::{ControlClient, ORPHAN_GRACE};
+use crate::control_client::{ControlClient, DELETE_AGAIN, ORPHAN_GRACE};
 use std::time::Instant;
 use tandem_control::{
     Event, EventKind, Hello, ListedSession, LocalPorts, MAX_NOTE, Message, PortRequest, Refusal, Reply,
@@ -34,6 +34,8 @@ pub(super) enum Purpose {
     Recording { call: CallKey, session: SessionId, is_step: bool },
     /// Which sessions are there.
     List,
+    /// A session that nobody needs is deleted.
+    Delete(SessionId),
     /// Nothing depends on its answer.
     Other,
 }
@@ -104,9 +106,21 @@ impl Relay {
         }
     }
 
+    /// Deletes a session that nobody needs; later, if the dataplane is too busy.
+    pub(super) fn delete_session(&mut self, now: Instant, session: SessionId) {
+        self.ask(now, Request::Delete { session }, Purpose::Delete(session));
+    }
+
+    /// A session could not be deleted. One of a lost connection is among the orphans of the next.
+    fn delete_again(&mut self, now: Instant, session: SessionId) {
+        if self.dataplane.hello().is_some() {
+            self.timers.insert((now + DELETE_AGAIN, Timer::DeleteAgain(session)));
+        }
+    }
+
     fn delete_created(&mut self, now: Instant, result: Result<Reply, Refusal>) {
         if let Ok(Reply::Created { session, .. }) = result {
-            self.ask(now, Request::Delete { session }, Purpose::Other);
+            self.delete_session(now, session);
         }
     }
 
@@ -126,8 +140,13 @@ impl Relay {
             }
             (Purpose::Step(call), Ok(_)) => self.step(now, call, None),
             (Purpose::Figures(call, session), result) => {
-                if let Ok(Reply::Stats(figures)) = result {
-                    self.figures(call, session, *figures);
+                match result {
+                    Ok(Reply::Stats(figures)) => self.figures(call, session, *figures),
+                    // Asked about and not among ours: it was to be deleted.
+                    Err(Refusal::Busy) if !self.sessions.contains_key(&session) => {
+                        self.delete_again(now, session);
+                    }
+                    _ => {}
                 }
                 // Figures of a session that is gone are nothing; the others are told all the same.
                 self.step(now, call, None);
@@ -139,7 +158,8 @@ impl Relay {
             (Purpose::List, Ok(Reply::Sessions { sessions, more })) => self.listed(now, &sessions, more),
             // Without the list nothing is known of what is missing; the next connection will ask again.
             (Purpose::List, _) => drop(self.dataplane.take_missing()),
-            (Purpose::Other, _) => {}
+            (Purpose::Delete(session), Err(Refusal::Busy)) => self.delete_again(now, session),
+            (Purpose::Delete(_) | Purpose::Other, _) => {}
         }
     }
 
@@ -160,7 +180,7 @@ impl Relay {
                 media.local = Some(local);
                 self.sessions.insert(session, key);
             }
-            None => self.ask(now, Request::Delete { session }, Purpose::Other),
+            None => self.delete_session(now, session),
         }
         self.step(now, key, None);
     }
@@ -195,7 +215,7 @@ impl Relay {
         for session in self.dataplane.take_orphans() {
             if !self.sessions.contains_key(&session) && !self.reserve.has(session) {
                 self.counters.orphans_deleted += 1;
-                self.ask(now, Request::Delete { session }, Purpose::Other);
+                self.delete_session(now, session);
             }
         }
     }

@@ -100,7 +100,7 @@ impl Relay {
         for gone in self.take_dialogues(key, &[dialogue]) {
             for session in gone.sessions() {
                 self.sessions.remove(&session);
-                self.ask(now, Request::Delete { session }, Purpose::Other);
+                self.delete_session(now, session);
             }
         }
     }

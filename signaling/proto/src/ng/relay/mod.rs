@@ -52,6 +52,8 @@ enum Timer {
     Play(CallKey),
     /// Sessions that nobody knows have had their grace.
     Orphans,
+    /// A session is deleted for which the dataplane was too busy.
+    DeleteAgain(SessionId),
     /// Sessions that were reserved may be too many.
     Reserve,
     /// Memory.
@@ -140,6 +142,7 @@ impl Relay {
                 Timer::Delete(call, dialogue) => self.delete_now(now, call, dialogue),
                 Timer::Play(call) => self.play_waited(now, call),
                 Timer::Orphans => self.delete_orphans(now),
+                Timer::DeleteAgain(session) => self.delete_session(now, session),
                 Timer::Reserve => self.reserve_timeout(now),
                 Timer::Tidy => {
                     crate::table::shrink(&mut self.calls);

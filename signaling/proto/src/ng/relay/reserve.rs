@@ -208,7 +208,7 @@ impl Relay {
             Err(refusal) => Err(refusal),
         };
         if let Some(session) = self.reserve.came(ports, result) {
-            self.ask(now, Request::Delete { session }, Purpose::Other);
+            self.delete_session(now, session);
         }
     }
 
@@ -216,7 +216,7 @@ impl Relay {
     pub(super) fn reserve_timeout(&mut self, now: Instant) {
         self.reserve.due = None;
         for session in self.reserve.surplus(now) {
-            self.ask(now, Request::Delete { session }, Purpose::Other);
+            self.delete_session(now, session);
         }
         if !self.reserve.is_empty() {
             self.look_again(now);
@@ -226,7 +226,7 @@ impl Relay {
     /// Gives back everything: somebody found the dataplane full.
     pub(super) fn give_up_reserve(&mut self, now: Instant) {
         for session in self.reserve.clear() {
-            self.ask(now, Request::Delete { session }, Purpose::Other);
+            self.delete_session(now, session);
         }
     }
 

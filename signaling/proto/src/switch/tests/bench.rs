@@ -70,6 +70,8 @@ pub(super) struct Bench {
     /// The sides that a tone is played to.
     pub(super) tones: Vec<Side>,
     pub(super) refuse_sessions: Option<tandem_control::Refusal>,
+    /// So many deletions find the dataplane too busy.
+    pub(super) busy_deletions: usize,
     next_session: u64,
 }
 
@@ -102,6 +104,7 @@ impl Bench {
             digits: Vec::new(),
             tones: Vec::new(),
             refuse_sessions: None,
+            busy_deletions: 0,
             next_session: 0,
         }
     }
@@ -154,6 +157,10 @@ impl Bench {
                     *slot = leg.unwrap_or_else(|| slot.clone());
                 }
                 Ok(Reply::Done)
+            }
+            R::Delete { .. } if self.busy_deletions > 0 => {
+                self.busy_deletions -= 1;
+                Err(tandem_control::Refusal::Busy)
             }
             R::Delete { session } => match self.sessions.remove(&session) {
                 Some(_) => Ok(Reply::Done),

@@ -146,6 +146,20 @@ fn refusals_of_the_dataplane_are_told_and_leave_nothing() {
 }
 
 #[test]
+fn a_session_that_a_busy_dataplane_did_not_delete_is_deleted_later() {
+    let mut bench = Bench::new();
+    bench.offer(samples::BARESIP, json!({}));
+    bench.refusal = Some(Refusal::Busy);
+    bench.ask(&request("delete", "", json!({})));
+    assert_eq!((bench.sessions.len(), bench.relay.sessions.len()), (1, 0));
+    bench.refusal = Some(Refusal::Busy);
+    bench.pass(Duration::from_secs(6));
+    assert_eq!(bench.sessions.len(), 1, "it is still busy");
+    bench.pass(Duration::from_secs(6));
+    bench.assert_clean();
+}
+
+#[test]
 fn what_comes_while_a_call_is_busy_waits_its_turn() {
     let mut bench = Bench::new();
     bench.is_slow = true;
