@@ -14,6 +14,7 @@ use tandem_dataplane::ports::PortRange;
 use tandem_dataplane::worker::{MAX_ROOMS, Worker, WorkerSettings};
 use tandem_media::Now;
 use tandem_media::dtls::Identity;
+use tandem_media::limits::MAX_ROOM_MEMBERS;
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 const MEMBERS: usize = 4;
@@ -38,13 +39,18 @@ fn peer(side: u8, member: usize) -> SocketAddr {
 
 impl World {
     fn new() -> World {
+        World::with(MEMBERS)
+    }
+
+    /// With so many sessions, of which the first [`MEMBERS`] can talk.
+    fn with(sessions: usize) -> World {
         let now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
         let (queues, _ends) = local_queues();
         let settings = WorkerSettings {
             index: 3,
             addresses: vec![LOCAL],
-            ports: PortRange::new(20_000, 20_040).unwrap(),
-            max_sessions: MEMBERS,
+            ports: PortRange::new(20_000, 20_000 + 10 * sessions as u16).unwrap(),
+            max_sessions: sessions,
             identity: Arc::new(Identity::generate().unwrap()),
             seed: 1,
         };
@@ -59,7 +65,7 @@ impl World {
             other_side: [0; MEMBERS],
             _ends,
         };
-        for member in 0..MEMBERS {
+        for member in 0..sessions {
             let ports = [PortRequest { address: LOCAL, kind: PortKind::Own }; 2];
             let legs = Box::new([1, 2].map(|side| plain_leg(peer(side, member))));
             let create =
@@ -241,4 +247,21 @@ fn what_cannot_be_is_refused() {
     }
     let one_more = world.ask(Request::CreateRoom { near: None, rate: 8000, loudest: 0 });
     assert_eq!(one_more, Err(Refusal::Busy));
+}
+
+#[test]
+fn who_finds_a_room_full_stays_in_the_room_that_it_is_in() {
+    let mut world = World::with(MAX_ROOM_MEMBERS + 1);
+    let (full, other) = (world.create_room(8000, 3), world.create_room(8000, 3));
+    for member in 0..MAX_ROOM_MEMBERS {
+        world.join(member, full).unwrap();
+    }
+    world.join(MAX_ROOM_MEMBERS, other).unwrap();
+    assert!(
+        matches!(world.join(MAX_ROOM_MEMBERS, full), Err(Refusal::Invalid(text)) if text.contains("full"))
+    );
+    let session = world.sessions[MAX_ROOM_MEMBERS];
+    assert_eq!(world.ask(Request::Mute { session, side: Side::A, muted: true }), Ok(Reply::Done));
+    world.ask(Request::Leave { session: world.sessions[0], side: Side::A }).unwrap();
+    world.join(MAX_ROOM_MEMBERS, full).unwrap();
 }

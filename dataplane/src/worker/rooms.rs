@@ -145,12 +145,13 @@ impl<D: Driver> Worker<D> {
             return Ok(());
         }
         let member = Leg { session: session_index, side };
-        self.leave_room(member);
         let room = self.rooms.get_mut(place).ok_or(Refusal::UnknownRoom)?;
         let rate = room.rate();
+        // Who is refused stays in the room that it is in.
         if !room.join(now.instant, member) {
             return Err(Refusal::Invalid("the room is full".to_owned()));
         }
+        self.leave_room(member);
         let Some(entry) = self.sessions.get_mut(session_index) else { return Err(Refusal::UnknownSession) };
         entry.rooms[index(side)] = Some(place);
         let seated = entry.session.take_seat(side, rate);
