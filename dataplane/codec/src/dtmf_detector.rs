@@ -51,6 +51,8 @@ pub struct DtmfDetector {
     fresh: usize,
     /// Samples that were given in all.
     position: u64,
+    /// Until there what is heard does not show that a press has ended.
+    doubtful_until: u64,
     press: Option<Press>,
 }
 
@@ -67,7 +69,7 @@ struct Press {
 
 impl Default for DtmfDetector {
     fn default() -> DtmfDetector {
-        DtmfDetector { recent: [0.0; WINDOW], fresh: 0, position: 0, press: None }
+        DtmfDetector { recent: [0.0; WINDOW], fresh: 0, position: 0, doubtful_until: 0, press: None }
     }
 }
 
@@ -95,6 +97,14 @@ impl DtmfDetector {
         place(tone.start)..place(tone.end).max(place(tone.start))
     }
 
+    /// The next so many samples stand for some that were lost. A press that sounds goes on if it sounds behind them:
+    /// concealment bends tones, and one key would be heard as two. In a pause that has begun before them it is no matter.
+    pub fn doubt(&mut self, samples: usize) {
+        if self.press.is_some_and(|press| press.misses == 0) {
+            self.doubtful_until = self.position + (samples + WINDOW) as u64;
+        }
+    }
+
     /// The stream ends or breaks off here: so does a digit that still sounds.
     pub fn finish(&mut self, mut tell: impl FnMut(Heard)) {
         self.recent = [0.0; WINDOW];
@@ -112,8 +122,12 @@ impl DtmfDetector {
 
     fn look(&mut self, tell: &mut impl FnMut(Heard)) {
         let goes_on = |hit: &Hit| self.press.is_some_and(|press| press.event == hit.event);
-        let hit = Hit::find(&self.recent).filter(|hit| hit.left <= LEFT_OVER || goes_on(hit));
+        let in_doubt = self.position <= self.doubtful_until && self.press.is_some_and(|press| press.told);
+        let hit = Hit::find(&self.recent).filter(|hit| goes_on(hit) || hit.left <= LEFT_OVER && !in_doubt);
         let Some(hit) = hit else {
+            if in_doubt {
+                return;
+            }
             if let Some(press) = &mut self.press {
                 press.misses += 1;
                 if !press.told || press.misses >= MISSES {

@@ -63,6 +63,14 @@ impl ToneDetection {
         })
     }
 
+    /// The same for samples that stand for lost ones.
+    pub(crate) fn process_concealed(&mut self, pcm: &mut [i16], tell: impl FnMut(Key)) {
+        if !pcm.is_empty() {
+            self.detector.doubt(at_rate(pcm.len(), self.rate, RATE));
+            self.process(pcm, tell);
+        }
+    }
+
     /// Takes the next samples, and tells of keys. Takes tones out where that is wanted.
     pub(crate) fn process(&mut self, pcm: &mut [i16], mut tell: impl FnMut(Key)) {
         let (sounding, position) = (&mut self.sounding, self.position);

@@ -81,7 +81,7 @@ impl Transcoder {
             if heard.fresh || heard.silence > 0 {
                 detection.finish(&mut tell);
             }
-            detection.process(heard.concealed, &mut tell);
+            detection.process_concealed(heard.concealed, &mut tell);
             detection.process(heard.speech, &mut tell);
         }
         if self.silenced {

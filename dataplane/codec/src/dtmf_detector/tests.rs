@@ -64,6 +64,26 @@ fn events(pcm: &[i16]) -> Vec<u8> {
 }
 
 #[test]
+fn lost_samples_do_not_end_a_press_and_do_not_hide_its_end() {
+    let heard = |pcm: &[i16], lost: usize| {
+        let (mut detector, mut begun) = (DtmfDetector::default(), 0);
+        for (n, packet) in pcm.chunks(160).enumerate() {
+            if n == lost {
+                detector.doubt(160);
+            }
+            let packet = if n == lost { &[0; 160] } else { packet };
+            detector.process(packet, |heard| begun += usize::from(matches!(heard, Heard::Began { .. })));
+        }
+        begun
+    };
+    let held = sound(&[step(8, 300)]);
+    // Packet 13 lies in the middle of the first press, packet 21 in the pause behind it.
+    assert_eq!((heard(&held, usize::MAX), heard(&held, 13)), (1, 1));
+    let twice = sound(&[step(8, 300), step(8, 300)]);
+    assert_eq!((heard(&twice, 13), heard(&twice, 21), heard(&twice, 22)), (2, 2, 2));
+}
+
+#[test]
 fn every_digit_is_heard_where_it_was_and_as_long() {
     for on_ms in [40, 50, 70, 100, 1000, 5000] {
         for event in 0..16 {
