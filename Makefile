@@ -36,19 +36,19 @@ check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-unit:
+unit: deps-build deps-test deps-bench
 	cargo test --workspace
 
-fuzz:
+fuzz: deps-build
 	tests/fuzz/run $(FUZZ_SECONDS)
 
-e2e: deps-test
+e2e: deps-build deps-test
 	cargo build --workspace --bins
 	cd tests/e2e && npm ci --no-audit --no-fund --silent && \
 		$(SUDO) env "PATH=$$PATH" TANDEM_BIN="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug" npm test
 
 # Whether the generators and suites work, with whatever build on whatever machine; and the packet path's instructions.
-bench-smoke: deps-bench
+bench-smoke: deps-build deps-bench
 	cargo build --workspace --bins
 	bench/smoke "$(abspath $(or $(CARGO_TARGET_DIR),target))/debug"
 

@@ -19,6 +19,10 @@ pub const MAX_RECORDING: u64 = 2 * 1024 * 1024 * 1024;
 pub const AHEAD: Duration = Duration::from_millis(500);
 /// How often what has been heard of it is filled up.
 pub const FILL_INTERVAL: Duration = Duration::from_millis(100);
+/// Packets of a file that are read before others have their turn.
+pub const READS_IN_A_ROW: u32 = 64;
+/// The shortest sound that is repeated: a shorter one would be begun anew all the time.
+pub const SHORTEST_REPEATED: Duration = Duration::from_millis(20);
 /// Bytes of the queue of packets from a session to its recording: more than a second of the largest streams that a leg
 /// may receive, several of G.711.
 pub const PACKET_QUEUE: usize = 256 * 1024;

@@ -2,13 +2,14 @@
 
 use super::directories::OpenError;
 use super::format::{Announcement, FormatError};
-use super::limits::{AHEAD, FILL_INTERVAL};
+use super::limits::{AHEAD, FILL_INTERVAL, READS_IN_A_ROW, SHORTEST_REPEATED};
 use super::{Shared, Slot};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 use tandem_control::{EventKind, PlayOutcome, SessionId, Side, Source};
 use tandem_media::playing::{PcmSource, Supply};
 use thiserror::Error;
@@ -40,7 +41,7 @@ pub(super) enum Failure {
     Format(#[from] FormatError),
     #[error("too many files are being played")]
     TooMuch,
-    #[error("it holds no sound")]
+    #[error("it holds no sound, or too little to be repeated")]
     Empty,
 }
 
@@ -57,6 +58,8 @@ const FAILED: u8 = 3;
 pub(super) struct Filler {
     queue: Producer<i16>,
     state: Arc<AtomicU8>,
+    /// Samples of the shortest sound that is repeated.
+    shortest: usize,
 }
 
 /// The session's end.
@@ -68,10 +71,11 @@ pub(super) struct Samples {
 
 /// A queue for samples at `rate`. When the session finds too few in it, that is counted in `underruns`.
 pub(super) fn queue(rate: u32, underruns: Arc<AtomicU64>) -> (Filler, Samples) {
-    let len = rate as usize * AHEAD.as_millis() as usize / 1000;
-    let (producer, consumer) = RingBuffer::new(len);
+    let samples = |time: Duration| rate as usize * time.as_millis() as usize / 1000;
+    let (producer, consumer) = RingBuffer::new(samples(AHEAD));
     let state = Arc::new(AtomicU8::new(WAITING));
-    (Filler { queue: producer, state: Arc::clone(&state) }, Samples { queue: consumer, state, underruns })
+    let filler = Filler { queue: producer, state: Arc::clone(&state), shortest: samples(SHORTEST_REPEATED) };
+    (filler, Samples { queue: consumer, state, underruns })
 }
 
 impl PcmSource for Samples {
@@ -141,24 +145,30 @@ async fn open(
 impl Filler {
     async fn run(&mut self, mut announcement: Announcement, times: u32) -> Result<(), Failure> {
         let mut pcm = Vec::new();
-        let mut played = 0;
-        let mut is_empty = true;
+        let (mut played, mut of_pass, mut reads) = (0, 0, 0u32);
         while !self.queue.is_abandoned() {
             while pcm.len() < self.queue.slots() {
-                if announcement.read(&mut pcm) {
+                reads = reads.wrapping_add(1);
+                if reads.is_multiple_of(READS_IN_A_ROW) {
+                    tokio::task::yield_now().await;
+                }
+                let before = pcm.len();
+                let goes_on = announcement.read(&mut pcm);
+                of_pass += pcm.len() - before;
+                if goes_on {
                     continue;
                 }
                 played += 1;
-                if is_empty && pcm.is_empty() {
+                if of_pass == 0 || played != times && of_pass < self.shortest {
                     return Err(Failure::Empty);
                 }
                 if played == times {
                     self.complete(pcm).await;
                     return Ok(());
                 }
+                of_pass = 0;
                 announcement.rewind()?;
             }
-            is_empty &= pcm.is_empty();
             self.push(&mut pcm);
             tokio::time::sleep(FILL_INTERVAL).await;
         }

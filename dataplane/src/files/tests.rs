@@ -83,6 +83,8 @@ fn files_are_played_whole_and_what_is_too_large_or_empty_is_not() {
     file.extend((0..4000u32).flat_map(|n| [(n % 251) as u8, 1, (n % 251) as u8, 1]));
     std::fs::write(scratch.path().join("good.wav"), &file).unwrap();
     std::fs::write(scratch.path().join("empty.wav"), stereo_header(8000, 0)).unwrap();
+    let blip = [&stereo_header(8000, 4 * 100)[..], &[1; 4 * 100]].concat();
+    std::fs::write(scratch.path().join("blip.wav"), blip).unwrap();
     let large = File::create(scratch.path().join("large.wav")).unwrap();
     large.set_len(MAX_ANNOUNCEMENT + 1).unwrap();
     let (events, told) = bounded(64);
@@ -92,7 +94,8 @@ fn files_are_played_whole_and_what_is_too_large_or_empty_is_not() {
     let once: Vec<i16> = (0..4000).map(|n| 256 + n % 251).collect();
     assert_eq!(hear(&handle, "good.wav", 2), ([once.clone(), once].concat(), PlayOutcome::Finished));
     assert_eq!(handle.underruns(), 0);
-    for bad in ["empty.wav", "large.wav", "missing.wav"] {
+    assert_eq!(hear(&handle, "blip.wav", 1).1, PlayOutcome::Finished);
+    for bad in ["empty.wav", "blip.wav", "large.wav", "missing.wav"] {
         assert_eq!(hear(&handle, bad, 0), (Vec::new(), PlayOutcome::BadFile), "{bad}");
     }
     let tap =
