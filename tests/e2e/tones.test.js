@@ -68,11 +68,16 @@ function asEvents(spoken, length) {
   return packets;
 }
 
-/** The digits as tones in the audio. */
+const coded = new Map();
+
+/** The digits as tones in the audio, made once for all who send them at the same time. */
 async function asTones(spoken, length) {
   const file = join(world.directory, `digits-${spoken.name}-${length}.wav`);
-  writeDigitsWav(file, { digits: DIGITS, length, gap: GAP, lead: LEAD, rate: spoken.rate });
-  const frames = await payloads(spoken, file, `${file}.coded`, PACKET_TIME);
+  if (!coded.has(file)) {
+    writeDigitsWav(file, { digits: DIGITS, length, gap: GAP, lead: LEAD, rate: spoken.rate });
+    coded.set(file, payloads(spoken, file, `${file}.coded`, PACKET_TIME));
+  }
+  const frames = await coded.get(file);
   const clock = spoken === OPUS ? 48 : TICKS;
   return frames.map((payload, index) => (
     { payload, payloadType: spoken.payloadType, timestamp: index * PACKET_TIME * clock }));
