@@ -204,14 +204,9 @@ impl Bridge {
         }
     }
 
-    /// The coding of a payload type that may be received, and its clock.
-    pub(crate) fn coding(&self, payload_type: u8) -> Option<(Codec, u32)> {
-        self.routes.find(payload_type).map(|entry| (entry.codec, entry.clock))
-    }
-
-    /// The clock of a payload type that may be received.
-    pub(crate) fn clock(&self, payload_type: u8) -> Option<u32> {
-        self.routes.find(payload_type).map(|entry| entry.clock)
+    /// What is known of a payload type that may be received. Asked once for each packet.
+    pub(crate) fn entry(&self, payload_type: u8) -> Option<Entry> {
+        self.routes.find(payload_type)
     }
 
     /// What decoding had to do, in all.
@@ -244,10 +239,15 @@ impl Bridge {
         }
     }
 
-    /// The digit that a packet completes, if it is one of a telephone event.
-    pub(crate) fn collect(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<Digit> {
-        let is_event = |entry: &Entry| entry.codec == Codec::TelephoneEvent;
-        let entry = self.routes.find(header.payload_type).filter(is_event)?;
+    /// The digit that a packet completes, if it is one of a telephone event. `entry` is its [`Bridge::entry`].
+    pub(crate) fn collect(
+        &mut self,
+        now: Instant,
+        entry: Option<&Entry>,
+        header: &Header,
+        payload: &[u8],
+    ) -> Option<Digit> {
+        let entry = entry.filter(|entry| entry.codec == Codec::TelephoneEvent)?;
         let event = dtmf::Event::parse(payload).ok()?;
         self.presses_by_events |= event.event <= 15;
         let known = self.collector.clock(header.ssrc, header.timestamp);
@@ -263,26 +263,25 @@ impl Bridge {
         digit
     }
 
-    /// Takes note of the codec of a packet. Returns what is known of its payload type.
-    pub(crate) fn note_speech(&mut self, payload_type: u8) -> Option<Entry> {
-        let entry = self.routes.find(payload_type)?;
-        if is_speech(entry.codec) {
+    /// Takes note of the codec of a packet.
+    pub(crate) fn note_speech(&mut self, entry: Option<&Entry>) {
+        if let Some(entry) = entry.filter(|entry| is_speech(entry.codec)) {
             self.audio_clock = entry.clock;
             self.heard = Some(entry.codec);
         }
-        Some(entry)
     }
 
-    /// Bridges one packet of the input.
+    /// Bridges one packet of the input, whose payload type has that [`Bridge::entry`].
     pub(crate) fn receive(
         &mut self,
         now: Instant,
         place: Place,
+        entry: Option<Entry>,
         parsed: &Parsed,
         packet: &mut Packet<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Bridged, DropReason> {
-        let entry = self.note_speech(parsed.header.payload_type);
+        self.note_speech(entry.as_ref());
         if place.fresh {
             self.interrupt();
             self.presses_by_events = entry.is_some_and(|entry| entry.codec == Codec::TelephoneEvent);
@@ -316,7 +315,7 @@ impl Bridge {
             self.end_noise(now);
         }
         match entry.route {
-            Route::Forward(number) => self.forward(now, place, parsed, number, packet),
+            Route::Forward(number) => self.forward(now, place, parsed, (&entry, number), packet),
             Route::Silence(number) => self.forward_silence(now, place, parsed, (&entry, number), packet),
             Route::Event => match self.routes.event {
                 Some((number, clock)) => {

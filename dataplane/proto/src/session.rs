@@ -265,16 +265,17 @@ impl Session {
             here.bridge.interrupt();
             return Err(DropReason::OnHold);
         }
-        let clock = here.bridge.clock(parsed.header.payload_type);
+        let entry = here.bridge.entry(parsed.header.payload_type);
+        let clock = entry.map(|entry| entry.clock);
         let place = here.reception.receive(now.instant, self.created, &parsed.header, clock)?;
-        if let Some(tap) = &mut self.tap {
-            media::copy(&mut **tap, now.instant, here, parsed, packet);
+        if let (Some(tap), Some(entry)) = (&mut self.tap, &entry) {
+            media::copy(&mut **tap, now.instant, here, entry, parsed, packet);
         }
-        if let Some(digit) = here.bridge.collect(now.instant, &parsed.header, parsed.payload(packet.bytes()))
-        {
+        let payload = parsed.payload(packet.bytes());
+        if let Some(digit) = here.bridge.collect(now.instant, entry.as_ref(), &parsed.header, payload) {
             self.events.push(digit_event(side, digit));
         }
-        if let Some(diverted) = rooms::divert(now, here, there, place, parsed, packet) {
+        if let Some(diverted) = rooms::divert(now, here, there, place, entry.as_ref(), parsed, packet) {
             return diverted.map(|()| Verdict::Consumed);
         }
         let blocked = if !there.leg.config().audio.may_send {
@@ -293,7 +294,7 @@ impl Session {
             }
         };
         let sink = &mut LegSink { side: there.side, leg: &mut there.leg, out };
-        let bridged = here.bridge.receive(now.instant, place, parsed, packet, sink);
+        let bridged = here.bridge.receive(now.instant, place, entry, parsed, packet, sink);
         while let Some(digit) = here.bridge.take_found() {
             self.events.push(digit_event(side, digit));
         }

@@ -66,7 +66,7 @@ impl Bridge {
         now: Instant,
         place: Place,
         parsed: &Parsed,
-        number: u8,
+        (entry, number): (&Entry, u8),
         packet: &mut Packet<'_>,
     ) -> Result<Bridged, DropReason> {
         let input = &parsed.header;
@@ -78,7 +78,7 @@ impl Bridge {
             self.epoch = Some(Epoch { shift: timestamp.wrapping_sub(input.timestamp), ..epoch });
             marker = true;
         }
-        if let Some(entry) = self.routes.find(input.payload_type).filter(|entry| is_speech(entry.codec)) {
+        if is_speech(entry.codec) {
             self.output.set_clock(entry.clock);
         }
         let header = self.output.header(index, timestamp, number, marker);
@@ -103,7 +103,7 @@ impl Bridge {
             return Err(DropReason::Blocked);
         };
         let silent = Parsed { payload_end: start + written, ..*parsed };
-        self.forward(now, place, &silent, number, packet)
+        self.forward(now, place, &silent, (entry, number), packet)
     }
 
     pub(super) fn forward_event(

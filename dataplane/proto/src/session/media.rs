@@ -10,6 +10,7 @@ use crate::bridge::play_target;
 use crate::packet::Packet;
 use crate::playing::PcmSource;
 use crate::recording::{Heard, Tap};
+use crate::routes::Entry;
 use crate::rtp::Parsed;
 
 impl Session {
@@ -113,9 +114,15 @@ impl Half {
 }
 
 /// Gives a packet of `here` away, as far as the other side may hear it.
-pub(super) fn copy(tap: &mut dyn Tap, now: Instant, here: &Half, parsed: &Parsed, packet: &Packet<'_>) {
-    let header = &parsed.header;
-    let Some((codec, clock)) = here.bridge.coding(header.payload_type) else { return };
+pub(super) fn copy(
+    tap: &mut dyn Tap,
+    now: Instant,
+    here: &Half,
+    entry: &Entry,
+    parsed: &Parsed,
+    packet: &Packet<'_>,
+) {
+    let (header, codec, clock) = (&parsed.header, entry.codec, entry.clock);
     let audio = &here.leg.config().audio;
     if audio.speech == Treatment::Passed {
         let payload = parsed.payload(packet.bytes());

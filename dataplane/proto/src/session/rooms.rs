@@ -10,6 +10,7 @@ use crate::drops::DropReason;
 use crate::encoding::Target;
 use crate::packet::Packet;
 use crate::reception::Place;
+use crate::routes::Entry;
 use crate::rtp::Parsed;
 use crate::seat::Seat;
 
@@ -134,11 +135,12 @@ pub(super) fn divert(
     here: &mut Half,
     there: &Half,
     place: Place,
+    entry: Option<&Entry>,
     parsed: &Parsed,
     packet: &Packet<'_>,
 ) -> Option<Result<(), DropReason>> {
     if let Some(seat) = &mut here.seat {
-        here.bridge.note_speech(parsed.header.payload_type);
+        here.bridge.note_speech(entry);
         return Some(seat.packet(now.instant, place, parsed, packet.bytes()));
     }
     there.seat.as_ref().map(|_| Err(DropReason::HearsRoom))

@@ -229,6 +229,19 @@ fn clocks_that_drift_apart_add_no_delay_in_ten_minutes() {
     }
 }
 
+/// B reports what it has heard of our stream so far; its jitter is 10 ms at 8 kHz.
+fn report_from_b(fixture: &mut Fixture, fraction_lost: u8, lost: u32, highest: u32) {
+    let ssrc = fixture.session.sides[0].bridge.output.ssrc();
+    let mut report = [0; 64];
+    let mut writer = rtcp::Writer::new(&mut report);
+    let block =
+        rtcp::ReportBlock { ssrc, fraction_lost, lost, highest, jitter: 80, last_report: 0, delay: 0 };
+    writer.report(9, None, Some(block)).unwrap();
+    let len = writer.len();
+    let source = SocketAddr::new(peer(Side::B).ip(), 4001);
+    fixture.receive_at(Side::B, Component::Rtcp, source, &report[..len]).unwrap();
+}
+
 #[test]
 fn quality_falls_with_loss_and_is_told_for_both_directions() {
     let rate = |lost: bool| {
@@ -239,24 +252,10 @@ fn quality_falls_with_loss_and_is_told_for_both_directions() {
             }
             fixture.run(20);
         }
-        let ssrc = fixture.session.sides[0].bridge.output.ssrc();
-        let mut report = [0; 64];
-        let mut writer = rtcp::Writer::new(&mut report);
-        let block = rtcp::ReportBlock {
-            ssrc,
-            fraction_lost: if lost { 26 } else { 0 },
-            lost: if lost { 20 } else { 0 },
-            highest: 200,
-            jitter: 80,
-            last_report: 0,
-            delay: 0,
-        };
-        writer.report(9, None, Some(block)).unwrap();
-        let len = writer.len();
-        let source = SocketAddr::new(peer(Side::B).ip(), 4001);
-        fixture.receive_at(Side::B, Component::Rtcp, source, &report[..len]).unwrap();
+        let (fraction_lost, total_lost) = if lost { (26, 20) } else { (0, 0) };
+        report_from_b(&mut fixture, fraction_lost, total_lost, 200);
         let stats = fixture.session.stats(fixture.now);
-        assert_eq!((stats.legs[1].peer_lost, stats.legs[1].peer_jitter_us), (block.lost, 10_000));
+        assert_eq!((stats.legs[1].peer_lost, stats.legs[1].peer_jitter_us), (total_lost, 10_000));
         (stats.legs[0].quality.unwrap(), stats.legs[1].peer_quality.unwrap())
     };
     let ((clean, clean_peer), (lossy, lossy_peer)) = (rate(false), rate(true));
@@ -294,23 +293,7 @@ fn loss_that_the_peer_reports_makes_opus_carry_copies() {
     let mut carried = [0; 2];
     for (n, payload) in (0u16..).zip(&payloads) {
         if n == 100 {
-            let ssrc = fixture.session.sides[0].bridge.output.ssrc();
-            let mut report = [0; 64];
-            let mut writer = rtcp::Writer::new(&mut report);
-            let (fraction_lost, highest) = (51, 100);
-            let block = rtcp::ReportBlock {
-                ssrc,
-                fraction_lost,
-                lost: 20,
-                highest,
-                jitter: 0,
-                last_report: 0,
-                delay: 0,
-            };
-            writer.report(9, None, Some(block)).unwrap();
-            let len = writer.len();
-            let source = SocketAddr::new(peer(Side::B).ip(), 4001);
-            fixture.receive_at(Side::B, Component::Rtcp, source, &report[..len]).unwrap();
+            report_from_b(&mut fixture, 51, 20, 100);
         }
         // In syllables: a steady tone is noise to the encoder, and noise is not copied.
         let payload = if n / 8 % 2 == 0 { &vec![0xFF; 160] } else { payload };
