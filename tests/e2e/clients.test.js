@@ -1,7 +1,5 @@
 // Promise: clients that others wrote work unchanged.
-import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { longestTone } from './lib/audio.js';
 import { SipPage } from './lib/sip-page.js';
 import { DOMAIN, PASSWORD } from './lib/tandem.js';
 import { World } from './lib/world.js';
@@ -15,9 +13,14 @@ async function client(library, user, tone) {
   return page;
 }
 
+/** Nobody hangs up before both have heard each other. */
+function hearEachOther(one, toneOfOne, other, toneOfOther) {
+  return Promise.all([one.hears(toneOfOther), other.hears(toneOfOne)]);
+}
+
 async function bothHear(caller, callerTone, callee, calleeTone) {
   await Promise.all([caller.talking(), callee.talking()]);
-  await Promise.all([caller.hears(calleeTone), callee.hears(callerTone)]);
+  await hearEachOther(caller, callerTone, callee, calleeTone);
 }
 
 world.test('JsSIP and SIP.js call each other', async () => {
@@ -40,7 +43,7 @@ world.test('JsSIP calls the phone page', async () => {
   const page = await world.phone({ user: 'bob', tone: 1000 });
   await jssip.call(`sip:bob@${DOMAIN}`);
   await page.answer();
-  await Promise.all([jssip.hears(1000), page.hears(440)]);
+  await hearEachOther(jssip, 440, page, 1000);
   await page.hangup();
   await jssip.state('ended');
 });
@@ -50,19 +53,17 @@ world.test('the unmodified @flashphoner/websdk calls a telephone, and is called'
   const websdk = await client('websdk', 'alice', 440);
   await websdk.call('carol');
   await websdk.talking();
-  await websdk.hears(1000);
+  await hearEachOther(websdk, 440, telephone, 1000);
   await websdk.hangup();
   await telephone.event('CALL_CLOSED');
-  assert.ok(longestTone(telephone.heard(), 440) >= 1);
 
   telephone.dial('alice');
   await websdk.answer();
   await websdk.talking();
-  await websdk.hears(1000);
+  await hearEachOther(websdk, 440, telephone, 1000);
   telephone.hangup();
   await websdk.state('ended');
   await telephone.event('CALL_CLOSED');
-  assert.ok(longestTone(telephone.heard(), 440) >= 1);
 });
 
 world.test('a telephone behind a NAT calls a page, and is called', async () => {
@@ -72,16 +73,14 @@ world.test('a telephone behind a NAT calls a page, and is called', async () => {
   const page = await world.phone({ user: 'alice', tone: 440 });
   await page.dial('carol');
   await page.state('talking');
-  await page.hears(1000);
+  await hearEachOther(page, 440, telephone, 1000);
   await page.hangup();
   await telephone.event('CALL_CLOSED');
-  assert.ok(longestTone(telephone.heard(), 440) >= 1);
 
   telephone.dial('alice');
   await page.answer();
   await page.state('talking');
-  await page.hears(1000);
+  await hearEachOther(page, 440, telephone, 1000);
   await page.hangup();
   await telephone.event('CALL_CLOSED');
-  assert.ok(longestTone(telephone.heard(), 440) >= 1);
 });

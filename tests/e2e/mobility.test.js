@@ -1,7 +1,6 @@
 // Promise: a call goes on when the browser finds a new path, or its address changes without it knowing.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { longestTone } from './lib/audio.js';
 import { launchBrowser } from './lib/browser.js';
 import { Capture } from './lib/capture.js';
 import { SipPage } from './lib/sip-page.js';
@@ -14,9 +13,9 @@ const PHONE_TONE = 1000;
 const world = await World.create('mobility');
 after(() => world.close());
 
-async function telephoneHeard(telephone) {
-  await telephone.event('CALL_CLOSED');
-  return longestTone(telephone.heard(), PAGE_TONE);
+/** A second of tone each way, counted from now. */
+function bothHear(page, telephone, options) {
+  return Promise.all([page.hears(PHONE_TONE, options), telephone.hears(PAGE_TONE, options)]);
 }
 
 world.test('ICE restart from the phone page', async () => {
@@ -24,13 +23,12 @@ world.test('ICE restart from the phone page', async () => {
   const page = await world.phone({ user: 'alice', tone: PAGE_TONE });
   await page.dial('carol');
   await page.state('talking');
-  await page.hears(PHONE_TONE);
+  await bothHear(page, telephone);
   const before = await iceUser(page);
   await page.page.evaluate(() => window.dispatchEvent(new Event('online')));
   await page.page.waitForFunction((old) => !window.kit.connections.at(-1).remoteDescription.sdp.includes(old), before);
-  await page.hears(PHONE_TONE);
+  await bothHear(page, telephone);
   await page.hangup();
-  assert.ok(await telephoneHeard(telephone) >= 2);
 });
 
 world.test('ICE restart by a re-INVITE of JsSIP', async () => {
@@ -39,13 +37,12 @@ world.test('ICE restart by a re-INVITE of JsSIP', async () => {
   await page.register({ user: 'bob', password: PASSWORD, domain: DOMAIN });
   await page.call(`sip:carol@${DOMAIN}`);
   await page.talking();
-  await page.hears(PHONE_TONE);
+  await bothHear(page, telephone);
   const before = await iceUser(page);
   await page.page.evaluate(() => window.client.restartIce());
   assert.notEqual(await iceUser(page), before, 'Tandem answered with a new user fragment (RFC 8445 section 9)');
-  await page.hears(PHONE_TONE);
+  await bothHear(page, telephone);
   await page.hangup();
-  assert.ok(await telephoneHeard(telephone) >= 2);
 });
 
 world.test('the address of the browser changes in mid-call', async () => {
@@ -57,11 +54,11 @@ world.test('the address of the browser changes in mid-call', async () => {
   const page = await world.phone({ user: 'alice', tone: PAGE_TONE, browser });
   await page.dial('carol');
   await page.state('talking');
-  await page.hears(PHONE_TONE);
+  await bothHear(page, telephone);
   host.mapTo('50000-54999');
-  await page.hears(PHONE_TONE, { timeout: 20_000 });
+  await bothHear(page, telephone, { timeout: 20_000 });
   const { sent } = await page.stats();
-  await page.hears(PHONE_TONE);
+  await bothHear(page, telephone);
   assert.ok((await page.stats()).sent.packets > sent.packets);
   await page.hangup();
   const packets = await capture.rtp();
@@ -71,7 +68,6 @@ world.test('the address of the browser changes in mid-call', async () => {
   const [before, after] = [(port) => port >= 40000 && port < 45000, (port) => port >= 50000 && port < 55000];
   assert.ok(ports('from').some(before) && after(ports('from').at(-1)), 'the browser was at one port, then at another');
   assert.ok(ports('to').some(before) && after(ports('to').at(-1)), 'and Tandem followed');
-  assert.ok(await telephoneHeard(telephone) >= 2);
 });
 
 /** The user fragment that Tandem uses on the last connection. */

@@ -1,7 +1,6 @@
 // Promise: a browser and a SIP telephone call each other, in the codec that both speak, with and without encryption.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { longestTone } from './lib/audio.js';
 import { World } from './lib/world.js';
 
 const PAGE_TONE = 440;
@@ -18,15 +17,13 @@ async function bothHear(page, telephone, { direction, name }) {
     await page.answer();
   }
   await page.state('talking');
-  await page.hears(PHONE_TONE);
+  await Promise.all([page.hears(PHONE_TONE), telephone.hears(PAGE_TONE)]);
   const stats = await page.stats();
   if (direction === 'out') {
     telephone.hangup();
     await page.says(`${name} hung up.`);
   } else await page.hangup();
   await telephone.event('CALL_CLOSED');
-  const seconds = longestTone(telephone.heard(), PAGE_TONE);
-  assert.ok(seconds >= 1, `the telephone heard only ${seconds} s of the page's tone`);
   return stats;
 }
 

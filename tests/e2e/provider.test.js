@@ -1,7 +1,6 @@
 // Promise: with an account at a VoIP provider, Tandem registers there for the page, calls through it and is called.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { longestTone } from './lib/audio.js';
 import { PhonePage } from './lib/browser.js';
 import { PROVIDER_DOMAIN, PROVIDER_PASSWORD, startKamailio } from './lib/kamailio.js';
 import { World } from './lib/world.js';
@@ -25,19 +24,17 @@ world.test('a page calls a telephone through its provider, and is called', async
   const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
   await page.dial('phone');
   await page.state('talking');
-  await page.hears(PHONE_TONE);
+  await Promise.all([page.hears(PHONE_TONE), telephone.hears(PAGE_TONE)]);
   await page.hangup();
   await telephone.event('CALL_CLOSED');
-  assert.ok(longestTone(telephone.heard(), PAGE_TONE) >= 1, 'the telephone heard the page when it was called');
 
   telephone.dial('customer');
   await page.answer();
   await page.state('talking');
-  await page.hears(PHONE_TONE);
+  await Promise.all([page.hears(PHONE_TONE), telephone.hears(PAGE_TONE)]);
   telephone.hangup();
   await page.says('phone hung up.');
   await telephone.event('CALL_CLOSED');
-  assert.ok(longestTone(telephone.heard(), PAGE_TONE) >= 1, 'the telephone heard the page when it called');
 });
 
 world.test('logging out takes the registration back', async () => {
