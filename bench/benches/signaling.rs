@@ -51,7 +51,7 @@ fn party(kind: Kind) -> PartyMedia {
 fn sdp(criterion: &mut Criterion) {
     let local = |port| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        LocalPorts { rtp: address, rtcp: address }
+        LocalPorts { rtp: address, rtcp: address, video: None }
     };
     let rules = MediaRules {
         advertised: vec![IpAddr::from([192, 0, 2, 1])],

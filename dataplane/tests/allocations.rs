@@ -92,7 +92,7 @@ fn set_up<D: Driver>(
     address: IpAddr,
     legs: [LegConfig; 2],
 ) -> (SessionId, [LocalPorts; 2]) {
-    let port = PortRequest { address, kind: PortKind::Own };
+    let port = PortRequest { address, kind: PortKind::Own, video: false };
     let legs = Box::new(legs);
     let create =
         Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 60, near: None };

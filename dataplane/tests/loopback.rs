@@ -127,14 +127,14 @@ fn legs_stand_on_the_addresses_that_were_asked_for() {
     let (mut client, hello) = Client::connect(&settings.control);
     assert_eq!(hello.addresses, [inside, outside]);
     let [(a, at_a), (b, at_b)] = [peer(), peer()];
-    let ports = [outside, inside].map(|address| PortRequest { address, kind: PortKind::Own });
+    let ports = [outside, inside].map(|address| PortRequest { address, kind: PortKind::Own, video: false });
     let legs = Box::new([plain_leg(at_a), plain_leg(at_b)]);
     let both = Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0, near: None };
     let Ok(Reply::Created { session, local }) = client.ask(both) else { panic!("not created") };
     assert_eq!(local.map(|ports| (ports.rtp.ip(), ports.rtcp.ip())), [(outside, outside), (inside, inside)]);
     exchange(&a, local[0].rtp, &b, local[1].rtp, 1, 10);
     exchange(&b, local[1].rtp, &a, local[0].rtp, 2, 10);
-    let shared = PortRequest { address: outside, kind: PortKind::Shared };
+    let shared = PortRequest { address: outside, kind: PortKind::Shared, video: false };
     let Ok(Reply::Created { local, .. }) = client.ask(create([shared, shared], b"")) else { panic!() };
     assert_eq!(local[0].rtp.ip(), outside);
     let bad = Box::new([plain_leg(at_a), plain_leg("[::1]:9".parse().unwrap())]);
@@ -153,7 +153,7 @@ fn sessions_survive_their_client_and_are_listed() {
     let (mut client, _) = Client::connect(&settings.control);
     let mut expected: Vec<(SessionId, Vec<u8>)> =
         (0..8u8).map(|number| (client.create(&[number]).0, vec![number])).collect();
-    let port = PortRequest { address: LOCALHOST, kind: PortKind::Own };
+    let port = PortRequest { address: LOCALHOST, kind: PortKind::Own, video: false };
     assert_eq!(client.ask(create([port; 2], b"")), Err(Refusal::TooManySessions));
     drop(client);
 
@@ -180,7 +180,7 @@ fn impossible_requests_are_refused() {
     let settings = settings("refused");
     let dataplane = start(&settings);
     let (mut client, _) = Client::connect(&settings.control);
-    let own = PortRequest { address: LOCALHOST, kind: PortKind::Own };
+    let own = PortRequest { address: LOCALHOST, kind: PortKind::Own, video: false };
     let shared = PortRequest { kind: PortKind::Shared, ..own };
     let elsewhere = PortRequest { address: Ipv6Addr::LOCALHOST.into(), ..own };
     assert_eq!(client.ask(create([own, elsewhere], b"")), Err(Refusal::NoAddress));

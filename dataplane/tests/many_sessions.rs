@@ -96,7 +96,7 @@ impl Peers {
 }
 
 fn create(client: &mut Client, [a, b]: [SocketAddr; 2]) -> (SessionId, [LocalPorts; 2]) {
-    let port = PortRequest { address: ADDRESS, kind: PortKind::Own };
+    let port = PortRequest { address: ADDRESS, kind: PortKind::Own, video: false };
     let legs = Box::new([plain_leg(a), LegConfig::idle()]);
     let note = vec![b'n'; 100];
     let create = Request::Create { ports: [port; 2], legs, note, media_timeout_seconds: 60, near: None };

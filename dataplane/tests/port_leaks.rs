@@ -16,8 +16,8 @@ use tandem_media::Now;
 use tandem_media::dtls::Identity;
 
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
-const OWN: PortRequest = PortRequest { address: ADDRESS, kind: PortKind::Own };
-const SHARED: PortRequest = PortRequest { address: ADDRESS, kind: PortKind::Shared };
+const OWN: PortRequest = PortRequest { address: ADDRESS, kind: PortKind::Own, video: false };
+const SHARED: PortRequest = PortRequest { address: ADDRESS, kind: PortKind::Shared, video: false };
 
 fn create(ports: [PortRequest; 2]) -> Request {
     let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);

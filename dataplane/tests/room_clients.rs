@@ -163,7 +163,7 @@ fn start() -> (Dataplane, Client) {
 
 /// A session for a telephone, on the worker of the room, with the telephone in the room. Returns where it is to send.
 fn seat(client: &mut Client, telephone: &Telephone, room: RoomId) -> SocketAddr {
-    let ports = [PortRequest { address: LOCALHOST, kind: PortKind::Own }; 2];
+    let ports = [PortRequest { address: LOCALHOST, kind: PortKind::Own, video: false }; 2];
     let legs = Box::new([telephone.leg(), LegConfig::idle()]);
     let near = Some(Near::Room(room));
     let create = Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0, near };

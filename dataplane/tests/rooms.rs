@@ -66,7 +66,7 @@ impl World {
             _ends,
         };
         for member in 0..sessions {
-            let ports = [PortRequest { address: LOCAL, kind: PortKind::Own }; 2];
+            let ports = [PortRequest { address: LOCAL, kind: PortKind::Own, video: false }; 2];
             let legs = Box::new([1, 2].map(|side| plain_leg(peer(side, member))));
             let create =
                 Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0, near: None };

@@ -51,7 +51,8 @@ fn setup() -> Setup {
     };
     let (queues, ends) = local_queues();
     let mut worker = Worker::new(settings, SimDriver::new(BUFFERS, now), queues).unwrap();
-    let ports = [PortKind::Shared, PortKind::Own].map(|kind| PortRequest { address: ADDRESS, kind });
+    let ports =
+        [PortKind::Shared, PortKind::Own].map(|kind| PortRequest { address: ADDRESS, kind, video: false });
     let created = worker.request(now, create(ports, b""));
     let Ok(Reply::Created { session, local }) = created else { panic!("not created") };
     let mut setup = Setup {
@@ -210,7 +211,8 @@ fn a_restart_of_ice_takes_the_old_and_the_new_name() {
 #[test]
 fn a_name_in_use_is_refused_to_another_session() {
     let mut setup = setup();
-    let ports = [PortKind::Shared, PortKind::Shared].map(|kind| PortRequest { address: ADDRESS, kind });
+    let ports =
+        [PortKind::Shared, PortKind::Shared].map(|kind| PortRequest { address: ADDRESS, kind, video: false });
     let created = setup.worker.request(setup.now, create(ports, b""));
     let Ok(Reply::Created { session, .. }) = created else { panic!() };
     let first = std::mem::replace(&mut setup.session, session);

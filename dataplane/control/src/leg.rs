@@ -1,6 +1,8 @@
 //! A leg as signaling describes it to the dataplane.
 
-use crate::Audio;
+#[cfg(doc)]
+use crate::Request;
+use crate::{Audio, Video};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +18,8 @@ pub struct PortRequest {
     pub address: IpAddr,
     /// What ports.
     pub kind: PortKind,
+    /// Whether it also needs ports for video: two more of its own. On a shared port video is bundled and needs none.
+    pub video: bool,
 }
 
 /// How a leg is reached.
@@ -33,6 +37,17 @@ pub struct LocalPorts {
     /// For RTP, and for RTCP too where it is multiplexed.
     pub rtp: SocketAddr,
     /// For RTCP; equal to `rtp` on a shared port.
+    pub rtcp: SocketAddr,
+    /// For video, where it has ports of its own: as asked for with the leg, or by [`Request::AddVideo`].
+    pub video: Option<StreamPorts>,
+}
+
+/// The local addresses of a stream on ports of its own, as bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamPorts {
+    /// For RTP, and for RTCP too where it is multiplexed.
+    pub rtp: SocketAddr,
+    /// For RTCP.
     pub rtcp: SocketAddr,
 }
 
@@ -54,6 +69,8 @@ pub struct LegConfig {
     pub asymmetric: bool,
     /// The audio stream.
     pub audio: Audio,
+    /// The video stream, if it has one.
+    pub video: Option<Box<Video>>,
 }
 
 impl LegConfig {
@@ -67,6 +84,7 @@ impl LegConfig {
             latch: Latch::Exact,
             asymmetric: false,
             audio: Audio::idle(),
+            video: None,
         }
     }
 }

@@ -15,6 +15,7 @@ mod leg;
 mod media;
 mod request;
 mod stats;
+mod video;
 
 pub use audio::*;
 pub use event::*;
@@ -22,13 +23,14 @@ pub use leg::*;
 pub use media::*;
 pub use request::*;
 pub use stats::*;
+pub use video::*;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
 use thiserror::Error;
 
 /// The version of the protocol; both sides must say the same in [`Request::Hello`].
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 /// The largest record, in bytes. A longer one is refused by [`encode`] and never sent.
 pub const MAX_RECORD: usize = 64 * 1024;
 /// The largest opaque note of a session, in bytes.
@@ -36,7 +38,7 @@ pub const MAX_NOTE: usize = 8 * 1024;
 /// How many sessions one [`Reply::Sessions`] carries at most, so that it fits [`MAX_RECORD`] with full notes.
 pub const MAX_LISTED: usize = 6;
 
-const _: () = assert!(MAX_LISTED * (MAX_NOTE + 64) < MAX_RECORD);
+const _: () = assert!(MAX_LISTED * (MAX_NOTE + 256) < MAX_RECORD);
 
 /// Names one session of the dataplane: the worker in the top 8 bits, a random number below. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +92,7 @@ pub struct RequestFrame {
 
 /// What the dataplane sends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "it lives only while it is encoded or read, one at a time")]
 pub enum Message {
     /// The answer to the request with this id.
     Reply {
@@ -121,6 +124,8 @@ pub enum Reply {
     },
     /// To requests that have nothing to tell.
     Done,
+    /// To [`Request::AddVideo`]: the ports of the leg's video, as bound.
+    VideoAdded(StreamPorts),
     /// To [`Request::Query`] and [`Request::Delete`].
     Stats(Box<SessionStats>),
     /// To [`Request::List`].

@@ -39,6 +39,24 @@ pub enum Request {
         /// The session's new note, at most [`MAX_NOTE`] bytes; `None` leaves the note as it is.
         note: Option<Vec<u8>>,
     },
+    /// Gives a leg on ports of its own two more for video, unless it has them; answered by [`Reply::VideoAdded`]. They
+    /// stay until the session ends. Refused for a leg on a shared port, which needs none.
+    AddVideo {
+        /// The session.
+        session: SessionId,
+        /// The leg.
+        side: Side,
+    },
+    /// Lets two legs of two sessions change places, with ports, keys, ICE, latches and streams: each peer goes on with
+    /// the sequence numbers and time stamps that it knows, and hears the peer of its new session. Each leg keeps
+    /// its configuration. Both sessions must have the same worker (see [`Near`]), neither leg may be in a room.
+    /// What is played to one of the two is stopped, and so is a recording of either session.
+    Swap {
+        /// The one leg.
+        first: (SessionId, Side),
+        /// The other one, of another session.
+        second: (SessionId, Side),
+    },
     /// Sends one digit towards the peer on `side`, in the place of its audio, in the way that
     /// [`Audio::digits`] says; refused where that is [`Digits::Told`].
     PlayDigit {

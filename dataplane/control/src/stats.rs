@@ -1,5 +1,6 @@
 //! The figures of a session.
 
+use crate::VideoCodec;
 use serde::{Deserialize, Serialize};
 
 /// The figures of a session: sides A and B.
@@ -50,6 +51,37 @@ pub struct LegStats {
     pub peer_jitter_us: u32,
     /// Whether what this leg receives is transcoded for the other.
     pub transcoded: bool,
+    /// Of its video, if it has or had some.
+    pub video: Option<Box<VideoStats>>,
+}
+
+/// The figures of a leg's video.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VideoStats {
+    /// From the peer, RTCP about video on the ports of the audio counted there.
+    pub received: StreamStats,
+    /// To the peer.
+    pub sent: StreamStats,
+    /// RTP packets, and what is neither RTP nor RTCP, that were dropped on arrival, for any reason.
+    pub dropped: u64,
+    /// RTCP packets that were dropped on arrival, for any reason.
+    pub rtcp_dropped: u64,
+    /// Milliseconds since the last RTP packet that was taken from the peer; `None` if there was none.
+    pub silent_ms: Option<u64>,
+    /// Interarrival jitter of what the peer sends (RFC 3550 section 6.4.1), in microseconds.
+    pub jitter_us: u32,
+    /// Packets that the peer sent and that never came, by sequence numbers.
+    pub lost: u32,
+    /// Round-trip time to the peer from its receiver reports, in microseconds, if it sent any.
+    pub round_trip_us: Option<u32>,
+    /// Fraction of our packets that the peer last reported lost, in 1/256.
+    pub peer_fraction_lost: u8,
+    /// Our packets that the peer reported lost, in all.
+    pub peer_lost: u32,
+    /// The jitter of our packets that the peer last reported, in microseconds.
+    pub peer_jitter_us: u32,
+    /// What the peer sent last, if that is one of its payload types.
+    pub codec: Option<VideoCodec>,
 }
 
 /// Packets and bytes.

@@ -514,6 +514,9 @@ fn validate(config: &LegConfig) -> Result<(), Refusal> {
     if config.ice.is_some() && !config.rtcp_mux {
         return refuse("ICE without multiplexed RTCP");
     }
+    if config.video.is_some() {
+        return refuse("video is not carried out yet");
+    }
     match &config.security {
         Security::Dtls { fingerprints, .. } if fingerprints.len() > MAX_FINGERPRINTS => {
             refuse("too many fingerprints")

@@ -87,9 +87,18 @@ impl Router {
                 Some(near) => self.owner(near.worker(), Refusal::UnknownSession),
                 None => self.idlest().map_or(Route::Refused(Refusal::Busy), Route::Worker),
             },
+            Request::Swap { first: (first, _), second: (second, _) } => {
+                match first.worker() == second.worker() {
+                    true => self.owner(first.worker(), Refusal::UnknownSession),
+                    false => {
+                        Route::Refused(Refusal::Invalid("the two sessions have different workers".to_owned()))
+                    }
+                }
+            }
             Request::DeleteRoom { room } => self.owner(room.worker(), Refusal::UnknownRoom),
             Request::Hello { .. } | Request::List { .. } | Request::Counters => Route::Server,
             Request::Configure { session, .. }
+            | Request::AddVideo { session, .. }
             | Request::PlayDigit { session, .. }
             | Request::Play { session, .. }
             | Request::StopPlay { session, .. }

@@ -198,6 +198,7 @@ fn sessions_go_to_the_least_loaded_worker_up_to_the_limit() {
         let port = tandem_control::PortRequest {
             address: "127.0.0.1".parse().unwrap(),
             kind: tandem_control::PortKind::Own,
+            video: false,
         };
         let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
         Request::Create { ports: [port; 2], legs, note: Vec::new(), media_timeout_seconds: 0, near: None }

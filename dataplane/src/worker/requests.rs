@@ -46,6 +46,8 @@ impl<D: Driver> Worker<D> {
                 let stats = self.entry(session)?.1.session.stats(now);
                 Ok(Reply::Stats(Box::new(stats)))
             }
+            Request::AddVideo { .. } => Err(invalid("video is not carried out yet")),
+            Request::Swap { .. } => Err(invalid("legs do not change places yet")),
             Request::Delete { session } => self.delete(now, session),
             Request::Play { .. }
             | Request::StopPlay { .. }
@@ -128,10 +130,13 @@ impl<D: Driver> Worker<D> {
 
     fn open_leg(&mut self, request: PortRequest, leg: Leg) -> Result<LegPorts, Refusal> {
         let local = self.local_address(request.address).ok_or(Refusal::NoAddress)?;
+        if request.video && request.kind == PortKind::Own {
+            return Err(invalid("video is not carried out yet"));
+        }
         if request.kind == PortKind::Shared {
             let (address, socket) = (local.ports.shared(), local.shared);
             return Ok(LegPorts {
-                local: LocalPorts { rtp: address, rtcp: address },
+                local: LocalPorts { rtp: address, rtcp: address, video: None },
                 rtp: socket,
                 rtcp: socket,
                 pair: None,
@@ -152,7 +157,7 @@ impl<D: Driver> Worker<D> {
             self.demux.own(rtp, leg, Component::Rtp);
             self.demux.own(rtcp, leg, Component::Rtcp);
             return Ok(LegPorts {
-                local: LocalPorts { rtp: pair.rtp(), rtcp: pair.rtcp() },
+                local: LocalPorts { rtp: pair.rtp(), rtcp: pair.rtcp(), video: None },
                 rtp,
                 rtcp,
                 pair: Some(pair),

@@ -88,7 +88,7 @@ impl Client {
 
     /// Creates a session with two legs on own ports.
     pub(crate) fn create(&mut self, note: &[u8]) -> (SessionId, [LocalPorts; 2]) {
-        let port = PortRequest { address: Ipv4Addr::LOCALHOST.into(), kind: PortKind::Own };
+        let port = PortRequest { address: Ipv4Addr::LOCALHOST.into(), kind: PortKind::Own, video: false };
         let create = create([port; 2], note);
         match self.ask(create) {
             Ok(Reply::Created { session, local }) => (session, local),

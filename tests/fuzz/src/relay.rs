@@ -94,6 +94,7 @@ impl Dataplane {
                 let local = ports.map(|port| LocalPorts {
                     rtp: SocketAddr::new(port.address, 30_000),
                     rtcp: SocketAddr::new(port.address, 30_001),
+                    video: None,
                 });
                 Ok(Reply::Created { session, local })
             }

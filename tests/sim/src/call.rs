@@ -69,13 +69,13 @@ impl Call {
             leg.audio.always_transcode = kind.transcoded;
             leg
         });
-        let nowhere = LocalPorts { rtp: addresses[0], rtcp: addresses[0] };
+        let nowhere = LocalPorts { rtp: addresses[0], rtcp: addresses[0], video: None };
         Call { kind, begin, end, ended: false, session: None, local: [nowhere; 2], peers, legs }
     }
 
     /// Asks for the session and configures its legs.
     pub(crate) fn set_up(&mut self, mut request: impl FnMut(Request) -> Result<Reply, Refusal>) {
-        let port = PortRequest { address: LOCAL, kind: PortKind::Own };
+        let port = PortRequest { address: LOCAL, kind: PortKind::Own, video: false };
         let legs = Box::new(self.legs.clone());
         let create = Request::Create {
             ports: [port; 2],

@@ -42,6 +42,7 @@ pub(super) fn of_leg(now: Now, here: &Half, there: &Half) -> LegStats {
         transcoded: here.bridge.transcodes,
         quality: received_quality(here),
         peer_quality: sent_quality(here, there),
+        video: None,
     }
 }
 

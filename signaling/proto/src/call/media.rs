@@ -61,7 +61,7 @@ impl MediaRules {
         let advertised = self.address_toward(peer).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let behind = self.local.iter().find(|local| local.is_ipv4() == advertised.is_ipv4());
         // Without one the dataplane refuses, and says why.
-        PortRequest { address: behind.copied().unwrap_or(advertised), kind: kind.ports() }
+        PortRequest { address: behind.copied().unwrap_or(advertised), kind: kind.ports(), video: false }
     }
 
     /// Refuses media toward this host and its link, unless that is where the party itself is or what is configured.

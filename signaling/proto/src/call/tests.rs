@@ -24,7 +24,7 @@ fn party(kind: Kind) -> PartyMedia {
 
 fn local(port: u16) -> LocalPorts {
     let at = |port| format!("10.0.0.1:{port}").parse().unwrap();
-    LocalPorts { rtp: at(port), rtcp: at(port + 1) }
+    LocalPorts { rtp: at(port), rtcp: at(port + 1), video: None }
 }
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -135,8 +135,8 @@ fn browser_answer() -> String {
 fn each_side_gets_the_ports_that_its_kind_needs() {
     let mut bench = Bench::new(Some(samples::CHROMIUM), &[Kind::Rtp]);
     let ports = [
-        PortRequest { address: LOCAL, kind: PortKind::Shared },
-        PortRequest { address: LOCAL, kind: PortKind::Own },
+        PortRequest { address: LOCAL, kind: PortKind::Shared, video: false },
+        PortRequest { address: LOCAL, kind: PortKind::Own, video: false },
     ];
     assert_eq!(bench.actions(), [Action::Create { branch: 0, ports }]);
 }

@@ -293,6 +293,7 @@ impl Leg {
             latch,
             audio: self.audio(remote),
             asymmetric: false,
+            video: None,
         }
     }
 

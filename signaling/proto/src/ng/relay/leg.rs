@@ -171,6 +171,7 @@ impl Leg {
                 detect_tones: self.detects_digits,
                 opus: self.opus,
             },
+            video: None,
         }
     }
 }

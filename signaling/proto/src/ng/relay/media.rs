@@ -89,7 +89,7 @@ impl Media {
     pub(super) fn port_requests(&self, interfaces: &[Interface]) -> Option<[PortRequest; 2]> {
         let request = |side: Side| {
             let address = interfaces.get(self.leg(side).interface)?.local;
-            Some(PortRequest { address, kind: self.ports[index(side)] })
+            Some(PortRequest { address, kind: self.ports[index(side)], video: false })
         };
         Some([request(Side::A)?, request(Side::B)?])
     }

@@ -148,6 +148,7 @@ impl Bench {
                 let local = [31_000, 31_002].map(|port| LocalPorts {
                     rtp: SocketAddr::new("10.0.0.1".parse().unwrap(), port),
                     rtcp: SocketAddr::new("10.0.0.1".parse().unwrap(), port + 1),
+                    video: None,
                 });
                 Ok(Reply::Created { session, local })
             }
@@ -174,6 +175,7 @@ impl Bench {
                     local: [LocalPorts {
                         rtp: "10.0.0.1:1".parse().unwrap(),
                         rtcp: "10.0.0.1:2".parse().unwrap(),
+                        video: None,
                     }; 2],
                 });
                 Ok(Reply::Sessions { sessions: listed.collect(), more: false })

@@ -150,6 +150,7 @@ impl Bench {
                 let at = |side: usize| LocalPorts {
                     rtp: SocketAddr::new(ports[side].address, local[side].0),
                     rtcp: SocketAddr::new(ports[side].address, local[side].1),
+                    video: None,
                 };
                 let local = [at(0), at(1)];
                 self.sessions.insert(session, Session { ports, legs: *legs, note });
@@ -180,6 +181,7 @@ impl Bench {
         let local = LocalPorts {
             rtp: SocketAddr::from(([10, 0, 0, 1], 30_000)),
             rtcp: SocketAddr::from(([10, 0, 0, 1], 30_001)),
+            video: None,
         };
         let listed = |(session, of): (&SessionId, &Session)| tandem_control::ListedSession {
             session: *session,
