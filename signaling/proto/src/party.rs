@@ -50,6 +50,14 @@ pub enum Signal {
         /// How its message was written, or shall be.
         format: DigitFormat,
     },
+    /// A SIP INFO request with anything else than a digit (RFC 6086 section 6), or a browser's message to the same end.
+    /// It is passed on as it is, where the other party allows INFO.
+    Info {
+        /// As in Content-Type, with its parameters.
+        content_type: String,
+        /// The body.
+        body: Vec<u8>,
+    },
 }
 
 /// How a digit is written in a SIP INFO request.

@@ -7,8 +7,12 @@ mod calls;
 mod counters;
 mod dataplane;
 mod lockout;
+#[allow(dead_code, reason = "called by the browsers' messages, which are being written beside it")]
+mod messages;
 mod requests;
 mod routing;
+#[allow(dead_code, reason = "called by the browsers' messages, which are being written beside it")]
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 

@@ -151,7 +151,7 @@ impl Switch {
         }
     }
 
-    fn say(&mut self, connection: ConnectionId, message: &ServerMessage<'_>) {
+    pub(super) fn say(&mut self, connection: ConnectionId, message: &ServerMessage<'_>) {
         let Some(browser) = self.browsers.get(&connection) else { return };
         for text in browser.wire.send(message) {
             self.outputs.push_back(Output::Wcs { connection, text });
@@ -493,7 +493,8 @@ impl Switch {
             Signal::Offer { .. }
             | Signal::LateAnswer { .. }
             | Signal::OfferReject(_)
-            | Signal::Digit { .. } => {}
+            | Signal::Digit { .. }
+            | Signal::Info { .. } => {}
         }
     }
 
