@@ -58,6 +58,21 @@ pub enum Signal {
         /// The body.
         body: Vec<u8>,
     },
+    /// To the party that asked for a transfer: how it goes.
+    Transfer(TransferProgress),
+}
+
+/// How a transfer goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransferProgress {
+    /// It is carried out.
+    Trying,
+    /// The target is alerted.
+    Ringing,
+    /// The other party talks to the target. The one that asked is hung up next.
+    Done,
+    /// It was refused, or the target does not answer: the call goes on as it was.
+    Failed(Cause),
 }
 
 /// How a digit is written in a SIP INFO request.

@@ -15,6 +15,8 @@ mod routing;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "called by the browsers' messages, which are being written beside it")]
+mod transfer;
 
 use crate::registrar::{AddressOfRecord, Registrar, RegistrarLimits};
 use crate::settings::{Settings, User};

@@ -494,7 +494,8 @@ impl Switch {
             | Signal::LateAnswer { .. }
             | Signal::OfferReject(_)
             | Signal::Digit { .. }
-            | Signal::Info { .. } => {}
+            | Signal::Info { .. }
+            | Signal::Transfer(_) => {}
         }
     }
 
