@@ -41,6 +41,13 @@ pub enum Signal {
     OfferReject(Cause),
     /// The caller gave up before the answer, or either side hung up after it.
     Hangup(Cause),
+    /// From a party: it puts the other one on hold, or takes it back, without a description of its own (a browser's
+    /// message); the call offers the other side what that means. To a party: the other one did so, in whatever way. A
+    /// SIP party learns it by the offer that goes with it.
+    Hold {
+        /// On hold from now on.
+        on: bool,
+    },
     /// A digit by SIP INFO or by a browser's message.
     Digit {
         /// `0` to `9`, `*`, `#`, `A` to `D`.

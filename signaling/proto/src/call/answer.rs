@@ -65,7 +65,8 @@ impl Call {
 
     pub(super) fn late_answer(&mut self, sdp: &[u8], random: Random<'_>) {
         if self.answer.is_some() {
-            return self.exchange_late_answer(Side::A, sdp, random);
+            self.exchange_late_answer(Side::A, sdp);
+            return self.settle_exchange(random);
         }
         let Some(media) = self.media_mut() else { return };
         match media.receive_answer(Side::A, sdp) {

@@ -3,6 +3,7 @@
 //! An offer that changes which way media flows is passed on: the other side is sent an offer of ours, and its answer
 //! decides ours. Anything else (another address, an ICE restart, a refresh) concerns one leg only and is answered here.
 
+use super::media::index;
 use super::{Call, Media, Who};
 use crate::party::{Cause, Signal};
 use crate::sdp::{Random, SdpError};
@@ -54,13 +55,14 @@ impl Call {
     pub(super) fn exchange_signal(&mut self, from: Who, signal: Signal, random: Random<'_>) {
         let Some(side) = self.side_of(from) else { return };
         match signal {
-            Signal::Offer { sdp, update } => self.offered(side, sdp, update, random),
+            Signal::Offer { sdp, update } => self.offered(side, sdp, update, &mut *random),
             Signal::OfferAnswer { sdp } => self.offer_answered(side, &sdp),
             Signal::OfferReject(cause) => self.offer_rejected(side, cause),
-            Signal::LateAnswer { sdp } => self.exchange_late_answer(side, &sdp, random),
+            Signal::LateAnswer { sdp } => self.exchange_late_answer(side, &sdp),
             // What only a callee says of itself, from the caller; or what comes too late.
             _ => {}
         }
+        self.settle_exchange(random);
     }
 
     /// A new offer, or the wish for one.
@@ -81,7 +83,7 @@ impl Call {
             *media = *before;
             return self.tell(who, Signal::OfferReject(error.into()));
         }
-        let turned = media.leg(side).peer_direction() != before.leg(side).peer_direction();
+        let turned = media.direction(side) != before.direction(side);
         if turned && media.takes_offers(side.other()) {
             let sdp = media.write_offer(side.other(), random);
             self.exchange = Exchange::PassedOn { from: side, before };
@@ -154,7 +156,7 @@ impl Call {
     }
 
     /// The answer to [`Exchange::Offered`]. If the party turned its direction with it, the other one is told.
-    pub(super) fn exchange_late_answer(&mut self, side: Side, sdp: &[u8], random: Random<'_>) {
+    pub(super) fn exchange_late_answer(&mut self, side: Side, sdp: &[u8]) {
         let before = match std::mem::replace(&mut self.exchange, Exchange::None) {
             Exchange::Offered { to, before } if to == side => before,
             other => {
@@ -166,21 +168,33 @@ impl Call {
             return self.undo(before, None);
         }
         self.configure_both();
-        let turned = |media: &Media| media.leg(side).peer_direction() != before.leg(side).peer_direction();
+        let turned = |media: &Media| media.direction(side) != before.direction(side);
         if self.media().is_some_and(turned) {
-            self.tell_direction(side, random);
+            self.owe_offer(side.other());
         }
     }
 
-    /// Offers to the other side what it may do now that this side turned its direction.
-    fn tell_direction(&mut self, side: Side, random: Random<'_>) {
-        let to = side.other();
-        let Some(media) = self.media_mut().filter(|media| media.takes_offers(to)) else { return };
+    /// This side is to be offered what it may do now that the other one turned its direction.
+    pub(super) fn owe_offer(&mut self, to: Side) {
+        if self.media().is_some_and(|media| media.takes_offers(to)) {
+            self.owed[index(to)] = true;
+        }
+    }
+
+    /// Makes the next offer that waited for the end of an exchange, and tells who is on hold now.
+    pub(super) fn settle_exchange(&mut self, random: Random<'_>) {
+        if self.ended.is_some() || !matches!(self.exchange, Exchange::None) || self.answer.is_none() {
+            return;
+        }
+        self.tell_hold();
+        let Some(to) = [Side::A, Side::B].into_iter().find(|side| self.owed[index(*side)]) else { return };
+        self.owed[index(to)] = false;
+        let Some(media) = self.media_mut() else { return };
         let before = Box::new(media.clone());
         let sdp = media.write_offer(to, random);
         self.exchange = Exchange::Told { to, before };
-        let other = self.who(to);
-        self.tell(other, Signal::Offer { sdp: Some(sdp), update: false });
+        let who = self.who(to);
+        self.tell(who, Signal::Offer { sdp: Some(sdp), update: false });
     }
 
     pub(super) fn configure_both(&mut self) {

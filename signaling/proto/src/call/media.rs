@@ -86,6 +86,8 @@ pub struct Media {
     rules: MediaRules,
     parties: [PartyMedia; 2],
     legs: [Leg; 2],
+    /// Whether each side holds the other one without having described that.
+    holds: [bool; 2],
 }
 
 impl Media {
@@ -108,7 +110,7 @@ impl Media {
         };
         let [a, b] = [&parties[0], &parties[1]];
         let legs = [leg(a, local[0]), leg(b, local[1])];
-        Media { session, rules, parties, legs }
+        Media { session, rules, parties, legs, holds: [false; 2] }
     }
 
     /// The dataplane's session.
@@ -128,7 +130,28 @@ impl Media {
 
     /// Whether either party, or both, do not want to hear.
     pub fn is_on_hold(&self) -> bool {
-        self.legs.iter().any(|leg| leg.peer_direction() != Direction::SendRecv)
+        [Side::A, Side::B].iter().any(|side| self.direction(*side) != Direction::SendRecv)
+    }
+
+    /// Which way the audio of one side's party flows, as it sees that: by its description and by what it said beside it.
+    pub fn direction(&self, side: Side) -> Direction {
+        let described = self.leg(side).peer_direction();
+        if self.holds[index(side)] { Direction::Inactive } else { described }
+    }
+
+    /// Whether one side's party has put the other one on hold.
+    pub fn holds(&self, side: Side) -> bool {
+        !self.direction(side).receives()
+    }
+
+    /// One side's party holds the other one, or takes it back, without a description. False: it was so before.
+    pub fn set_hold(&mut self, side: Side, on: bool) -> bool {
+        std::mem::replace(&mut self.holds[index(side)], on) != on
+    }
+
+    /// One side, as the other one has to know it.
+    fn far_side(&self, side: Side) -> FarSide {
+        FarSide { direction: self.direction(side), ..self.leg(side).far_side() }
     }
 
     /// Takes an offer from one side. The answer is written by [`Media::write_answer`].
@@ -161,7 +184,7 @@ impl Media {
     pub fn write_offer(&mut self, side: Side, random: Random<'_>) -> Vec<u8> {
         let far = self.leg(side.other());
         let of_far = if far.codecs().is_empty() { far.allowed().to_vec() } else { far.codecs() };
-        let far = far.far_side();
+        let far = self.far_side(side.other());
         let leg = &mut self.legs[index(side)];
         let codecs = sdp::offer_codecs(&of_far, leg.allowed());
         leg.write_offer(&codecs, &far, random)
@@ -169,8 +192,7 @@ impl Media {
 
     /// Writes our answer to one side's last offer, from what the other side has.
     pub fn write_answer(&mut self, side: Side) -> Result<Vec<u8>, SdpError> {
-        let far = self.leg(side.other());
-        let (of_far, far) = (far.codecs(), far.far_side());
+        let (of_far, far) = (self.leg(side.other()).codecs(), self.far_side(side.other()));
         self.answer(side, &of_far, &far)
     }
 
@@ -238,7 +260,10 @@ impl Media {
     /// One leg, as the dataplane shall have it.
     pub fn config(&self, side: Side) -> LegConfig {
         let leg = self.leg(side).config(self.latch(side));
+        let is_open = !self.holds[index(side)];
         let audio = Audio {
+            may_receive: leg.audio.may_receive && is_open,
+            may_send: leg.audio.may_send && is_open,
             digits: self.digits(side),
             detect_tones: self.detects_tones(side),
             always_transcode: self.leg(side).repacks_for(self.leg(side.other())),
@@ -285,7 +310,8 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
-fn index(side: Side) -> usize {
+/// Where a side stands in arrays of both.
+pub(super) fn index(side: Side) -> usize {
     match side {
         Side::A => 0,
         Side::B => 1,

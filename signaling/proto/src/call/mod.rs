@@ -8,6 +8,7 @@ mod answer;
 mod digits;
 mod ending;
 mod exchange;
+mod hold;
 pub(crate) mod media;
 mod media_events;
 #[cfg(test)]
@@ -143,6 +144,10 @@ pub struct Call {
     /// The answer that the caller was given, early or not. It does not change until the next offer.
     answer: Option<Vec<u8>>,
     exchange: Exchange,
+    /// Sides that are to be sent an offer as soon as no other exchange is open.
+    owed: [bool; 2],
+    /// Sides that were told that they are on hold.
+    told_hold: [bool; 2],
     /// What the caller hears before the answer.
     hears: Hears,
     /// The digits of the caller, and those of the callee.
@@ -182,6 +187,8 @@ impl Call {
             answered: None,
             answer: None,
             exchange: Exchange::None,
+            owed: [false; 2],
+            told_hold: [false; 2],
             hears: Hears::default(),
             heard: Default::default(),
             ring_until: Some(now + ring),
@@ -304,6 +311,7 @@ impl Call {
             (from, Signal::Digit { digit, duration_ms, format }) => {
                 self.digit_told(now, from, KeyPress { digit, duration_ms, format });
             }
+            (from, Signal::Hold { on }) => self.hold(from, on, random),
             (from, signal) => self.exchange_signal(from, signal, random),
         }
     }

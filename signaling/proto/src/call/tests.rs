@@ -1,4 +1,5 @@
 mod digits;
+mod hold;
 mod tones;
 
 use super::*;
@@ -380,6 +381,7 @@ mod invariant {
             1 => Just(Signal::OfferReject(cause())),
             1 => Just(Signal::Hangup(cause())),
             1 => Just(digit('5')),
+            2 => any::<bool>().prop_map(|on| Signal::Hold { on }),
         ]
     }
 

@@ -103,7 +103,7 @@ impl Leg {
         self.kind
     }
 
-    /// What the peer last described as its direction.
+    /// Which way the peer wants its media to flow, by its last description.
     pub fn peer_direction(&self) -> Direction {
         self.remote.as_ref().map_or(Direction::SendRecv, |remote| remote.direction)
     }
@@ -232,8 +232,18 @@ impl Leg {
             return not_acceptable("no common codec");
         }
         self.rtcp_mux = self.on_offer.rtcp_mux && audio.rtcp_mux;
-        self.set_remote(audio);
+        let direction = self.will(audio.direction);
+        self.set_remote(&RemoteMedia { direction, ..audio.clone() });
         Ok(())
+    }
+
+    /// RFC 3264 section 6.1: an answer has no more than the offer had. Of what that left out its writer says nothing, and
+    /// wants what it wanted before: an answer must not be read as a hold that outlives ours, nor as the end of its own.
+    fn will(&self, answered: Direction) -> Direction {
+        let (ours, before) = (self.direction, self.peer_direction());
+        let sends = if ours.receives() { answered.sends() } else { before.sends() };
+        let receives = if ours.sends() { answered.receives() } else { before.receives() };
+        Direction::new(sends, receives)
     }
 
     fn setup_of_role(&self) -> &'static str {

@@ -493,6 +493,7 @@ impl Switch {
             Signal::Offer { .. }
             | Signal::LateAnswer { .. }
             | Signal::OfferReject(_)
+            | Signal::Hold { .. }
             | Signal::Digit { .. }
             | Signal::Info { .. }
             | Signal::Transfer(_) => {}

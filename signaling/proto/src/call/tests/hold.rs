@@ -1,0 +1,96 @@
+use super::*;
+use crate::sdp::Direction;
+
+fn offers_to(who: Who, actions: &[Action]) -> Vec<String> {
+    let offer = |signal: Signal| match signal {
+        Signal::Offer { sdp: Some(sdp), .. } => Some(text(&sdp)),
+        _ => None,
+    };
+    signals_to(who, actions).into_iter().filter_map(offer).collect()
+}
+
+fn is_told(who: Who, actions: &[Action], on: bool) -> bool {
+    signals_to(who, actions).contains(&Signal::Hold { on })
+}
+
+/// What each side may receive and send, as last configured.
+fn flows(actions: &[Action]) -> [(bool, bool); 2] {
+    let of = |wanted: Side| {
+        let config = actions.iter().rev().find_map(|action| match action {
+            Action::Configure { side, leg, .. } if *side == wanted => Some(leg),
+            _ => None,
+        });
+        config.map_or((false, false), |leg| (leg.audio.may_receive, leg.audio.may_send))
+    };
+    [of(Side::A), of(Side::B)]
+}
+
+#[test]
+fn a_hold_without_a_description_is_offered_to_the_other_side_and_taken_back() {
+    let (mut bench, _) = Bench::talking(samples::CHROMIUM, Kind::Rtp, samples::SIPP);
+    let held = format!("{}a=inactive\r\n", samples::SIPP);
+    for _ in 0..3 {
+        let actions = bench.signal(Who::Caller, Signal::Hold { on: true });
+        assert_eq!(flows(&actions)[0], (false, false), "what the holder says is dropped at once");
+        assert!(offers_to(Who::Callee(0), &actions)[0].contains("a=inactive"));
+        assert!(is_told(Who::Callee(0), &actions, true));
+        let actions = bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: held.clone().into() });
+        assert!(!is_told(Who::Caller, &actions, true), "the callee did not hold by answering so");
+        assert_eq!(flows(&actions), [(false, false); 2]);
+        bench.call.media_event(bench.now, SessionId(1), &EventKind::MediaTimeout);
+        assert!(bench.call.ended().is_none(), "silence on hold is no fault");
+
+        let actions = bench.signal(Who::Caller, Signal::Hold { on: false });
+        assert!(offers_to(Who::Callee(0), &actions)[0].contains("a=sendrecv"));
+        assert!(is_told(Who::Callee(0), &actions, false));
+        let actions = bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: samples::SIPP.into() });
+        assert_eq!(flows(&actions), [(true, true); 2]);
+    }
+}
+
+#[test]
+fn both_hold_and_audio_flows_only_when_both_have_taken_it_back() {
+    let (mut bench, _) = Bench::talking(samples::SIPP, Kind::Rtp, samples::SIPP);
+    let described = |direction: Direction| format!("{}a={}\r\n", samples::SIPP, direction.name());
+    let offer = |direction| Signal::Offer { sdp: Some(described(direction).into()), update: false };
+    let answer = |direction| Signal::OfferAnswer { sdp: described(direction).into() };
+    bench.signal(Who::Caller, offer(Direction::SendOnly));
+    bench.signal(Who::Callee(0), answer(Direction::RecvOnly));
+    // The callee holds too, and cannot say more than this.
+    let actions = bench.signal(Who::Callee(0), offer(Direction::Inactive));
+    assert!(offers_to(Who::Caller, &actions)[0].contains("a=inactive"));
+    let actions = bench.signal(Who::Caller, answer(Direction::Inactive));
+    assert_eq!(flows(&actions), [(false, false); 2]);
+    bench.signal(Who::Caller, offer(Direction::SendRecv));
+    let actions = bench.signal(Who::Callee(0), answer(Direction::SendOnly));
+    assert_eq!(flows(&actions), [(false, true), (true, false)], "the callee still holds");
+    bench.signal(Who::Callee(0), offer(Direction::SendRecv));
+    let actions = bench.signal(Who::Caller, answer(Direction::SendRecv));
+    assert_eq!(flows(&actions), [(true, true); 2]);
+}
+
+#[test]
+fn a_hold_while_an_exchange_is_open_is_offered_after_it() {
+    let (mut bench, _) = Bench::talking(samples::SIPP, Kind::Rtp, samples::SIPP);
+    let hold = format!("{}a=sendonly\r\n", samples::SIPP);
+    bench.signal(Who::Caller, Signal::Offer { sdp: Some(hold.into()), update: false });
+    let actions = bench.signal(Who::Callee(0), Signal::Hold { on: true });
+    assert_eq!(offers_to(Who::Caller, &actions), Vec::<String>::new());
+    let answer = format!("{}a=recvonly\r\n", samples::SIPP);
+    let actions = bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: answer.into() });
+    assert!(offers_to(Who::Caller, &actions)[0].contains("a=inactive"));
+    assert!(is_told(Who::Caller, &actions, true) && is_told(Who::Callee(0), &actions, true));
+}
+
+#[test]
+fn a_held_party_that_takes_no_offers_is_only_told() {
+    let mut page = party(Kind::WebRtc);
+    page.takes_offers = false;
+    let (mut bench, _) =
+        Bench::of(Some(samples::SIPP), party(Kind::Rtp), &[page]).answered(&browser_answer());
+    let hold = format!("{}a=sendonly\r\n", samples::SIPP);
+    let actions = bench.signal(Who::Caller, Signal::Offer { sdp: Some(hold.into()), update: false });
+    assert!(matches!(&signals_to(Who::Caller, &actions)[..], [Signal::OfferAnswer { .. }]));
+    assert_eq!(signals_to(Who::Callee(0), &actions), [Signal::Hold { on: true }]);
+    assert_eq!(flows(&actions)[0], (true, false));
+}
