@@ -115,6 +115,24 @@ impl Demux {
         }
     }
 
+    /// Two legs have changed places: what each has registered on the shared port leads to its new one.
+    pub fn exchange(&mut self, [one, other]: [Leg; 2], entries: [&SharedEntries; 2]) {
+        let place = |leg: &Leg| match *leg {
+            leg if leg == one => other,
+            leg if leg == other => one,
+            leg => leg,
+        };
+        // All are looked up before any is changed: both may have had the same source, or one had it twice.
+        let ufrags = entries.iter().flat_map(|entries| entries.ufrags.into_iter().flatten());
+        let ufrags: Vec<(Ufrag, Leg)> =
+            ufrags.filter_map(|ufrag| Some((ufrag, place(self.by_ufrag.get(&ufrag)?)))).collect();
+        let sources = entries.iter().flat_map(|entries| entries.sources.into_iter().flatten());
+        let sources: Vec<(SocketAddr, Leg)> =
+            sources.filter_map(|source| Some((source, place(self.by_source.get(&source)?)))).collect();
+        self.by_ufrag.extend(ufrags);
+        self.by_source.extend(sources);
+    }
+
     /// Removes what a leg has on the shared port.
     pub fn remove(&mut self, leg: Leg, entries: &mut SharedEntries) {
         for ufrag in entries.ufrags.iter_mut().filter_map(Option::take) {
@@ -235,6 +253,25 @@ mod tests {
         demux.bind(source(1), OTHER, &mut others);
         demux.remove(LEG, &mut entries);
         assert_eq!(demux.route(SHARED, source(1), None), Some((OTHER, Component::Rtp)));
+    }
+
+    #[test]
+    fn legs_that_change_places_take_what_leads_to_them_along() {
+        let mut demux = Demux::new(4, 4);
+        let (mut entries, mut others) = (SharedEntries::default(), SharedEntries::default());
+        demux.register(ufrag("one"), LEG, &mut entries);
+        demux.register(ufrag("other"), OTHER, &mut others);
+        // A source that has moved is in the lists of both.
+        for (port, leg) in [(1, LEG), (2, LEG), (3, OTHER), (2, OTHER), (1, LEG)] {
+            demux.bind(source(port), leg, if leg == LEG { &mut entries } else { &mut others });
+        }
+        demux.exchange([LEG, OTHER], [&entries, &others]);
+        let leads_to = |demux: &Demux, port| demux.route(SHARED, source(port), None).unwrap().0;
+        assert_eq!([1, 2, 3].map(|port| leads_to(&demux, port)), [OTHER, LEG, LEG]);
+        assert_eq!(demux.route(SHARED, source(9), Some(ufrag("one"))), Some((OTHER, Component::Rtp)));
+        demux.remove(OTHER, &mut entries);
+        demux.remove(LEG, &mut others);
+        assert!(demux.is_empty());
     }
 
     #[test]

@@ -147,6 +147,43 @@ fn legs_stand_on_the_addresses_that_were_asked_for() {
 }
 
 #[test]
+fn legs_change_places_with_their_ports_and_only_on_one_worker() {
+    let settings = settings("swap");
+    let dataplane = start(&settings);
+    let (mut client, _) = Client::connect(&settings.control);
+    let peers = [peer(), peer(), peer(), peer()];
+    let port = PortRequest { address: LOCALHOST, kind: PortKind::Own, video: false };
+    let mut create = |a: usize, b: usize, near| {
+        let legs = Box::new([plain_leg(peers[a].1), plain_leg(peers[b].1)]);
+        let ports = [port; 2];
+        match client.ask(Request::Create { ports, legs, note: Vec::new(), media_timeout_seconds: 0, near }) {
+            Ok(Reply::Created { session, local }) => (session, local),
+            other => panic!("not created: {other:?}"),
+        }
+    };
+    let (one, at_one) = create(0, 1, None);
+    let (other, at_other) = create(2, 3, Some(Near::Session(one)));
+    let (elsewhere, _) = create(2, 3, None);
+    let port_of = [at_one[0].rtp, at_one[1].rtp, at_other[0].rtp, at_other[1].rtp];
+    let talk = |from: usize, to: usize, ssrc| {
+        exchange(&peers[from].0, port_of[from], &peers[to].0, port_of[to], ssrc, 10);
+    };
+    talk(0, 1, 1);
+    talk(2, 3, 2);
+    let swap = |first, second| Request::Swap { first: (first, Side::B), second: (second, Side::A) };
+    assert!(matches!(client.ask(swap(one, elsewhere)), Err(Refusal::Invalid(_))));
+    assert!(matches!(client.ask(swap(one, one)), Err(Refusal::Invalid(_))));
+    assert_eq!(client.ask(swap(one, other)), Ok(Reply::Done));
+    talk(0, 2, 3);
+    talk(2, 0, 4);
+    talk(1, 3, 5);
+    assert!(matches!(client.ask(Request::Delete { session: one }), Ok(Reply::Stats(_))));
+    talk(3, 1, 6);
+    wait_until_free(port_of[2]);
+    dataplane.stop();
+}
+
+#[test]
 fn sessions_survive_their_client_and_are_listed() {
     let settings = settings("survive");
     let dataplane = start(&settings);

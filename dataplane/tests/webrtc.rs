@@ -168,6 +168,50 @@ fn a_browser_and_a_telephone_hear_each_other() {
     assert_eq!(setup.worker.driver_mut().spare_buffers(), BUFFERS);
 }
 
+/// A transfer: the browser takes the place that was left idle for it in a session with another telephone.
+#[test]
+fn a_browser_goes_to_another_session_without_a_new_handshake() {
+    let mut setup = setup();
+    setup.check_from(setup.browser_address);
+    setup.handshake();
+    let ports = [(PortKind::Shared, false), (PortKind::Own, false)].map(|(kind, video)| PortRequest {
+        address: ADDRESS,
+        kind,
+        video,
+    });
+    let Ok(Reply::Created { session: next, local }) = setup.worker.request(setup.now, create(ports, b""))
+    else {
+        panic!("not created")
+    };
+    let target: SocketAddr = "192.0.2.9:40000".parse().unwrap();
+    let configured = Request::configure(next, Side::B, plain_leg(target));
+    assert_eq!(setup.worker.request(setup.now, configured), Ok(Reply::Done));
+    let before = setup.session;
+    let swap = |first, second| Request::Swap { first: (first, Side::A), second: (second, Side::A) };
+    assert_eq!(setup.worker.request(setup.now, swap(next, before)), Ok(Reply::Done));
+    assert!(setup.worker.request(setup.now, Request::Delete { session: before }).is_ok());
+    assert_eq!(
+        setup.worker.request(setup.now, swap(next, before)),
+        Err(Refusal::UnknownSession),
+        "nothing is left to change places with"
+    );
+    (setup.session, setup.local[1]) = (next, local[1]);
+    let (browser, said) = (setup.browser_address, rtp(1, 1));
+    let packet = setup.browser.protect(said.clone());
+    let heard = setup.send(browser, 0, &packet);
+    let heard: Vec<_> = heard.iter().filter(|(to, _)| *to == target).collect();
+    assert_eq!(heard[0].1[12..], said[12..]);
+    let heard = (0..3).flat_map(|sequence| setup.send(target, 1, &rtp(sequence, 2)));
+    let heard: Vec<_> = heard.filter(|(to, bytes)| *to == browser && bytes[1] & 0x7F == 0).collect();
+    assert!(!heard.is_empty());
+    for (_, packet) in heard {
+        assert_eq!(setup.browser.unprotect(packet).len(), rtp(0, 2).len());
+    }
+    setup.check_from(browser);
+    assert!(setup.worker.request(setup.now, Request::Delete { session: next }).is_ok());
+    assert_eq!(setup.worker.leftovers(), (0, 0));
+}
+
 /// attacks.md row 4: DTLS only from a pair that ICE has validated.
 #[test]
 fn strangers_on_the_shared_port_reach_no_session() {

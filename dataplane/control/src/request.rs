@@ -49,8 +49,8 @@ pub enum Request {
     },
     /// Lets two legs of two sessions change places, with ports, keys, ICE, latches and streams: each peer goes on with
     /// the sequence numbers and time stamps that it knows, and hears the peer of its new session. Each leg keeps
-    /// its configuration. Both sessions must have the same worker (see [`Near`]), neither leg may be in a room.
-    /// What is played to one of the two is stopped, and so is a recording of either session.
+    /// its configuration. Both sessions must have the same worker (see [`Near`]), no leg of theirs may be in a room.
+    /// What is played in either session is stopped, and so is its recording.
     Swap {
         /// The one leg.
         first: (SessionId, Side),

@@ -120,11 +120,12 @@ impl Anew {
 }
 
 impl Bridge {
-    pub(crate) fn new(random: &mut fastrand::Rng) -> Bridge {
+    /// Towards a peer that is sent `output`.
+    pub(crate) fn new(output: Output) -> Bridge {
         Bridge {
             ptime_ms: 20,
             routes: Routes::default(),
-            output: Output::new(random),
+            output,
             epoch: None,
             transcoder: None,
             encoding: None,
@@ -145,6 +146,19 @@ impl Bridge {
             found: VecDeque::with_capacity(MAX_FOUND_DIGITS),
             repairs_before: Repairs::default(),
             late: 0,
+        }
+    }
+
+    /// A bridge from the same sender to another peer, which is sent `output`.
+    pub(crate) fn toward(&self, output: Output) -> Bridge {
+        Bridge {
+            presses_by_events: self.presses_by_events,
+            audio_clock: self.audio_clock,
+            heard: self.heard,
+            repairs_before: self.repairs(),
+            stopwatch: self.stopwatch.clone(),
+            late: self.late,
+            ..Bridge::new(output)
         }
     }
 

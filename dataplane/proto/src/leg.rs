@@ -103,6 +103,11 @@ impl Leg {
         }
     }
 
+    /// Takes that place in a session.
+    pub(crate) fn sit_on(&mut self, side: Side) {
+        self.side = side;
+    }
+
     pub(crate) fn config(&self) -> &LegConfig {
         &self.config
     }

@@ -8,7 +8,7 @@ use crate::rtp::Header;
 use crate::{Now, rtp};
 
 /// The outgoing stream of one leg.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Output {
     ssrc: u32,
     /// The sequence number of the next new packet, extended over roll-overs.

@@ -14,10 +14,15 @@ const COMPENSATION: f64 = std::f64::consts::E - 1.5;
 /// A round trip longer than this is a mistake of the peer.
 const MAX_ROUND_TRIP: Duration = Duration::from_secs(60);
 
+/// RFC 7022 section 4.2: 96 random bits, sent as hexadecimal digits.
+const CANONICAL_NAME_BYTES: usize = 12;
+
 /// The state of one leg.
 #[derive(Debug)]
 pub(crate) struct Reports {
     due: Instant,
+    /// What the peer knows us by.
+    canonical_name: [u8; CANONICAL_NAME_BYTES],
     /// The last sender report: whose, its NTP time stamp, when it came.
     sender_report: Option<(u32, u64, Instant)>,
     pub(crate) round_trip: Option<Duration>,
@@ -38,6 +43,7 @@ impl Reports {
         let due = now + RTCP_INTERVAL.mul_f64((0.5 + random.f64()) / COMPENSATION / 2.0);
         Reports {
             due,
+            canonical_name: std::array::from_fn(|_| random.u8(..)),
             sender_report: None,
             round_trip: None,
             peer_fraction_lost: 0,
@@ -110,7 +116,6 @@ impl Reports {
         now: Now,
         output: &mut Output,
         reception: &mut Reception,
-        canonical_name: &[u8],
         goodbye: bool,
         buffer: &mut [u8],
     ) -> Option<usize> {
@@ -129,7 +134,7 @@ impl Reports {
         });
         let mut writer = Writer::new(buffer);
         writer.report(output.ssrc(), output.report(now), block)?;
-        writer.canonical_name(output.ssrc(), canonical_name)?;
+        writer.canonical_name(output.ssrc(), &hexadecimal(self.canonical_name))?;
         if goodbye {
             writer.goodbye(output.ssrc())?;
         }
@@ -137,6 +142,12 @@ impl Reports {
         self.sent_bytes += writer.len() as u64;
         Some(writer.len())
     }
+}
+
+fn hexadecimal(bytes: [u8; CANONICAL_NAME_BYTES]) -> [u8; 2 * CANONICAL_NAME_BYTES] {
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+    let digits = bytes.map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    std::array::from_fn(|place| digits[place / 2][place % 2])
 }
 
 #[cfg(test)]
@@ -165,13 +176,13 @@ mod tests {
             reception.receive(base, base, &header, Some(8000)).unwrap();
         }
         let mut buffer = [0; 128];
-        let len = ours.write(now(base, 1), &mut output, &mut nothing, b"name", false, &mut buffer).unwrap();
+        let len = ours.write(now(base, 1), &mut output, &mut nothing, false, &mut buffer).unwrap();
         // Their report comes 2 seconds later, of which it waited 1 second at their side.
         assert_eq!(
             theirs.receive(now(base, 1), &buffer[..len], other.ssrc(), Some(output.ssrc())),
             Ok(false)
         );
-        let len = theirs.write(now(base, 2), &mut other, &mut reception, b"n", true, &mut buffer).unwrap();
+        let len = theirs.write(now(base, 2), &mut other, &mut reception, true, &mut buffer).unwrap();
         assert_eq!(ours.receive(now(base, 3), &buffer[..len], output.ssrc(), Some(other.ssrc())), Ok(true));
         assert_eq!(ours.round_trip, Some(Duration::from_secs(1)));
         assert_eq!(ours.peer_fraction_lost, 51);

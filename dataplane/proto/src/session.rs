@@ -6,6 +6,7 @@
 mod figures;
 mod media;
 mod rooms;
+mod swap;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::encoding::Sink;
 use crate::events::Events;
 use crate::leg::{Arrival, Io, Leg};
 use crate::limits::{DIGIT_MS, MAX_RTCP, TAILROOM};
+use crate::output::Output;
 use crate::packet::Packet;
 use crate::reception::Reception;
 use crate::recording::Tap;
@@ -78,7 +80,6 @@ pub trait Outbox {
 pub struct Session {
     created: Instant,
     random: fastrand::Rng,
-    canonical_name: [u8; CANONICAL_NAME_LEN],
     sides: [Half; 2],
     events: Events,
     media_timeout: Option<Duration>,
@@ -89,9 +90,6 @@ pub struct Session {
     news: bool,
     tap: Option<Box<dyn Tap>>,
 }
-
-/// RFC 7022 section 4.2: 96 random bits, here as hexadecimal digits.
-const CANONICAL_NAME_LEN: usize = 24;
 
 /// One side: its leg, what it receives, and the bridge that carries that to the other side.
 struct Half {
@@ -150,7 +148,7 @@ impl Session {
             side,
             leg: Leg::new(now.instant, side, identity.clone()),
             reception: Reception::default(),
-            bridge: Bridge::new(&mut random),
+            bridge: Bridge::new(Output::new(&mut random)),
             reports: Reports::new(now.instant, &mut random),
             seat: None,
             in_rooms: rooms::Figures::default(),
@@ -162,7 +160,6 @@ impl Session {
         let sides = [half(Side::A), half(Side::B)];
         Session {
             created: now.instant,
-            canonical_name: std::array::from_fn(|_| random.digit(16) as u8),
             random,
             sides,
             events: Events::new(),
@@ -451,15 +448,13 @@ impl Session {
     }
 
     fn send_rtcp(&mut self, now: Now, side: Side, goodbye: bool, out: &mut dyn Outbox) {
-        let name = self.canonical_name;
         let (here, there) = self.split(side);
         let component = here.leg.rtcp_component();
         let has_keys = here.leg.has_keys(component);
         let Some(destination) = here.leg.destination(component).filter(|_| has_keys) else { return };
         let mut buffer = [0; MAX_RTCP + TAILROOM];
         let room = buffer.get_mut(..MAX_RTCP).unwrap_or_default();
-        let written =
-            here.reports.write(now, &mut there.bridge.output, &mut here.reception, &name, goodbye, room);
+        let written = here.reports.write(now, &mut there.bridge.output, &mut here.reception, goodbye, room);
         let Some(len) = written else { return };
         match here.leg.protect_rtcp(&mut buffer, len) {
             Ok(len) => out.send(side, component, destination, buffer.get(..len).unwrap_or_default()),

@@ -9,7 +9,7 @@ use crate::encoding::Sink;
 const SAMPLED: u32 = 17;
 
 /// The time that one direction's codecs take.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stopwatch {
     works: u32,
     started: Option<Instant>,

@@ -11,6 +11,7 @@ mod packets;
 mod requests;
 mod rooms;
 mod sessions;
+mod swap;
 
 use crate::control_server::{Attached, Client, Next};
 use crate::counters::Counters;

@@ -47,7 +47,7 @@ impl<D: Driver> Worker<D> {
                 Ok(Reply::Stats(Box::new(stats)))
             }
             Request::AddVideo { .. } => Err(invalid("video is not carried out yet")),
-            Request::Swap { .. } => Err(invalid("legs do not change places yet")),
+            Request::Swap { first, second } => self.swap(now, first, second),
             Request::Delete { session } => self.delete(now, session),
             Request::Play { .. }
             | Request::StopPlay { .. }

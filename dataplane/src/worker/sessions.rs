@@ -109,6 +109,12 @@ impl Sessions {
         self.entries.get_mut(index)?.as_deref_mut()
     }
 
+    /// Two different sessions.
+    pub(super) fn get_two_mut(&mut self, one: usize, other: usize) -> Option<(&mut Entry, &mut Entry)> {
+        let [one, other] = self.entries.get_disjoint_mut([one, other]).ok()?;
+        Some((one.as_deref_mut()?, other.as_deref_mut()?))
+    }
+
     /// The sessions after the given id, in the order of their ids.
     pub(super) fn after(&self, id: Option<SessionId>) -> impl Iterator<Item = &Entry> {
         let from = id.map_or(Bound::Unbounded, Bound::Excluded);

@@ -8,6 +8,7 @@ mod relaying;
 mod repair;
 mod rooms;
 mod scenario;
+mod swap;
 mod transcoding;
 
 use super::*;
