@@ -5,6 +5,7 @@
 
 pub mod call;
 mod control_client;
+pub mod messaging;
 pub mod ng;
 pub mod party;
 pub mod registrar;
