@@ -364,6 +364,15 @@ impl Call {
         }
     }
 
+    /// The dataplane's session of the answered call, or of the first branch that has one.
+    pub fn session(&self) -> Option<SessionId> {
+        let of = |slot: &Branch| slot.media.as_ref().map(Media::session);
+        match self.answered {
+            Some(branch) => self.branches.get(branch).and_then(of),
+            None => self.branches.iter().find_map(of),
+        }
+    }
+
     /// The media of the answered call, or of the only branch while it rings.
     fn media(&self) -> Option<&Media> {
         let branch = self.answered.or((self.branches.len() == 1).then_some(0))?;

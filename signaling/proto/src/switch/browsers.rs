@@ -368,7 +368,7 @@ impl Switch {
             contact_user,
             to,
             max_forwards: 70,
-            users: [name].into_iter().chain(counted).collect(),
+            users: [Some(name), counted],
         })
     }
 

@@ -12,7 +12,7 @@ use crate::transport::Flow;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 use tandem_control::{
-    DigitSound, EventKind, LegConfig, LocalPorts, MAX_NOTE, Refusal, Request, SessionId, Source,
+    DigitSound, EventKind, LegConfig, LocalPorts, MAX_NOTE, Near, Refusal, Request, SessionId, Source,
 };
 
 /// Names a call. Never used twice.
@@ -55,8 +55,8 @@ pub(super) struct Plan {
     pub(super) contact_user: String,
     pub(super) to: NameAddr,
     pub(super) max_forwards: u8,
-    /// Whose calls are counted against the limit: the caller's, and the callee's where it is one of ours.
-    pub(super) users: Vec<String>,
+    /// Whose calls are counted against the limit: the caller and the callee, where they are ours.
+    pub(super) users: [Option<String>; 2],
 }
 
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub(super) struct Calls {
     entries: HashMap<CallId, Entry>,
     by_endpoint: HashMap<Endpoint, (CallId, Who)>,
     by_session: HashMap<SessionId, CallId>,
-    by_user: HashMap<String, usize>,
+    by_user: HashMap<String, Vec<CallId>>,
 }
 
 impl Calls {
@@ -105,7 +105,31 @@ impl Calls {
 
     /// How many calls a user has.
     pub(super) fn of_user(&self, user: &str) -> usize {
-        self.by_user.get(user).copied().unwrap_or(0)
+        self.by_user.get(user).map_or(0, Vec::len)
+    }
+
+    fn count(&mut self, user: &str, call: CallId) {
+        self.by_user.entry(user.to_owned()).or_default().push(call);
+    }
+
+    fn uncount(&mut self, user: &str, call: CallId) {
+        let Some(calls) = self.by_user.get_mut(user) else { return };
+        if let Some(index) = calls.iter().position(|each| *each == call) {
+            calls.swap_remove(index);
+        }
+        if calls.is_empty() {
+            self.by_user.remove(user);
+        }
+    }
+
+    /// A session of another call of these users. Calls of one user share a worker where they can: only then can their
+    /// parties change places (see [`Request::Swap`]).
+    fn near(&self, call: CallId) -> Option<Near> {
+        let users = self.entries.get(&call)?.plan.users.iter().flatten();
+        let others =
+            users.filter_map(|user| self.by_user.get(user)).flatten().filter(|other| **other != call);
+        let session = others.filter_map(|other| self.entries.get(other)?.call.session()).next()?;
+        Some(Near::Session(session))
     }
 
     /// Whether nothing is kept of any call.
@@ -170,8 +194,8 @@ impl Switch {
         )?;
         self.calls.last_id += 1;
         let id = CallId(self.calls.last_id);
-        for user in &plan.users {
-            *self.calls.by_user.entry(user.clone()).or_default() += 1;
+        for user in plan.users.iter().flatten() {
+            self.calls.count(user, id);
         }
         self.calls.by_endpoint.insert(caller.clone(), (id, Who::Caller));
         let timer = call.next_timeout();
@@ -295,7 +319,8 @@ impl Switch {
                 let timeout = self.settings.timers.media.as_secs();
                 let media_timeout_seconds = u32::try_from(timeout).unwrap_or(u32::MAX);
                 let legs = Box::new([LegConfig::idle(), LegConfig::idle()]);
-                let request = Request::Create { ports, legs, note, media_timeout_seconds, near: None };
+                let near = self.calls.near(id);
+                let request = Request::Create { ports, legs, note, media_timeout_seconds, near };
                 self.ask(now, request, Purpose::Create(id, branch));
             }
             Action::Configure { session, side, leg } => {
@@ -421,13 +446,8 @@ impl Switch {
                 self.forget_browser_call(*connection, call_id);
             }
         }
-        for user in &entry.plan.users {
-            if let Some(count) = self.calls.by_user.get_mut(user) {
-                *count -= 1;
-                if *count == 0 {
-                    self.calls.by_user.remove(user);
-                }
-            }
+        for user in entry.plan.users.iter().flatten() {
+            self.calls.uncount(user, id);
         }
     }
 }

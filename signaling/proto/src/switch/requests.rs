@@ -87,7 +87,7 @@ impl Switch {
         let name = user.to_string();
         let media = self.sip_media(&flow, Some(&user));
         let plan = self.callees(now, &request.uri, &name).map(|(callees, to, callee)| Plan {
-            users: [name.clone()].into_iter().chain(callee).collect(),
+            users: [Some(name.clone()), callee],
             contact_user: user.user.clone(),
             from: caller,
             to,
@@ -107,7 +107,7 @@ impl Switch {
     ) {
         let media = |home: &Host| PartyMedia { source: Some(flow.remote.ip()), ..self.provider_media(home) };
         let plan = self.provider_callee(connection, &flow).map(|(callee, name, home)| Plan {
-            users: vec![name],
+            users: [None, Some(name)],
             ..plan_of(request, media(&home), vec![callee])
         });
         self.accept(now, handle, request, plan);
@@ -210,6 +210,6 @@ fn plan_of(request: &Request, caller_media: PartyMedia, callees: Vec<Callee>) ->
             .flatten()
             .unwrap_or(USUAL_MAX_FORWARDS)
             .saturating_sub(1),
-        users: Vec::new(),
+        users: [None, None],
     }
 }

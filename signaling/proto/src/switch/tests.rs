@@ -1,5 +1,6 @@
 mod bench;
 mod media;
+mod transfers;
 
 use super::*;
 use crate::sdp::samples;

@@ -9,7 +9,7 @@ use crate::transport::Transport;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tandem_control::{
-    Hello, LegConfig, LocalPorts, Message as Said, Reply, RequestFrame, SessionId, Side, VERSION,
+    Hello, LegConfig, LocalPorts, Message as Said, Near, Reply, RequestFrame, SessionId, Side, VERSION,
 };
 
 pub(super) const DOMAIN: &str = "tandem.test";
@@ -72,6 +72,8 @@ pub(super) struct Bench {
     pub(super) refuse_sessions: Option<tandem_control::Refusal>,
     /// So many deletions find the dataplane too busy.
     pub(super) busy_deletions: usize,
+    /// What the last session shall be near.
+    pub(super) near: Option<Near>,
     next_session: u64,
 }
 
@@ -105,6 +107,7 @@ impl Bench {
             tones: Vec::new(),
             refuse_sessions: None,
             busy_deletions: 0,
+            near: None,
             next_session: 0,
         }
     }
@@ -141,7 +144,8 @@ impl Bench {
         use tandem_control::Request as R;
         let result = match frame.request {
             R::Create { .. } if self.refuse_sessions.is_some() => Err(self.refuse_sessions.clone().unwrap()),
-            R::Create { .. } => {
+            R::Create { near, .. } => {
+                self.near = near;
                 self.next_session += 1;
                 let session = SessionId(self.next_session);
                 self.sessions.insert(session, [LegConfig::idle(), LegConfig::idle()]);
