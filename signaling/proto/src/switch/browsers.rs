@@ -3,8 +3,11 @@
 use super::authentication::LoginError;
 use super::calls::{Callee, Endpoint, Plan, Target};
 use super::{Output, Switch};
+use crate::call::{PartyMedia, TakesInfo};
 use crate::party::{Cause, DigitFormat, Signal};
 use crate::registrar::AddressOfRecord;
+use crate::sdp::Kind;
+use crate::settings::Settings;
 use crate::sip::auth::{Credentials, Secret};
 use crate::sip::user_agent::{Register, RegistrationHandle};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
@@ -21,6 +24,8 @@ pub(super) struct Browser {
     wire: wcs::Connection,
     account: Option<Account>,
     visible_name: Option<String>,
+    /// Whether it answers offers in mid-call.
+    takes_offers: bool,
     calls: HashMap<String, BrowserCall>,
 }
 
@@ -59,12 +64,19 @@ impl Browser {
         self.calls.is_empty()
     }
 
-    pub(super) fn remote(&self) -> SocketAddr {
-        self.remote
-    }
-
     pub(super) fn is_local_user(&self, aor: &AddressOfRecord) -> bool {
         matches!(&self.account, Some(Account::Local(user)) if user == aor)
+    }
+
+    /// What is known of its media.
+    pub(super) fn media(&self, settings: &Settings) -> PartyMedia {
+        PartyMedia {
+            kind: Kind::WebRtc,
+            profile: settings.browser_media.clone(),
+            source: Some(self.remote.ip()),
+            takes_offers: self.takes_offers,
+            info: TakesInfo::Never,
+        }
     }
 
     /// The domain that it is logged in to.
@@ -88,7 +100,14 @@ impl Browser {
 impl Switch {
     pub(super) fn browser_opened(&mut self, connection: ConnectionId, remote: SocketAddr) {
         let wire = wcs::Connection::new();
-        let browser = Browser { remote, wire, account: None, visible_name: None, calls: HashMap::new() };
+        let browser = Browser {
+            remote,
+            wire,
+            account: None,
+            visible_name: None,
+            takes_offers: false,
+            calls: HashMap::new(),
+        };
         self.browsers.insert(connection, browser);
     }
 
@@ -163,6 +182,7 @@ impl Switch {
         self.say(connection, &ServerMessage::UserData { login, account: None, version: &version });
         if let Some(browser) = self.browsers.get_mut(&connection) {
             browser.visible_name.clone_from(&login.visible_name);
+            browser.takes_offers = login.takes_offers;
         }
         let result = match &login.account {
             Some(account) => self.open_account(now, connection, account),
@@ -361,7 +381,7 @@ impl Switch {
         };
         let display_name = new.visible_name.or(browser.visible_name.clone()).or(configured);
         Ok(Plan {
-            caller_media: self.browser_media(browser.remote.ip()),
+            caller_media: browser.media(&self.settings),
             offer: Some(new.sdp.into_bytes()),
             callees,
             from: NameAddr { display_name, ..NameAddr::new(from) },
@@ -488,10 +508,14 @@ impl Switch {
             Signal::Hangup(cause) => {
                 self.say(connection, &ServerMessage::Failed { call: &info, cause: &cause });
             }
-            // Browsers of this protocol are not sent offers in mid-call (PartyMedia::takes_offers), and its messages
-            // have no place for digits and for refused offers.
-            Signal::Offer { .. }
-            | Signal::LateAnswer { .. }
+            Signal::Offer { sdp, .. } => {
+                if let Some(sdp) = sdp.and_then(|sdp| String::from_utf8(sdp).ok()) {
+                    let sdp = &sdp;
+                    self.say(connection, &ServerMessage::RemoteSdp { call: &info, sdp, is_answer: false });
+                }
+            }
+            // Its messages have no place for digits and for refused offers.
+            Signal::LateAnswer { .. }
             | Signal::OfferReject(_)
             | Signal::Hold { .. }
             | Signal::Digit { .. }

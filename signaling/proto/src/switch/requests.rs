@@ -159,17 +159,6 @@ impl Switch {
         }
     }
 
-    /// What is known of the media of a browser on the WCS protocol.
-    pub(super) fn browser_media(&self, source: std::net::IpAddr) -> PartyMedia {
-        PartyMedia {
-            kind: Kind::WebRtc,
-            profile: self.settings.browser_media.clone(),
-            source: Some(source),
-            takes_offers: false,
-            info: TakesInfo::Never,
-        }
-    }
-
     /// The browser that a provider calls, its user's name, and the provider's domain.
     fn provider_callee(
         &self,
@@ -181,7 +170,7 @@ impl Switch {
         let name = browser.user_name();
         // The caller is at the provider: only the callee's calls are ours to limit.
         self.admit(&flow.remote.ip().to_string(), Some(&name))?;
-        let media = self.browser_media(browser.remote().ip());
+        let media = browser.media(&self.settings);
         Ok((Callee { target: Target::Browser(connection), media }, name, home))
     }
 }

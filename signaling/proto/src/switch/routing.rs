@@ -54,7 +54,7 @@ impl Switch {
         let browsers = self.browsers.iter().filter(|(_, browser)| browser.is_local_user(aor)).map(
             |(connection, browser)| Callee {
                 target: Target::Browser(*connection),
-                media: self.browser_media(browser.remote().ip()),
+                media: browser.media(&self.settings),
             },
         );
         contacts.chain(browsers).take(MAX_BRANCHES).collect()

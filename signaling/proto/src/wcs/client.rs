@@ -66,6 +66,9 @@ pub struct Login {
     pub app_key: Option<String>,
     /// The user's name for people.
     pub visible_name: Option<String>,
+    /// Whether the client answers offers in mid-call. Clients of WCS 3 do; of those of WCS 5 only who say so by
+    /// `remoteOffers: true` (Tandem's own page): the npm client takes such an offer, and never answers it.
+    pub takes_offers: bool,
 }
 
 /// A SIP account. The password is absent from debug output.
@@ -240,6 +243,7 @@ fn connect(fields: &mut Fields, prefix: &str) -> Result<ClientMessage, FrameErro
         page_url: fields.text("pageUrl")?,
         app_key: fields.text("appKey")?,
         visible_name: fields.text("visibleName")?,
+        takes_offers: prefix.is_empty() || fields.flag("remoteOffers", false)?,
     })))
 }
 

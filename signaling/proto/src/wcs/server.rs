@@ -153,7 +153,10 @@ pub(super) fn frames_v5(message: &ServerMessage<'_>) -> Vec<String> {
         S::Busy { call, cause } => end_frame(call, "BUSY", cause),
         S::Finish { call, cause } => end_frame(call, "FINISH", cause),
         S::Failed { call, cause } => end_frame(call, "FAILED", cause),
-        S::RemoteSdp { call, sdp, .. } => vec![frame("setRemoteSDP", json!([call.id, sdp]))],
+        // The npm client takes two; whether it is an answer is for Tandem's own page.
+        S::RemoteSdp { call, sdp, is_answer } => {
+            vec![frame("setRemoteSDP", json!([call.id, sdp, is_answer]))]
+        }
         S::Ping => vec![frame("ping", json!([]))],
         S::Pong => vec![frame("pong", json!([]))],
         S::Refuse(unsupported) => vec![refuse_v5(unsupported)],

@@ -168,7 +168,7 @@ fn tells_a_call_in_wcs_5() {
     let failed = sent(&connection, &ServerMessage::Failed { call: &call, cause: &busy });
     assert_eq!(failed[0]["data"][0]["sipStatus"], 486);
     let sdp = ServerMessage::RemoteSdp { call: &call, sdp: "v=0", is_answer: true };
-    assert_eq!(sent(&connection, &sdp), [json!({ "message": "setRemoteSDP", "data": ["c1", "v=0"] })]);
+    assert_eq!(sent(&connection, &sdp), [json!({ "message": "setRemoteSDP", "data": ["c1", "v=0", true] })]);
     assert_eq!(sent(&connection, &ServerMessage::Ping), [json!({ "message": "ping", "data": [] })]);
 }
 
