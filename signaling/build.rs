@@ -8,9 +8,9 @@ use std::{env, fs, io};
 const EXTENSIONS: [&str; 10] =
     ["html", "js", "mjs", "css", "svg", "png", "ico", "json", "webmanifest", "wav"];
 /// Folders of development tools.
-const LEFT_OUT: [&str; 2] = ["node_modules", "test"];
+const LEFT_OUT: [&str; 3] = ["node_modules", "test", "types"];
 /// Files of development tools.
-const LEFT_OUT_FILES: [&str; 2] = ["package.json", "package-lock.json"];
+const LEFT_OUT_FILES: [&str; 3] = ["package.json", "package-lock.json", "tsconfig.json"];
 
 fn main() -> io::Result<()> {
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** SIP status to words; `%` is the other party (RFC 3261 section 21 and later RFCs). */
+/** SIP status to words; `%` is the other party (RFC 3261 section 21 and later RFCs). @type {Record<number, string>} */
 const BY_STATUS = {
   401: 'The server did not accept the password for this call.',
   402: 'The provider asks for payment before this call.',
@@ -36,6 +36,7 @@ const BY_STATUS = {
   608: 'The provider rejected the call.',
 };
 
+/** @type {Partial<Record<import('./failure.js').FailureCode, string>>} */
 const BY_CODE = {
   unreachable: 'The server cannot be reached. Is it running, and are you connected?',
   dropped: 'The connection to the server was lost.',
@@ -47,20 +48,33 @@ const BY_CODE = {
   'microphone-denied': 'The microphone is not allowed. Allow it for this page in the browser’s settings, then try again.',
   'microphone-missing': 'No microphone was found. Connect one, then try again.',
   'microphone-taken': 'The microphone cannot be opened. Perhaps another program uses it.',
-  insecure: 'The browser allows the microphone only on secure pages. Open this page with https://',
+  'camera-denied': 'The camera is not allowed. Allow it for this page in the browser’s settings, then try again.',
+  'camera-missing': 'No camera was found. Connect one, then try again.',
+  'camera-taken': 'The camera cannot be opened. Perhaps another program uses it.',
+  'no-video': '% and this phone have no kind of picture in common. The call goes on without one.',
+  'message-too-long': 'The message is too long. Send it in parts.',
+  'not-connected': 'There is no connection to the server at the moment.',
+  insecure: 'The browser allows microphone and camera only on secure pages. Open this page with https://',
   'cut-off': 'The call was cut off.',
   media: 'The sound was interrupted and could not be restored.',
 };
 
 /**
- * @param {import('./tandem.js').Failure} failure what went wrong
+ * @param {import('./failure.js').Failure} failure what went wrong
  * @param {string} [peer] the other party's name
  * @returns {string} a sentence or two for a person
  */
 export function explain(failure, peer = 'The other side') {
   const known = BY_CODE[failure.code] ?? BY_STATUS[failure.status];
-  if (known) return known.replace('%', peer);
+  if (known) return known.replace('%', () => peer);
+  if (failure.code === 'refused' || failure.code === 'token-refused') return refusal(failure);
   const detail = [failure.status || '', failure.text || ''].join(' ').trim();
   if (failure.status >= 500) return detail ? `The server failed (${detail}).` : 'The server failed.';
   return detail ? `The call failed (${detail}).` : 'The call failed.';
+}
+
+/** Our own server refuses in words. @param {import('./failure.js').Failure} failure */
+function refusal({ text }) {
+  if (!text) return 'The server refused this.';
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

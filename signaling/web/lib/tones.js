@@ -3,7 +3,7 @@
  * @module
  */
 
-/** ITU-T Q.23: the row and column frequency of each key, in Hz. */
+/** ITU-T Q.23: the row and column frequency of each key, in Hz. @type {Record<string, number[]>} */
 const KEY_TONES = {
   1: [697, 1209], 2: [697, 1336], 3: [697, 1477],
   4: [770, 1209], 5: [770, 1336], 6: [770, 1477],
@@ -11,7 +11,7 @@ const KEY_TONES = {
   '*': [941, 1209], 0: [941, 1336], '#': [941, 1477],
 };
 
-/** Frequencies in Hz, and the rhythm in seconds: on, off, on, off ... */
+/** Rhythms: on, off, on, off ... */
 const RINGING = { frequencies: [620, 780], rhythm: [0.35, 0.15, 0.35, 2.15], volume: 0.12 };
 const RING_BACK = { frequencies: [425], rhythm: [1, 4], volume: 0.05 };
 
@@ -20,36 +20,51 @@ const KEY_VOLUME = 0.04;
 /** A ramp this long keeps the edges of a tone from clicking. */
 const EDGE_SECONDS = 0.012;
 
-let context = null;
+/** @type {AudioContext | undefined} */
+let context;
 let stopCurrent = () => {};
 
-/** Wakes the audio output. Browsers allow it only while a click or key press is handled. */
+/** Frequencies in Hz, and the rhythm in seconds. @typedef {{frequencies: number[], rhythm: number[], volume: number}} Cadence */
+
+/**
+ * Wakes the audio output. Browsers allow it only while a click or key press is handled.
+ * @returns {AudioContext}
+ */
 export function wake() {
   context ??= new AudioContext();
   if (context.state === 'suspended') context.resume().catch(() => {});
+  return context;
 }
 
+/**
+ * @param {GainNode} gain
+ * @param {number[]} frequencies
+ * @param {number} volume
+ * @param {number} start
+ * @param {number} seconds
+ */
 function burst(gain, frequencies, volume, start, seconds) {
   gain.gain.setValueAtTime(0, start);
   gain.gain.linearRampToValueAtTime(volume, start + EDGE_SECONDS);
   gain.gain.setValueAtTime(volume, start + seconds - EDGE_SECONDS);
   gain.gain.linearRampToValueAtTime(0, start + seconds);
   for (const frequency of frequencies) {
-    const oscillator = new OscillatorNode(context, { frequency });
+    const oscillator = new OscillatorNode(gain.context, { frequency });
     oscillator.connect(gain);
     oscillator.start(start);
     oscillator.stop(start + seconds);
   }
 }
 
+/** @param {Cadence} cadence */
 function repeat({ frequencies, rhythm, volume }) {
   silence();
-  wake();
-  const gain = new GainNode(context, { gain: 0 });
-  gain.connect(context.destination);
+  const output = wake();
+  const gain = new GainNode(output, { gain: 0 });
+  gain.connect(output.destination);
   const period = rhythm.reduce((sum, seconds) => sum + seconds, 0);
   const round = () => {
-    let at = context.currentTime;
+    let at = output.currentTime;
     rhythm.forEach((seconds, index) => {
       if (index % 2 === 0) burst(gain, frequencies, volume, at, seconds);
       at += seconds;
@@ -84,9 +99,10 @@ export function silence() {
  * @param {string} key a digit, `*` or `#`
  */
 export function key(key) {
-  if (!(key in KEY_TONES)) return;
-  wake();
-  const gain = new GainNode(context, { gain: 0 });
-  gain.connect(context.destination);
-  burst(gain, KEY_TONES[key], KEY_VOLUME, context.currentTime, KEY_SECONDS);
+  const frequencies = KEY_TONES[key];
+  if (!frequencies) return;
+  const output = wake();
+  const gain = new GainNode(output, { gain: 0 });
+  gain.connect(output.destination);
+  burst(gain, frequencies, KEY_VOLUME, output.currentTime, KEY_SECONDS);
 }

@@ -2,9 +2,8 @@
  * The phone page: what is shown and pressed. Calls are tandem.js, tones tones.js, words words.js.
  * @module
  */
-import { Tandem } from './tandem.js';
-import * as tones from './tones.js';
-import { explain } from './words.js';
+import { explain, Tandem } from '../lib/index.js';
+import * as tones from '../lib/tones.js';
 
 const KEYS = [
   ['1', ''], ['2', 'ABC'], ['3', 'DEF'], ['4', 'GHI'], ['5', 'JKL'], ['6', 'MNO'],
@@ -16,20 +15,16 @@ const STATE_WORDS = {
   calling: 'Calling…', alerting: 'Ringing…', incoming: 'Incoming call', answering: 'Connecting…', talking: 'In call',
 };
 
-/** Pauses between attempts to reconnect, in milliseconds; the last is repeated. */
-const RETRY_PAUSES = [1000, 2000, 4000, 8000, 15000, 30000];
 const PRESSED_MILLISECONDS = 140;
 
 const $ = (id) => document.getElementById(id);
 const server = new Tandem();
 
-/** The account in use, in memory only, so that a dropped connection can be restored. */
+/** The account in use. */
 let account = null;
-/** @type {import('./tandem.js').Call | null} */
+/** @type {import('../lib/index.js').Call | null} */
 let call = null;
 let talkingSince = 0;
-let retries = 0;
-let retryTimer = 0;
 let timerInterval = 0;
 let notification = null;
 
@@ -69,10 +64,8 @@ async function login(event) {
 }
 
 function logout() {
-  clearTimeout(retryTimer);
-  retryTimer = 0;
   account = null;
-  server.close();
+  server.logout();
   $('phone').hidden = $('account').hidden = true;
   $('login').hidden = false;
   say('Logged out.');
@@ -92,43 +85,16 @@ function showPresence(online) {
   $('call-button').disabled = !online;
 }
 
-function connectionLost(failure) {
-  showPresence(false);
-  say(`${explain(failure)} Reconnecting…`, true);
-  retries = 0;
-  scheduleRetry();
-}
-
-function scheduleRetry() {
-  clearTimeout(retryTimer);
-  const pause = RETRY_PAUSES[Math.min(retries, RETRY_PAUSES.length - 1)];
-  retries += 1;
-  retryTimer = setTimeout(reconnect, pause);
-}
-
-async function reconnect() {
-  if (!account) return;
-  clearTimeout(retryTimer);
-  retryTimer = 0;
-  try {
-    await server.login(account);
+/** The connection to the server came or went; the calls on it live on for a while. */
+function connectionChanged(state) {
+  if (!account || $('phone').hidden) return;
+  if (state === 'reconnecting') {
+    showPresence(false);
+    say('The connection to the server was lost. Reconnecting…', true);
+  } else if (state === 'online') {
     showPresence(true);
     say('Connected again.');
-  } catch (failure) {
-    if (!account) return;
-    if (failure.code === 'wrong-password') {
-      logout();
-      say(explain(failure), true);
-    } else {
-      scheduleRetry();
-    }
   }
-}
-
-/** Another network: the sound of a call needs a new path, a lost connection can be tried at once. */
-function networkChanged() {
-  if (retryTimer) reconnect();
-  else call?.media?.restartIce();
 }
 
 // --- calls
@@ -161,8 +127,9 @@ function adopt(newCall) {
   talkingSince = 0;
   $('digits').textContent = '';
   let state = '';
-  call.addEventListener('remote', () => { $('remote').srcObject = newCall.media.remote; });
-  call.addEventListener('change', () => {
+  call.on('trouble', (failure) => say(explain(failure, newCall.peerName), true));
+  call.on('change', () => {
+    if (newCall.remote && $('remote').srcObject !== newCall.remote) $('remote').srcObject = newCall.remote;
     if (newCall.state !== state) entered(newCall, state);
     state = newCall.state;
     if (call) showCall();
@@ -204,9 +171,7 @@ function hangup() {
 }
 
 function toggleMute() {
-  if (!call?.media) return;
-  call.media.muted = !call.media.muted;
-  showCall();
+  if (call) call.muted = !call.muted;
 }
 
 // --- what is shown
@@ -217,12 +182,12 @@ function showCall() {
   $('dial').hidden = $('call-button').hidden = Boolean(call);
   $('call').hidden = $('hangup').hidden = !call;
   $('answer').hidden = state !== 'incoming';
-  $('mute').hidden = !call?.media;
+  $('mute').hidden = !call?.remote;
   $('keypad').hidden = state === 'incoming';
   $('hangup-label').textContent = state === 'incoming' ? 'Decline' : 'Hang up';
   document.title = state === 'incoming' ? `${call.peerName} is calling` : 'Tandem phone';
   if (!call) return;
-  const muted = Boolean(call.media?.muted);
+  const muted = call.muted;
   $('mute').setAttribute('aria-pressed', String(muted));
   $('peer').textContent = call.peerName;
   $('peer').title = call.peer;
@@ -266,7 +231,7 @@ function closeNotification() {
 function pressKey(key) {
   if (call?.state === 'talking' || call?.earlyMedia) {
     tones.key(key);
-    call.sendDigit(key);
+    call.sendDigits(key);
     $('digits').textContent += key;
   } else if (!call) {
     tones.key(key);
@@ -325,10 +290,9 @@ $('answer').onclick = () => { tones.wake(); call?.answer(); };
 $('hangup').onclick = hangup;
 $('mute').onclick = toggleMute;
 document.addEventListener('keydown', keyDown);
-window.addEventListener('online', networkChanged);
-navigator.connection?.addEventListener('change', networkChanged);
-window.addEventListener('pagehide', () => server.close());
-server.addEventListener('call', ({ detail }) => incoming(detail));
-server.addEventListener('closed', ({ detail }) => { if (account) connectionLost(detail); });
-server.addEventListener('unregistered', ({ detail }) => { showPresence(false); say(explain(detail), true); });
-server.addEventListener('registered', () => { showPresence(true); say('Connected again.'); });
+window.addEventListener('pagehide', () => server.logout());
+server.on('call', incoming);
+server.on('state', connectionChanged);
+server.on('closed', (failure) => { logout(); say(explain(failure), true); });
+server.on('unregistered', (failure) => { showPresence(false); say(explain(failure), true); });
+server.on('registered', () => { showPresence(true); say('Connected again.'); });
