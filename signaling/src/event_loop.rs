@@ -91,6 +91,7 @@ impl EventLoop {
             Event::Counters(answer) => {
                 let mut switch = self.switch.counters();
                 switch.push(("connections".to_owned(), self.transports.connections() as u64));
+                switch.push(("user_ports_open".to_owned(), self.transports.user_ports() as u64));
                 let mut relay = self.relay.counters();
                 relay.push(("ng_connections", self.replies.connections() as u64));
                 // Whoever asked may have given up.
@@ -156,6 +157,13 @@ impl EventLoop {
             }
             Output::Close { connection } => {
                 self.transports.close(connection);
+                None
+            }
+            Output::OpenPort { port } => {
+                Some(Input::PortOpened { port, is_open: self.transports.open_port(port) })
+            }
+            Output::ClosePort { port } => {
+                self.transports.close_port(port);
                 None
             }
             Output::Dataplane(frame) => self.ask(frame).map(Input::Dataplane),

@@ -4,6 +4,7 @@ mod media;
 
 pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES};
 
+use crate::sip::user_agent::KeepAlive;
 use crate::tones::Country;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +19,9 @@ pub struct Settings {
     pub advertised: Vec<IpAddr>,
     /// The advertised SIP address of each transport that is listened on.
     pub sip: Vec<(crate::transport::Transport, SocketAddr)>,
+    /// The first and the last UDP port of those that provider accounts get each for itself (the manual's 30000-31000);
+    /// `None`: all share the common port.
+    pub user_ports: Option<(u16, u16)>,
     /// Local domains with their users.
     pub domains: Vec<Domain>,
     /// Rules for domains that are registered and called at their own registrar.
@@ -98,6 +102,8 @@ pub struct Providers {
     pub offer_security: OfferSecurity,
     /// The registration's lifetime that is asked for.
     pub register_expires: Duration,
+    /// How the paths from providers are kept open.
+    pub keep_alive: KeepAlive,
 }
 
 /// Limits.

@@ -83,6 +83,13 @@ pub enum Input {
     },
     /// The dataplane is there (again).
     DataplaneUp(tandem_control::Hello),
+    /// The answer to [`Output::OpenPort`].
+    PortOpened {
+        /// Which.
+        port: u16,
+        /// Whether it is bound at every address; another program may have it.
+        is_open: bool,
+    },
     /// The connection to the dataplane is lost.
     DataplaneDown,
     /// The dataplane said something.
@@ -133,6 +140,16 @@ pub enum Output {
     Close {
         /// The connection.
         connection: ConnectionId,
+    },
+    /// Bind a UDP port for the signalling of one account; answered by [`Input::PortOpened`].
+    OpenPort {
+        /// One of [`Settings::user_ports`].
+        port: u16,
+    },
+    /// Close it.
+    ClosePort {
+        /// Which.
+        port: u16,
     },
     /// Send a request to the dataplane.
     Dataplane(tandem_control::RequestFrame),
@@ -241,6 +258,8 @@ impl Switch {
             Input::WcsOpened { connection, remote } => self.browser_opened(connection, remote),
             Input::Wcs { connection, text } => self.browser_said(now, connection, &text),
             Input::WcsClosed { connection } => self.browser_closed(now, connection),
+            // No account has asked for a port.
+            Input::PortOpened { .. } => {}
             Input::DataplaneUp(hello) => self.dataplane_up(now, hello),
             Input::DataplaneDown => self.dataplane_down(now),
             Input::Dataplane(message) => self.dataplane_said(now, message),

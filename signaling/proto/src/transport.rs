@@ -69,6 +69,8 @@ pub enum Destination {
         transport: Transport,
         /// The peer's address.
         remote: SocketAddr,
+        /// Over UDP: the port of ours to send from, opened by [`crate::switch::Output::OpenPort`]; `None`: the common one.
+        port: Option<u16>,
     },
 }
 

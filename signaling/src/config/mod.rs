@@ -8,6 +8,7 @@ mod audio;
 mod domains;
 mod network;
 mod ng;
+mod providers;
 mod reader;
 mod sections;
 
@@ -66,6 +67,8 @@ pub struct Sip {
     pub tcp: Option<u16>,
     /// The TLS port.
     pub tls: Option<u16>,
+    /// The first and the last UDP port of those that provider accounts get each for itself.
+    pub user_ports: Option<(u16, u16)>,
     /// The certificates that the servers we call over TLS are checked against, in PEM.
     pub tls_roots: PathBuf,
     /// TCP, TLS and WebSocket connections at once.

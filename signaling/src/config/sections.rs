@@ -3,16 +3,14 @@
 use super::reader::{Placed, Section};
 use super::{
     CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, audio,
-    domains, network, ng,
+    domains, network, ng, providers,
 };
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use tandem_control::RecordingFormat;
 use tandem_sip::ng::Files;
-use tandem_sip::settings::{Domain, Limits, MediaProfile, Providers, Settings, Timers, User};
+use tandem_sip::settings::{Domain, Limits, Settings, Timers, User};
 use tandem_sip::transport::Transport;
 
 /// Where state is kept if nothing else is said: below the working directory.
@@ -53,9 +51,10 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
     }
     let settings = Settings {
         sip: advertised_sip(&advertised, &sip, &http),
+        user_ports: sip.user_ports,
         advertised: advertised.clone(),
         domains,
-        providers: providers(root, provider_media),
+        providers: providers::read(root, provider_media),
         sip_media: audio.sip,
         browser_media: audio.browser,
         tones: audio.tones,
@@ -140,6 +139,13 @@ fn ip_list(root: &Section<'_>, key: &'static str) -> Option<Vec<Placed<IpAddr>>>
     (!list.is_empty()).then_some(list)
 }
 
+/// `FIRST-LAST`, above the ports that need a privilege, so many of them at least.
+pub(super) fn range_of_ports(text: &str, at_least: u16) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-')?;
+    let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    (first >= 1024 && last >= first && last - first >= at_least - 1).then_some((first, last))
+}
+
 /// A port, with what it is if nothing is said.
 fn port(section: &Section<'_>, key: &'static str, default: Option<u16>) -> Option<u16> {
     section.port(key).map_or(default, |port| port.map(|port| port.value))
@@ -172,6 +178,9 @@ fn sip(root: &Section<'_>, beside: &Path, relay: bool) -> Sip {
         udp: port(&section, "udp", default(5060)),
         tcp: port(&section, "tcp", default(5060)),
         tls: port(&section, "tls", default(5061)),
+        user_ports: section
+            .parsed("user_ports", r#"a range like "30000-31000""#, |text| range_of_ports(text, 1))
+            .map(|range| range.value),
         tls_roots: roots.unwrap_or_else(|| PathBuf::from(DEFAULT_TLS_ROOTS)),
         connections: count(&section, "connections", 1_000_000, 10_000),
         connections_per_source: count(&section, "connections_per_source", 1_000_000, 200),
@@ -215,12 +224,8 @@ fn http(root: &Section<'_>, beside: &Path, relay: bool) -> Http {
 /// The dataplane's settings, and the media time-out.
 fn media(root: &Section<'_>, beside: &Path, state_directory: &Path, relay: bool) -> (Media, Duration) {
     let section = root.section("media");
-    let ports = section.parsed("ports", r#"a range like "31001-32000""#, |text| {
-        let (first, last) = text.split_once('-')?;
-        let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        // Four ports make one call between two telephones.
-        (first >= 1024 && last >= first + 3 && last >= 1027).then_some((first, last))
-    });
+    // Four ports make one call between two telephones.
+    let ports = section.parsed("ports", r#"a range like "31001-32000""#, |text| range_of_ports(text, 4));
     let control = section.string("control").map(|text| beside.join(text.value));
     let media = Media {
         ports: ports.map_or(if relay { RELAY_PORTS } else { DEFAULT_PORTS }, |ports| ports.value),
@@ -279,6 +284,17 @@ fn check_ports(root: &Section<'_>, sip: &Sip, http: &Http, media: &Media) {
     if sip.udp.is_some_and(|port| (media.ports.0..=media.ports.1).contains(&port)) {
         root.problem(root.offset(), "[sip] udp lies in the range of [media] ports; change one of them");
     }
+    let Some((first, last)) = sip.user_ports else { return };
+    match sip.udp {
+        None => root.problem(root.offset(), "[sip] user_ports needs udp, the common port of the telephones"),
+        Some(port) if (first..=last).contains(&port) => {
+            root.problem(root.offset(), "[sip] udp lies in the range of user_ports; change one of them");
+        }
+        Some(_) => {}
+    }
+    if first <= media.ports.1 && media.ports.0 <= last {
+        root.problem(root.offset(), "[sip] user_ports and [media] ports overlap; change one of them");
+    }
 }
 
 /// The SIP addresses that peers are told: each advertised address with the port of each transport.
@@ -297,20 +313,6 @@ fn advertised_sip(advertised: &[IpAddr], sip: &Sip, http: &Http) -> Vec<(Transpo
         }
     }
     list
-}
-
-fn providers(root: &Section<'_>, media: HashMap<String, Arc<MediaProfile>>) -> Providers {
-    let section = root.section("providers");
-    let allowed = section.list("allowed", "a domain name", domains::host_name).unwrap_or_default();
-    let providers = Providers {
-        allowed: allowed.into_iter().map(|name| name.value).collect(),
-        allow_private: section.boolean("allow_private").unwrap_or(false),
-        media,
-        offer_security: domains::offer_security(&section, "srtp"),
-        register_expires: seconds(&section, "register_expires", 60, 600),
-    };
-    section.finish();
-    providers
 }
 
 fn limits(root: &Section<'_>) -> Limits {

@@ -4,3 +4,4 @@ pub(crate) mod listener;
 pub(crate) mod stream;
 pub(crate) mod transports;
 pub(crate) mod udp;
+mod user_ports;

@@ -2,6 +2,7 @@
 
 use super::stream;
 use super::udp::Udp;
+use super::user_ports::UserPorts;
 use crate::connection::{Frame, fail_queued, next_connection_id};
 use crate::events::{Drop, Events};
 use crate::limits;
@@ -32,6 +33,8 @@ pub(crate) struct NotSent;
 /// All sockets and connections.
 pub(crate) struct Transports {
     udp: Vec<Udp>,
+    /// The ports that single accounts have for themselves.
+    user_ports: UserPorts,
     tls: TlsConnector,
     events: Events,
     open: HashMap<ConnectionId, Open>,
@@ -41,7 +44,30 @@ pub(crate) struct Transports {
 
 impl Transports {
     pub(crate) fn new(udp: Vec<Udp>, tls: TlsConnector, events: Events) -> Transports {
-        Transports { udp, tls, events, open: HashMap::new(), by_peer: HashMap::new(), outgoing: 0 }
+        let user_ports = UserPorts::new(&udp, events.clone());
+        let (open, by_peer) = (HashMap::new(), HashMap::new());
+        Transports { udp, user_ports, tls, events, open, by_peer, outgoing: 0 }
+    }
+
+    /// Binds a port for one account, at every address. False: it is taken.
+    pub(crate) fn open_port(&mut self, port: u16) -> bool {
+        match self.user_ports.open(port) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::info!(port, %error, "a port for an account could not be bound");
+                false
+            }
+        }
+    }
+
+    /// Closes a port of [`Transports::open_port`].
+    pub(crate) fn close_port(&mut self, port: u16) {
+        self.user_ports.close(port);
+    }
+
+    /// How many ports single accounts have for themselves.
+    pub(crate) fn user_ports(&self) -> usize {
+        self.user_ports.len()
     }
 
     /// How many connections are open.
@@ -83,14 +109,16 @@ impl Transports {
         let frame = |bytes| Frame::Sip { destination, key, bytes };
         match destination {
             Destination::Flow(Flow { transport: Transport::Udp, local, remote, .. }) => {
-                let udp = self.udp.iter().find(|udp| udp.local == local).ok_or(NotSent)?;
-                send_datagram(udp, remote, &bytes)
+                let common = self.udp.iter().find(|udp| udp.local == local);
+                let own = || self.user_ports.at(local.port()).iter().find(|udp| udp.local == local);
+                send_datagram(common.or_else(own).ok_or(NotSent)?, remote, &bytes)
             }
             Destination::Flow(flow) => self.queue(flow.connection.ok_or(NotSent)?, frame(bytes)),
-            Destination::Address { transport: Transport::Udp, remote } => {
-                send_datagram(self.udp_towards(remote).ok_or(NotSent)?, remote, &bytes)
+            Destination::Address { transport: Transport::Udp, remote, port } => {
+                let sockets = port.map_or(self.udp.as_slice(), |port| self.user_ports.at(port));
+                send_datagram(udp_towards(sockets, remote).ok_or(NotSent)?, remote, &bytes)
             }
-            Destination::Address { transport, remote } => {
+            Destination::Address { transport, remote, .. } => {
                 let connection = self.connection_to((transport, remote, tls_name))?;
                 self.queue(connection, frame(bytes))
             }
@@ -113,13 +141,6 @@ impl Transports {
                 Err(NotSent)
             }
         }
-    }
-
-    /// The socket whose address the peer can answer to.
-    fn udp_towards(&self, remote: SocketAddr) -> Option<&Udp> {
-        let of_family = || self.udp.iter().filter(|udp| udp.local.is_ipv4() == remote.is_ipv4());
-        let same_scope = |udp: &&Udp| udp.local.ip().is_loopback() == remote.ip().is_loopback();
-        of_family().find(same_scope).or_else(|| of_family().next())
     }
 
     /// An open connection to the peer, or a new one.
@@ -146,6 +167,13 @@ impl Transports {
         self.insert(connection, Open { frames, reusable, outgoing: true });
         Ok(connection)
     }
+}
+
+/// The socket whose address the peer can answer to.
+fn udp_towards(sockets: &[Udp], remote: SocketAddr) -> Option<&Udp> {
+    let of_family = || sockets.iter().filter(|udp| udp.local.is_ipv4() == remote.is_ipv4());
+    let same_scope = |udp: &&Udp| udp.local.ip().is_loopback() == remote.ip().is_loopback();
+    of_family().find(same_scope).or_else(|| of_family().next())
 }
 
 fn send_datagram(udp: &Udp, remote: SocketAddr, bytes: &[u8]) -> Result<(), NotSent> {

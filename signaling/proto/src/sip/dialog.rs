@@ -22,6 +22,8 @@ pub struct Dialog {
     pub routes: Vec<NameAddr>,
     /// The path our requests take, instead of finding the next hop (RFC 5626 section 5.3, RFC 7118).
     pub flow: Option<Flow>,
+    /// The UDP port that the account has for itself; `None`: the common one.
+    pub port: Option<u16>,
 }
 
 /// The peer's Contact.
@@ -47,6 +49,7 @@ impl Dialog {
             remote_target: contact(&response.headers).unwrap_or_else(|| request.uri.clone()),
             routes,
             flow: None,
+            port: None,
         })
     }
 
@@ -64,6 +67,7 @@ impl Dialog {
             remote_target: contact(&request.headers)?,
             routes: request.headers.record_routes().ok()?,
             flow: None,
+            port: None,
         })
     }
 

@@ -272,7 +272,9 @@ impl Switch {
                 aor: Uri::Sip(uri.clone()),
                 route: route.clone(),
                 contact_user: contact_user.clone(),
+                port: None,
                 expires: self.settings.providers.register_expires,
+                keep_alive: self.settings.providers.keep_alive,
                 credentials: credentials.clone(),
             };
             self.user_agent.register(now, register)
@@ -402,7 +404,7 @@ impl Switch {
         let route = account.route.clone().or_else(|| elsewhere.then(home));
         let credentials = Box::new(account.credentials.clone());
         Callee {
-            target: Target::Provider { uri: uri.clone(), route, credentials },
+            target: Target::Provider { uri: uri.clone(), route, port: None, credentials },
             media: self.provider_media(&account.uri.host),
         }
     }

@@ -33,8 +33,8 @@ pub(super) enum Target {
     Contact { uri: Uri, flow: Flow },
     /// A browser on the WCS protocol.
     Browser(ConnectionId),
-    /// Whoever the provider finds, with the user's credentials.
-    Provider { uri: Uri, route: Option<Uri>, credentials: Box<Credentials> },
+    /// Whoever the provider finds, with the user's credentials, from the account's own UDP port where it has one.
+    Provider { uri: Uri, route: Option<Uri>, port: Option<u16>, credentials: Box<Credentials> },
 }
 
 /// One callee of a plan.
@@ -362,10 +362,10 @@ impl Switch {
         let Some(entry) = self.calls.entries.get(&id) else { return };
         let plan = &entry.plan;
         let Some(callee) = plan.callees.get(branch) else { return };
-        let (target, route, via, credentials) = match &callee.target {
-            Target::Contact { uri, flow } => (uri.clone(), None, Some(*flow), None),
-            Target::Provider { uri, route, credentials } => {
-                (uri.clone(), route.clone(), None, Some((**credentials).clone()))
+        let (target, route, via, port, credentials) = match &callee.target {
+            Target::Contact { uri, flow } => (uri.clone(), None, Some(*flow), None, None),
+            Target::Provider { uri, route, port, credentials } => {
+                (uri.clone(), route.clone(), None, *port, Some((**credentials).clone()))
             }
             Target::Browser(connection) => {
                 let (connection, from, to) = (*connection, plan.from.clone(), plan.to.clone());
@@ -386,6 +386,7 @@ impl Switch {
             target,
             route,
             via,
+            port,
             from: plan.from.clone(),
             to: plan.to.clone(),
             contact_user: plan.contact_user.clone(),

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct UaSettings {
     /// The advertised address of each transport that is listened on: for Via and Contact.
     pub sip: Vec<(Transport, SocketAddr)>,
+    /// The range of the UDP ports that single accounts have for themselves.
+    pub user_ports: Option<(u16, u16)>,
     /// Sent in User-Agent and Server.
     pub product: String,
     /// The timers of the transactions.
@@ -34,6 +36,7 @@ impl UaSettings {
     pub fn from_settings(settings: &crate::settings::Settings) -> UaSettings {
         UaSettings {
             sip: settings.sip.clone(),
+            user_ports: settings.user_ports,
             product: settings.product.clone(),
             timers: BaseTimers::default(),
             ring: settings.timers.ring,
@@ -66,6 +69,8 @@ pub struct Invite {
     pub route: Option<Uri>,
     /// Send along a client's own path, instead of finding the target (RFC 5626, RFC 7118, and telephones behind a NAT).
     pub via: Option<Flow>,
+    /// The account's own UDP port, where it has one.
+    pub port: Option<u16>,
     /// The caller; a tag is added.
     pub from: NameAddr,
     /// The callee.
@@ -91,10 +96,35 @@ pub struct Register {
     pub route: Option<Uri>,
     /// The user part of our Contact, by which incoming calls are known.
     pub contact_user: String,
+    /// The account's own UDP port, where it has one.
+    pub port: Option<u16>,
     /// The lifetime that is asked for.
     pub expires: Duration,
+    /// How the path from the provider is kept open.
+    pub keep_alive: KeepAlive,
     /// Answers the registrar's challenges.
     pub credentials: Credentials,
+}
+
+/// How the NAT bindings and connections between us and a registrar are kept open, so that its calls reach us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// What is sent.
+    pub method: KeepAliveMethod,
+    /// Over UDP, the longest time between two; `None`: RFC 5626's. Over connections RFC 5626's holds always.
+    pub interval: Option<Duration>,
+}
+
+/// What keeps a path open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepAliveMethod {
+    /// Empty lines: over connections as RFC 5626 section 4.4.1 says, over UDP as RFC 3261 section 7.5 lets peers ignore.
+    #[default]
+    Lines,
+    /// OPTIONS requests, whose responses show that the provider is there.
+    Options,
+    /// Nothing.
+    Off,
 }
 
 /// What the user agent tells the switch.

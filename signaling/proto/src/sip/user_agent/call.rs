@@ -107,6 +107,8 @@ pub(super) struct Call {
     pub(super) contact_user: String,
     pub(super) max_forwards: u8,
     pub(super) flow: Option<Flow>,
+    /// The UDP port that the account has for itself.
+    pub(super) port: Option<u16>,
     pub(super) guard: Option<Guard>,
     /// Ended for the switch; only an ACK is awaited, so that a BYE may be sent (RFC 3261 section 15).
     pub(super) is_ended: Option<Cause>,
@@ -138,6 +140,7 @@ impl Call {
             contact_user,
             max_forwards: 70,
             flow: None,
+            port: None,
             guard: None,
             is_ended: None,
             is_caller: false,
@@ -184,7 +187,7 @@ impl Call {
 pub(super) fn hop(dialog: &Dialog) -> Hop {
     match dialog.flow {
         Some(flow) => Hop::Flow(flow),
-        None => Hop::Uri(dialog.next_hop().clone()),
+        None => Hop::to(dialog.next_hop().clone(), dialog.port),
     }
 }
 

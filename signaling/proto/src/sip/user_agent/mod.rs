@@ -24,8 +24,8 @@ mod uas;
 
 pub use crate::sip::auth::{Credentials, Secret};
 pub use api::{
-    CallHandle, Drop, Drops, Invite, Register, RegistrationHandle, RequestHandle, UaError, UaEvent,
-    UaSettings,
+    CallHandle, Drop, Drops, Invite, KeepAlive, KeepAliveMethod, Register, RegistrationHandle, RequestHandle,
+    UaError, UaEvent, UaSettings,
 };
 pub use info::Digit;
 
@@ -36,7 +36,7 @@ use crate::table::shrink;
 use crate::transport::{ConnectionId, Destination, Flow, Target, Transport};
 use call::Call;
 use incoming::{Incoming, IncomingKeys};
-use outgoing::{Failure, Outgoing};
+use outgoing::{Failure, Outgoing, remote_of, transport_of};
 use registration::Registration;
 use source_limit::SourceLimit;
 use std::collections::{HashMap, VecDeque};
@@ -236,19 +236,38 @@ impl UserAgent {
         key
     }
 
-    /// The address of ours that a peer at `remote` is told: one of the same family where there is one.
-    fn advertised(&self, transport: Transport, remote: SocketAddr) -> SocketAddr {
+    /// The address of ours that a peer is told: one of its family where there is one, and the port that is sent from.
+    fn advertised(&self, toward: &Destination) -> SocketAddr {
+        let (transport, remote) = (transport_of(toward), remote_of(toward));
         let of_transport = || self.settings.sip.iter().filter(|(each, _)| *each == transport);
         of_transport()
             .find(|(_, address)| address.is_ipv4() == remote.is_ipv4())
             .or_else(|| of_transport().next())
             .or_else(|| self.settings.sip.first())
-            .map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |(_, address)| *address)
+            .map(|(_, address)| {
+                SocketAddr::new(address.ip(), self.own_port(toward).unwrap_or(address.port()))
+            })
+            .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    /// The port that an account has for itself, if what goes this way goes from it.
+    fn own_port(&self, toward: &Destination) -> Option<u16> {
+        match toward {
+            Destination::Address { transport: Transport::Udp, port, .. } => *port,
+            Destination::Flow(flow) => self.own_port_of(flow),
+            Destination::Address { .. } => None,
+        }
+    }
+
+    /// The port that an account has for itself, if this came to it.
+    fn own_port_of(&self, flow: &Flow) -> Option<u16> {
+        let (first, last) = self.settings.user_ports.filter(|_| flow.transport == Transport::Udp)?;
+        Some(flow.local.port()).filter(|port| (first..=last).contains(port))
     }
 
     /// Our Contact toward a peer.
-    fn contact(&self, user: &str, transport: Transport, remote: SocketAddr) -> NameAddr {
-        let address = self.advertised(transport, remote);
+    fn contact(&self, user: &str, toward: &Destination) -> NameAddr {
+        let (transport, address) = (transport_of(toward), self.advertised(toward));
         let user = Some(user).filter(|user| !user.is_empty());
         let mut uri = SipUri::new(user, Host::from(address.ip()), Some(address.port()));
         let parameter = match transport {

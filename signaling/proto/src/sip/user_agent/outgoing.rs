@@ -41,6 +41,8 @@ pub(super) enum Hop {
     Flow(Flow),
     /// To the servers of this URI (RFC 3263).
     Uri(Uri),
+    /// To these servers, over UDP from a port of the account's own.
+    UriFrom(Uri, u16),
     /// Where and under which branch the INVITE went that this CANCEL cancels (RFC 3261 section 9.1).
     Same { destination: Destination, tls_name: Option<String>, branch: String },
 }
@@ -108,6 +110,23 @@ pub(super) enum Failure {
     Timeout,
     Transport,
     Unresolved,
+}
+
+impl Hop {
+    /// To the servers of this URI, from a port where there is one.
+    pub(super) fn to(uri: Uri, port: Option<u16>) -> Hop {
+        match port {
+            Some(port) => Hop::UriFrom(uri, port),
+            None => Hop::Uri(uri),
+        }
+    }
+
+    fn port(&self) -> Option<u16> {
+        match self {
+            Hop::UriFrom(_, port) => Some(*port),
+            _ => None,
+        }
+    }
 }
 
 impl Outcome {
@@ -238,7 +257,7 @@ impl UserAgent {
             Hop::Same { destination, tls_name, branch } => {
                 self.transmit(now, id, destination, tls_name, Some(branch));
             }
-            Hop::Uri(uri) => self.locate(now, id, &uri),
+            Hop::Uri(uri) | Hop::UriFrom(uri, _) => self.locate(now, id, &uri),
         }
         id
     }
@@ -300,7 +319,8 @@ impl UserAgent {
             };
             return self.finish_outgoing(now, id, Outcome::Failed(cause));
         };
-        let destination = Destination::Address { transport: target.transport, remote: target.address };
+        let port = outgoing.draft.hop.port();
+        let destination = Destination::Address { transport: target.transport, remote: target.address, port };
         let tls_name = (target.transport == Transport::Tls).then_some(target.name);
         self.transmit(now, id, destination, tls_name, None);
     }
@@ -345,13 +365,12 @@ impl UserAgent {
 
     /// Adds what depends on the transport: Via (RFC 3261 section 18.1.1) and Contact.
     fn complete(&self, draft: &Draft, destination: &Destination, branch: &str) -> Request {
-        let (transport, remote) = (transport_of(destination), remote_of(destination));
         let mut request = draft.request.clone();
-        let address = self.advertised(transport, remote);
+        let (transport, address) = (transport_of(destination), self.advertised(destination));
         let via = Via::new(transport, Host::from(address.ip()), Some(address.port()), branch);
         request.headers.push_front(HeaderName::Via, via);
         if let Some(user) = &draft.contact_user {
-            request.headers.push(HeaderName::Contact, self.contact(user, transport, remote));
+            request.headers.push(HeaderName::Contact, self.contact(user, destination));
         }
         if !matches!(request.method, Method::Ack | Method::Cancel) {
             request.headers.push(HeaderName::Allow, ALLOW);

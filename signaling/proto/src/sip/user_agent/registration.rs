@@ -93,10 +93,11 @@ impl UserAgent {
         request.headers.push(HeaderName::CSeq, format_args!("{number} REGISTER"));
         request.headers.push(HeaderName::Expires, each.lifetime.as_secs());
         each.guard.authorize(&mut request, &cnonce);
+        let next_hop = register.route.clone().unwrap_or_else(|| registrar(&register.aor));
         let draft = Draft {
             purpose: Purpose::Register(handle),
             request,
-            hop: Hop::Uri(register.route.clone().unwrap_or_else(|| registrar(&register.aor))),
+            hop: Hop::to(next_hop, register.port),
             contact_user: Some(register.contact_user.clone()),
             guard: Some(each.guard.clone()),
         };

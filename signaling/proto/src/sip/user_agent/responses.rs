@@ -1,6 +1,6 @@
 //! Responses to our requests, and what becomes of a request without one.
 
-use super::outgoing::{Failure, Machine, Outcome, Purpose, copy_for_hop, remote_of, transport_of};
+use super::outgoing::{Failure, Machine, Outcome, Purpose, copy_for_hop, transport_of};
 use super::timer_queue::TimerOwner;
 use super::{Drop, UserAgent};
 use crate::sip::transaction::{ClientTimeout, ResponseVerdict};
@@ -54,7 +54,7 @@ impl UserAgent {
             (Some(response), _) => {
                 let invite = &outgoing.draft.request;
                 let mut ack = Request::new(Method::Ack, invite.uri.clone());
-                let address = self.advertised(transport_of(&sent.destination), remote_of(&sent.destination));
+                let address = self.advertised(&sent.destination);
                 let host = Host::from(address.ip());
                 let via = Via::new(transport_of(&sent.destination), host, Some(address.port()), &sent.branch);
                 ack.headers.push(HeaderName::Via, via);

@@ -40,6 +40,7 @@ impl UserAgent {
         call.had_offer = invite.sdp.is_some();
         call.local_sdp = invite.sdp.clone();
         call.flow = invite.via;
+        call.port = invite.port;
         call.guard = guard.clone();
         call.redirects.seen.push(invite.target);
         call.ring_deadline = Some(now + self.settings.ring);
@@ -49,7 +50,7 @@ impl UserAgent {
         self.calls_by_dialog.insert(call.key.clone(), handle);
         self.calls.insert(handle, call);
         self.schedule_call(handle);
-        let hop = invite.via.map_or(Hop::Uri(next_hop), Hop::Flow);
+        let hop = invite.via.map_or(Hop::to(next_hop, invite.port), Hop::Flow);
         let contact_user = Some(invite.contact_user);
         let draft = Draft { purpose: Purpose::Invite(handle), request, hop, contact_user, guard };
         self.send_invite(now, handle, draft);
@@ -135,6 +136,7 @@ impl UserAgent {
             None if each.forks.len() < limits::FORKS => {
                 let mut dialog = Dialog::of_client(request, response)?;
                 dialog.flow = each.flow;
+                dialog.port = each.port;
                 each.forks.push(Fork::new(dialog));
             }
             None => return None,
@@ -304,8 +306,10 @@ impl UserAgent {
         let Some(outgoing) = self.outgoing.get(&id) else { return };
         let Some(mut dialog) = Dialog::of_client(&outgoing.draft.request, response) else { return };
         let tag = dialog.remote_tag().to_owned();
-        if let Hop::Flow(flow) = outgoing.draft.hop {
-            dialog.flow = Some(flow);
+        match outgoing.draft.hop {
+            Hop::Flow(flow) => dialog.flow = Some(flow),
+            Hop::UriFrom(_, port) => dialog.port = Some(port),
+            _ => {}
         }
         if outgoing.acks.len() >= limits::FORKS || self.acknowledge_again(id, &tag) {
             return;
@@ -382,6 +386,7 @@ impl UserAgent {
             return false;
         }
         let Some(target) = each.redirects.waiting.pop_front() else { return false };
+        let port = each.port;
         each.redirects.followed += 1;
         // Headers in a Contact would become header fields of our request (section 19.1.5); none are taken.
         let target = without_headers(target);
@@ -390,7 +395,7 @@ impl UserAgent {
             draft.request.uri = target.clone();
             if !has_route {
                 draft.guard = draft.guard.take().filter(|guard| guard.is_provider(&target));
-                draft.hop = Hop::Uri(target);
+                draft.hop = Hop::to(target, port);
             }
             draft.request.headers.remove(HeaderName::Authorization);
             draft.request.headers.remove(HeaderName::ProxyAuthorization);

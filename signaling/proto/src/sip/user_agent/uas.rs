@@ -7,7 +7,7 @@ use crate::party::{Cause, Signal};
 use crate::sip::dialog::Dialog;
 use crate::sip::transaction::Backoff;
 use crate::sip::{HeaderName, Headers, Request, Response, default_reason, reply};
-use crate::transport::{Flow, Transport};
+use crate::transport::{Destination, Flow, Transport};
 use std::time::Instant;
 
 /// The path that requests of ours take to this peer, where its Contact may not do.
@@ -48,10 +48,12 @@ impl UserAgent {
             return Err(UaError::Over);
         };
         dialog.flow = return_flow(request, &flow);
+        dialog.port = self.own_port_of(&flow);
         let key = (dialog.call_id.clone(), incoming.to_tag.clone());
         let mut call = Call::new(Stage::Ringing, id, key.clone(), contact_user.to_owned());
         call.had_offer = !request.body.is_empty();
         call.flow = dialog.flow;
+        call.port = dialog.port;
         call.peer.note(&request.headers);
         call.peer.requires_100rel = request
             .headers
@@ -75,7 +77,7 @@ impl UserAgent {
         for route in incoming.request.headers.all(HeaderName::RecordRoute) {
             response.headers.push(HeaderName::RecordRoute, route);
         }
-        let contact = self.contact(&each.contact_user, incoming.flow.transport, incoming.flow.remote);
+        let contact = self.contact(&each.contact_user, &Destination::Flow(incoming.flow));
         response.headers.push(HeaderName::Contact, contact);
         response.headers.push(HeaderName::Allow, ALLOW);
         response.headers.push(HeaderName::Supported, SUPPORTED);

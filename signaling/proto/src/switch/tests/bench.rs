@@ -4,6 +4,7 @@ use super::super::browsers::Browser;
 use super::super::*;
 use crate::settings::*;
 use crate::sip::auth::{Credentials, DigestClient, Secret, ha1};
+use crate::sip::user_agent::{KeepAlive, KeepAliveMethod};
 use crate::sip::{HeaderName, Message, Method, NameAddr, Request, Response, Uri, reply};
 use crate::transport::Transport;
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ fn settings() -> Settings {
     });
     Settings {
         advertised: vec!["198.51.100.1".parse().unwrap()],
+        user_ports: None,
         sip: [Transport::Udp, Transport::Tcp, Transport::Ws]
             .map(|transport| (transport, "198.51.100.1:5060".parse().unwrap()))
             .to_vec(),
@@ -34,6 +36,7 @@ fn settings() -> Settings {
             media: HashMap::new(),
             offer_security: OfferSecurity::None,
             register_expires: Duration::from_secs(600),
+            keep_alive: KeepAlive { method: KeepAliveMethod::Off, interval: None },
         },
         sip_media: Default::default(),
         browser_media: Default::default(),
@@ -70,6 +73,10 @@ pub(super) struct Bench {
     /// The sides that a tone is played to.
     pub(super) tones: Vec<Side>,
     pub(super) refuse_sessions: Option<tandem_control::Refusal>,
+    /// The ports of accounts that are open.
+    pub(super) open_ports: BTreeSet<u16>,
+    /// Ports that another program has.
+    pub(super) taken_ports: BTreeSet<u16>,
     /// So many deletions find the dataplane too busy.
     pub(super) busy_deletions: usize,
     /// What the last session shall be near.
@@ -106,6 +113,8 @@ impl Bench {
             digits: Vec::new(),
             tones: Vec::new(),
             refuse_sessions: None,
+            open_ports: BTreeSet::new(),
+            taken_ports: BTreeSet::new(),
             busy_deletions: 0,
             near: None,
             next_session: 0,
@@ -131,6 +140,11 @@ impl Bench {
                     self.sip.push((to, Message::parse(&bytes).unwrap()));
                 }
                 Output::Resolve { query, host, .. } => self.resolves.push((query, host)),
+                Output::OpenPort { port } => {
+                    let is_open = !self.taken_ports.contains(&port) && self.open_ports.insert(port);
+                    self.switch.handle(self.now, Input::PortOpened { port, is_open });
+                }
+                Output::ClosePort { port } => assert!(self.open_ports.remove(&port)),
                 Output::Wcs { connection, text } => {
                     self.frames.push((connection, serde_json::from_str(&text).unwrap()));
                 }

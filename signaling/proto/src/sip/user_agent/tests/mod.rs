@@ -46,6 +46,7 @@ const B: usize = 1;
 fn settings(address: SocketAddr) -> UaSettings {
     UaSettings {
         sip: vec![(Transport::Udp, address)],
+        user_ports: None,
         product: "Tandem".to_owned(),
         timers: crate::sip::transaction::BaseTimers::default(),
         ring: Duration::from_secs(200),
@@ -79,6 +80,7 @@ fn call_to(target: &str) -> Invite {
         target: uri(target),
         route: None,
         via: None,
+        port: None,
         from: NameAddr::new(uri("sip:alice@example.org")),
         to: NameAddr::new(uri(target)),
         contact_user: "alice".to_owned(),
@@ -114,7 +116,7 @@ impl Network {
             }
             while let Some(output) = self.sides[from].agent.poll_output() {
                 let Output::Sip { destination, bytes, .. } = output else { panic!("no names here") };
-                let remote = outgoing::remote_of(&destination);
+                let remote = remote_of(&destination);
                 let to = self.sides.iter().position(|side| side.address == remote).unwrap();
                 let line = String::from_utf8_lossy(&bytes);
                 self.trace.push(format!("{from} {}", line.lines().next().unwrap_or_default()));

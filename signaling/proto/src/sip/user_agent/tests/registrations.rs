@@ -12,7 +12,9 @@ fn register() -> Register {
         aor: uri("sip:alice@192.0.2.9"),
         route: None,
         contact_user: "alice".to_owned(),
+        port: None,
         expires: Duration::from_secs(600),
+        keep_alive: KeepAlive { method: KeepAliveMethod::Off, interval: None },
         credentials: credentials(),
     }
 }

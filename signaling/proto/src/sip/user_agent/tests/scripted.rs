@@ -245,7 +245,7 @@ fn strict_and_loose_routes_are_followed() {
         let Some(Output::Sip { destination, bytes, .. }) = bench.agent.poll_output() else {
             panic!("no ACK")
         };
-        assert_eq!(outgoing::remote_of(&destination), "192.0.2.9:5060".parse().unwrap());
+        assert_eq!(remote_of(&destination), "192.0.2.9:5060".parse().unwrap());
         let Ok(Message::Request(ack)) = Message::parse(&bytes) else { panic!("no ACK") };
         assert_eq!(ack.uri, uri(request_uri));
         assert_eq!(ack.headers.all(HeaderName::Route).collect::<Vec<_>>(), routes);
@@ -365,7 +365,7 @@ fn a_peer_that_asks_for_no_rport_is_answered_and_called_back_where_it_listens() 
     assert_eq!(bench.agent.calls[&call].flow, None, "its Contact is where it can be reached");
     while let Some(output) = bench.agent.poll_output() {
         let Output::Sip { destination, .. } = output else { continue };
-        assert_eq!(outgoing::remote_of(&destination), flow.remote);
+        assert_eq!(remote_of(&destination), flow.remote);
     }
 }
 
