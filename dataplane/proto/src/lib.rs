@@ -40,6 +40,7 @@ mod stopwatch;
 pub mod stun;
 mod tone_detection;
 mod transcode;
+pub mod video;
 
 use std::time::{Duration, Instant};
 

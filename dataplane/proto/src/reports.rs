@@ -85,7 +85,7 @@ impl Reports {
                 }
                 Item::ReceiverReport { blocks, .. } => self.read_blocks(now, blocks, ours),
                 Item::Goodbye(mut sources) => goodbye |= sources.any(|source| Some(source) == theirs),
-                Item::Other(_) => {}
+                Item::Feedback(_) | Item::Other(_) => {}
             }
         }
         Ok(goodbye)

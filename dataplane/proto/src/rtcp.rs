@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::drops::DropReason;
+use crate::video::feedback::Feedback;
 
 /// Seconds between the epochs of NTP (1900) and Unix (1970).
 const NTP_UNIX_SECONDS: u64 = 2_208_988_800;
@@ -83,6 +84,8 @@ pub enum Item<'a> {
     },
     /// BYE.
     Goodbye(Sources<'a>),
+    /// Feedback of a receiver of video.
+    Feedback(Feedback<'a>),
     /// Any other packet type.
     Other(u8),
 }
@@ -124,7 +127,7 @@ impl Iterator for Sources<'_> {
     }
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|chunk| u32::from_be_bytes(*chunk))
 }
 
@@ -195,7 +198,7 @@ fn read(packet: &[u8]) -> Option<Item<'_>> {
             Item::ReceiverReport { ssrc: word(body, 0)?, blocks: Blocks(blocks) }
         }
         GOODBYE => Item::Goodbye(Sources(body.get(..count * 4)?)),
-        other => Item::Other(other),
+        other => Feedback::read(other, header[0] & 0x1f, body).map_or(Item::Other(other), Item::Feedback),
     })
 }
 
@@ -265,7 +268,13 @@ impl<'a> Writer<'a> {
         self.packet(1, GOODBYE, |writer| writer.bytes(&ssrc.to_be_bytes()))
     }
 
-    fn packet(&mut self, count: u8, kind: u8, body: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
+    /// A packet of any type. `count` is what stands in the five bits behind version and padding.
+    pub(crate) fn packet(
+        &mut self,
+        count: u8,
+        kind: u8,
+        body: impl FnOnce(&mut Self) -> Option<()>,
+    ) -> Option<()> {
         let start = self.len;
         self.bytes(&[0x80 | count, kind, 0, 0])?;
         let written = body(self);
@@ -279,7 +288,8 @@ impl<'a> Writer<'a> {
         Some(())
     }
 
-    fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
+    /// A piece of the packet in hand.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
         self.buffer.get_mut(self.len..)?.get_mut(..bytes.len())?.copy_from_slice(bytes);
         self.len += bytes.len();
         Some(())
@@ -398,7 +408,7 @@ mod tests {
                             prop_assert!(blocks.count() <= crate::limits::MAX_REPORT_BLOCKS);
                         }
                         Item::Goodbye(sources) => prop_assert!(sources.count() <= 31),
-                        Item::Other(_) => {}
+                        Item::Feedback(_) | Item::Other(_) => {}
                     }
                 }
             }

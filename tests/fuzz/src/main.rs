@@ -8,6 +8,7 @@ mod files;
 mod media;
 mod relay;
 mod signaling;
+mod video;
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
@@ -33,6 +34,7 @@ const TARGETS: [(&str, Target); 19] = [
     ("sip-stream", signaling::sip_stream),
     ("srtp", media::srtp),
     ("stun", media::stun),
+    ("video", video::video),
     ("wav", files::play),
     ("wcs", signaling::wcs),
 ];
