@@ -7,15 +7,12 @@ mod calls;
 mod counters;
 mod dataplane;
 mod lockout;
-#[allow(dead_code, reason = "called by the browsers' messages, which are being written beside it")]
 mod messages;
 mod requests;
 mod routing;
-#[allow(dead_code, reason = "called by the browsers' messages, which are being written beside it")]
 mod subscriptions;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "called by the browsers' messages, which are being written beside it")]
 mod transfer;
 
 use crate::registrar::{AddressOfRecord, Registrar, RegistrarLimits};
@@ -23,7 +20,7 @@ use crate::settings::{Settings, User};
 use crate::sip::auth::{Authenticator, Realm};
 use crate::sip::user_agent::{RegistrationHandle, UaEvent, UaSettings, UserAgent};
 use crate::transport::{ConnectionId, Destination, Flow, Target};
-use browsers::Browser;
+use browsers::{Browser, BrowserId};
 use calls::{CallId, Calls};
 use counters::Counters;
 use dataplane::Dataplane;
@@ -190,10 +187,12 @@ pub struct Switch {
     registrar: Registrar,
     lockout: Lockout,
     calls: Calls,
-    browsers: HashMap<ConnectionId, Browser>,
+    last_browser: u64,
+    browsers: HashMap<BrowserId, Browser>,
+    browser_by_connection: HashMap<ConnectionId, BrowserId>,
     /// Browsers by the user part of their Contact at a provider.
-    browser_by_contact: HashMap<String, ConnectionId>,
-    browser_by_registration: HashMap<RegistrationHandle, ConnectionId>,
+    browser_by_contact: HashMap<String, BrowserId>,
+    browser_by_registration: HashMap<RegistrationHandle, BrowserId>,
     dataplane: Dataplane,
     /// Where clients of local domains are: requests may go there although it is a private address.
     client_addresses: HashSet<IpAddr>,
@@ -233,7 +232,9 @@ impl Switch {
             registrar: Registrar::new(limits),
             lockout: Lockout::new(settings.limits.wrong_passwords, settings.limits.lockout),
             calls: Calls::default(),
+            last_browser: 0,
             browsers: HashMap::new(),
+            browser_by_connection: HashMap::new(),
             browser_by_contact: HashMap::new(),
             browser_by_registration: HashMap::new(),
             dataplane: dataplane::dataplane(),

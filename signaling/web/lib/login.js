@@ -36,8 +36,10 @@ const BY_STATUS = {
   408: 'login-timeout', 429: 'locked-out', 503: 'login-timeout', 504: 'login-timeout',
 };
 
-/** What every first message says. */
-const CLIENT = { appKey: 'defaultApp', mediaProviders: ['WebRTC'], clientVersion: '2.0', keepAlive: true };
+/** What every first message says: it answers offers in mid-call, and comes back after a lost connection. */
+const CLIENT = {
+  appKey: 'defaultApp', mediaProviders: ['WebRTC'], clientVersion: '2.0', keepAlive: true, remoteOffers: true, resume: true,
+};
 
 /**
  * @param {Account | Token} login

@@ -1,7 +1,8 @@
 //! The calls that there are, and the way between them, the user agent, the browsers and the dataplane.
 
+use super::browsers::BrowserId;
 use super::dataplane::Purpose;
-use super::{ConnectionId, Switch, Timer};
+use super::{Switch, Timer};
 use crate::call::{Action, Call, MediaRules, PartyMedia, Setup, TakesInfo, Who};
 use crate::party::{Cause, DigitFormat, Signal};
 use crate::sip::auth::Credentials;
@@ -23,7 +24,7 @@ pub(super) struct CallId(pub(super) u64);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Endpoint {
     Sip(CallHandle),
-    Browser(ConnectionId, String),
+    Browser(BrowserId, String),
 }
 
 /// Whom a branch rings.
@@ -32,7 +33,7 @@ pub(super) enum Target {
     /// A registered contact, along its flow.
     Contact { uri: Uri, flow: Flow },
     /// A browser on the WCS protocol.
-    Browser(ConnectionId),
+    Browser(BrowserId),
     /// Whoever the provider finds, with the user's credentials, from the account's own UDP port where it has one.
     Provider { uri: Uri, route: Option<Uri>, port: Option<u16>, credentials: Box<Credentials> },
 }
@@ -367,10 +368,10 @@ impl Switch {
             Target::Provider { uri, route, port, credentials } => {
                 (uri.clone(), route.clone(), None, *port, Some((**credentials).clone()))
             }
-            Target::Browser(connection) => {
-                let (connection, from, to) = (*connection, plan.from.clone(), plan.to.clone());
-                match self.ring_browser(connection, &from, &to, &sdp) {
-                    Some(call_id) => self.rings(now, id, branch, Endpoint::Browser(connection, call_id)),
+            Target::Browser(browser) => {
+                let (browser, from, to) = (*browser, plan.from.clone(), plan.to.clone());
+                match self.ring_browser(browser, &from, &to, &sdp) {
+                    Some(call_id) => self.rings(now, id, branch, Endpoint::Browser(browser, call_id)),
                     None => {
                         let gone = Signal::Reject(Cause::new(480, "The callee's browser is gone"));
                         let random = &mut *self.random;
@@ -431,7 +432,7 @@ impl Switch {
                     entry.call.signal(now, who, pending, &mut *self.random);
                 }
             }
-            Some(Endpoint::Browser(connection, call_id)) => self.tell_browser(connection, &call_id, signal),
+            Some(Endpoint::Browser(browser, call_id)) => self.tell_browser(browser, &call_id, signal),
             None => {}
         }
     }
@@ -443,8 +444,8 @@ impl Switch {
         }
         for endpoint in entry.rung.values().chain([&entry.caller]) {
             self.calls.by_endpoint.remove(endpoint);
-            if let Endpoint::Browser(connection, call_id) = endpoint {
-                self.forget_browser_call(*connection, call_id);
+            if let Endpoint::Browser(browser, call_id) = endpoint {
+                self.forget_browser_call(*browser, call_id);
             }
         }
         for user in entry.plan.users.iter().flatten() {

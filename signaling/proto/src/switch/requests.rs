@@ -1,6 +1,7 @@
 //! SIP requests outside dialogs.
 
 use super::Switch;
+use super::browsers::BrowserId;
 use super::calls::{Callee, Endpoint, Plan, Target};
 use crate::call::{PartyMedia, TakesInfo};
 use crate::party::{Cause, Signal};
@@ -9,7 +10,7 @@ use crate::sdp::Kind;
 use crate::sip::auth::Challenger;
 use crate::sip::user_agent::{ACCEPT, RequestHandle};
 use crate::sip::{HeaderName, Host, Method, NameAddr, Params, Request, default_reason, reply};
-use crate::transport::{ConnectionId, Flow, Transport};
+use crate::transport::{Flow, Transport};
 use std::time::Instant;
 
 /// The methods that are understood.
@@ -69,8 +70,8 @@ impl Switch {
     fn invite(&mut self, now: Instant, handle: RequestHandle, flow: Flow, request: &Request) {
         let called = request.uri.as_sip().and_then(|uri| uri.user_name());
         let browser = called.and_then(|user| self.browser_by_contact.get(&user).copied());
-        if let Some(connection) = browser {
-            return self.invite_from_provider(now, handle, flow, request, connection);
+        if let Some(browser) = browser {
+            return self.invite_from_provider(now, handle, flow, request, browser);
         }
         let domain = self.domain_of_sender(request);
         let user = self.authenticate(now, handle, &flow, request, Challenger::Proxy, &domain);
@@ -103,10 +104,10 @@ impl Switch {
         handle: RequestHandle,
         flow: Flow,
         request: &Request,
-        connection: ConnectionId,
+        browser: BrowserId,
     ) {
         let media = |home: &Host| PartyMedia { source: Some(flow.remote.ip()), ..self.provider_media(home) };
-        let plan = self.provider_callee(connection, &flow).map(|(callee, name, home)| Plan {
+        let plan = self.provider_callee(browser, &flow).map(|(callee, name, home)| Plan {
             users: [None, Some(name)],
             ..plan_of(request, media(&home), vec![callee])
         });
@@ -160,18 +161,14 @@ impl Switch {
     }
 
     /// The browser that a provider calls, its user's name, and the provider's domain.
-    fn provider_callee(
-        &self,
-        connection: ConnectionId,
-        flow: &Flow,
-    ) -> Result<(Callee, String, Host), Cause> {
-        let browser = self.browsers.get(&connection).ok_or_else(|| Cause::new(480, "Not logged in"))?;
+    fn provider_callee(&self, id: BrowserId, flow: &Flow) -> Result<(Callee, String, Host), Cause> {
+        let browser = self.browsers.get(&id).ok_or_else(|| Cause::new(480, "Not logged in"))?;
         let home = browser.home().ok_or_else(|| Cause::new(480, "Not logged in"))?;
         let name = browser.user_name();
         // The caller is at the provider: only the callee's calls are ours to limit.
         self.admit(&flow.remote.ip().to_string(), Some(&name))?;
         let media = browser.media(&self.settings);
-        Ok((Callee { target: Target::Browser(connection), media }, name, home))
+        Ok((Callee { target: Target::Browser(id), media }, name, home))
     }
 }
 

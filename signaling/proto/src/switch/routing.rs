@@ -51,12 +51,10 @@ impl Switch {
             target: Target::Contact { uri: request_uri(&binding.contact.uri), flow: binding.flow },
             media: self.sip_media(&binding.flow, Some(aor)),
         });
-        let browsers = self.browsers.iter().filter(|(_, browser)| browser.is_local_user(aor)).map(
-            |(connection, browser)| Callee {
-                target: Target::Browser(*connection),
-                media: browser.media(&self.settings),
-            },
-        );
+        let browsers =
+            self.browsers.iter().filter(|(_, browser)| browser.is_local_user(aor)).map(|(id, browser)| {
+                Callee { target: Target::Browser(*id), media: browser.media(&self.settings) }
+            });
         contacts.chain(browsers).take(MAX_BRANCHES).collect()
     }
 }

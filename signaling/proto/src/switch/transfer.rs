@@ -23,7 +23,7 @@ impl Switch {
         match endpoint {
             // A party that has gone does not need to know.
             Endpoint::Sip(call) => drop(self.user_agent.signal(now, *call, failed)),
-            Endpoint::Browser(connection, call_id) => self.tell_browser(*connection, call_id, failed),
+            Endpoint::Browser(browser, call_id) => self.tell_browser(*browser, call_id, failed),
         }
     }
 }

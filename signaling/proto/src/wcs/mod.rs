@@ -2,14 +2,36 @@
 //!
 //! [`Connection`] reads a client's frames into [`ClientMessage`]s and writes [`ServerMessage`]s as frames of the client's
 //! generation. It knows the wire, not the calls: who may call whom is the switch's business.
+//!
+//! Tandem's own library speaks WCS 5 and, on the same connection, some more:
+//! - `connection { .., remoteOffers: true, resume: true }` says that it answers offers in mid-call, and that it comes back
+//!   after a lost connection; `getUserData` brings a `resumeToken` then.
+//! - `connection { resumeToken }` as the first message takes the login and the calls up again: `getUserData` (with a new
+//!   token), `registered`, `resumed { calls }`; or `fail { apiMethod: "connection", status: "RESUME_FAIL" }`.
+//! - `bye` before it closes the connection for good.
+//! - `setRemoteSDP` has a third argument: true for an answer, false for an offer, which `answer { callId, sdp }` answers.
+//! - `changeMediaRequest { callId, sdp }` is its offer; refused: `fail { apiMethod: "changeMediaRequest", call, .. }`.
+//! - `transfer { callId, target: null, replaces: OTHER_CALL_ID }` is an attended transfer; its progress comes by
+//!   `notifyTransferEvent { callId, status: TRYING | RING | COMPLETED }`, its failure by `fail { apiMethod: "transfer",
+//!   call, .. }`. In both failures `call` is the call's identifier, and the call goes on.
+//! - `sendInstantMessage`, `notifyMessage`, `notificationResult`, `subscribe` (with `to`, whose state) and
+//!   `notifySubscription` are those of WCS 3.
 
 mod client;
+mod fields;
+mod read;
 mod server;
 #[cfg(test)]
 mod tests;
+mod video;
 
-pub use client::{Account, ClientMessage, DtmfMethod, FrameError, Login, NewCall, Unsupported};
-pub use server::{Call, ServerMessage};
+pub use client::{
+    Account, ClientMessage, DtmfMethod, FrameError, Login, NewCall, OutgoingMessage, Subscribe, Unsupported,
+};
+pub use server::{
+    Call, CallStatus, IncomingMessage, MessageState, ServerMessage, Subscription, TransferStatus, VideoFormat,
+};
+pub use video::VideoState;
 
 use crate::sip::{Host, SipUri, Uri, UriError};
 
@@ -21,6 +43,10 @@ pub const MAX_NAME: usize = 512;
 pub const MAX_SDP: usize = 65_536;
 /// Digits in one `sendDtmf`.
 pub const MAX_DIGITS: usize = 64;
+/// Bytes of the body of a message, or of an INFO request.
+pub const MAX_BODY: usize = 16_384;
+/// Recipients of one message.
+pub const MAX_RECIPIENTS: usize = 20;
 
 /// Which protocol a client speaks; its first message tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +77,7 @@ impl Connection {
     /// Reads one text frame. After [`FrameError::NotConnected`] the connection should be closed; after any other error it
     /// may go on.
     pub fn receive(&mut self, text: &str) -> Result<ClientMessage, FrameError> {
-        let (message, generation) = client::parse(text)?;
+        let (message, generation) = read::parse(text)?;
         match (generation, self.generation) {
             (Some(_), Some(_)) => return Err(FrameError::Malformed("the client is connected already")),
             (Some(generation), None) => self.generation = Some(generation),
@@ -66,8 +92,8 @@ impl Connection {
     /// The text frames that say this to the client, in the order they are to be sent.
     pub fn send(&self, message: &ServerMessage<'_>) -> Vec<String> {
         match self.generation {
-            Some(Generation::V3) => server::frames_v3(message),
-            Some(Generation::V5) | None => server::frames_v5(message),
+            Some(Generation::V3) => server::v3::frames(message),
+            Some(Generation::V5) | None => server::v5::frames(message),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! What the server says, in either generation.
 
-use super::client::{Account, Login, Unsupported};
+mod codes;
+pub(super) mod v3;
+pub(super) mod v5;
+
+use super::client::{Login, Unsupported};
+use super::video::VideoState;
 use crate::party::Cause;
 use serde_json::{Value, json};
 
@@ -17,6 +22,97 @@ pub struct Call {
     pub callee: String,
     /// The far end's name for people; empty where it has none.
     pub visible_name: String,
+    /// Its video, as the client sees it.
+    pub video: VideoState,
+}
+
+/// Where a call that is not over stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallStatus {
+    /// It is on its way.
+    Trying,
+    /// The callee is alerted.
+    Ring,
+    /// The callee is heard before the answer; `ringing`: it is alerted too (180), and no announcement (183).
+    Progress {
+        /// See above.
+        ringing: bool,
+    },
+    /// It is answered.
+    Established,
+    /// It is on hold, by either side.
+    Hold,
+}
+
+/// How a transfer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferStatus {
+    /// The target is called.
+    Trying,
+    /// It is alerted.
+    Ring,
+    /// The far end talks to it; the call of the client ends.
+    Completed,
+}
+
+/// What became of a message that the client sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageState {
+    /// It is on its way, or kept for a recipient who is away.
+    Sent,
+    /// The far end, or its server, took it.
+    Accepted,
+    /// It was refused.
+    Failed,
+    /// It was shown to the recipient (RFC 5438).
+    Delivered,
+    /// It could not be shown.
+    DeliveryFailed,
+    /// Delivery reports, or the message, are not allowed there.
+    DeliveryForbidden,
+    /// The recipient's side had an error of its own.
+    DeliveryError,
+}
+
+/// A message to the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncomingMessage {
+    /// The server's identifier, which [`super::ClientMessage::NotificationResult`] brings back.
+    pub id: String,
+    /// The sender's address or user name.
+    pub from: String,
+    /// The recipient's.
+    pub to: String,
+    /// Its text.
+    pub body: String,
+    /// The type of the text.
+    pub content_type: String,
+    /// When it was sent, in seconds since 1970, where it waited for the client.
+    pub sent_at: Option<u64>,
+}
+
+/// The state of a subscription, as a NOTIFY brought it (RFC 6665).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The event package.
+    pub event: String,
+    /// Whose state; empty: the client's own.
+    pub to: String,
+    /// Seconds that are left.
+    pub expires: u32,
+    /// `active`, `pending` or `terminated`.
+    pub status: &'static str,
+    /// The document: `application/reginfo+xml`, `application/dialog-info+xml`.
+    pub body: String,
+}
+
+/// Sizes of pictures, in pixels; 0: not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VideoFormat {
+    /// Of the far end's.
+    pub player: (u32, u32),
+    /// Of the client's.
+    pub streamer: (u32, u32),
 }
 
 /// Something to tell a client.
@@ -27,10 +123,10 @@ pub enum ServerMessage<'a> {
     UserData {
         /// What the client said; its password is not told back.
         login: &'a Login,
-        /// The account that is used, where the login held a token only.
-        account: Option<&'a Account>,
         /// The product and its version.
         version: &'a str,
+        /// What takes up this login on another connection.
+        resume_token: Option<&'a str>,
     },
     /// The account is registered (or ready, where no registration was asked for).
     Registered,
@@ -44,14 +140,21 @@ pub enum ServerMessage<'a> {
         /// Its offer.
         sdp: Option<&'a str>,
     },
-    /// The call is on its way.
-    Trying(&'a Call),
-    /// The callee is alerted.
-    Ring(&'a Call),
-    /// The callee is heard before the answer; send [`ServerMessage::RemoteSdp`] before it.
-    SessionProgress(&'a Call),
-    /// The call is answered; send [`ServerMessage::RemoteSdp`] before it.
-    Talk(&'a Call),
+    /// A call stands so now; send [`ServerMessage::RemoteSdp`] before [`CallStatus::Progress`] and the first
+    /// [`CallStatus::Established`].
+    Status {
+        /// The call.
+        call: &'a Call,
+        /// Where it stands.
+        status: CallStatus,
+    },
+    /// The client put a call on hold, or took it back.
+    HoldResult {
+        /// The call.
+        call: &'a Call,
+        /// Whether it is on hold.
+        on: bool,
+    },
     /// The callee is busy; the call is over.
     Busy {
         /// The call.
@@ -83,12 +186,95 @@ pub enum ServerMessage<'a> {
         /// [`super::ClientMessage::Answer`].
         is_answer: bool,
     },
+    /// A new offer of the client was refused; the call goes on as it was.
+    OfferRefused {
+        /// The call.
+        call: &'a Call,
+        /// Why.
+        cause: &'a Cause,
+    },
+    /// A transfer makes progress.
+    TransferEvent {
+        /// The call that is transferred.
+        call: &'a Call,
+        /// How it stands.
+        status: TransferStatus,
+    },
+    /// A transfer failed; the call goes on.
+    TransferFailed {
+        /// The call.
+        call: &'a Call,
+        /// Why.
+        cause: &'a Cause,
+    },
+    /// What became of a message of the client's.
+    MessageState {
+        /// The client's identifier of it.
+        id: &'a str,
+        /// The recipient that this is about.
+        to: &'a str,
+        /// What became of it.
+        state: MessageState,
+        /// Why it failed.
+        cause: Option<&'a Cause>,
+    },
+    /// A message came in; the client says by [`super::ClientMessage::NotificationResult`] that it has it.
+    IncomingMessage(&'a IncomingMessage),
+    /// The state of a subscription.
+    Subscription(&'a Subscription),
+    /// The document that [`super::ClientMessage::Xcap`] asked for.
+    XcapResponse(&'a str),
+    /// The codec in which the client is to send.
+    AudioCodec {
+        /// The call.
+        call: &'a Call,
+        /// `opus`, `pcmu`, `pcma`, `speex` ...
+        name: &'a str,
+    },
+    /// The sizes of a call's pictures.
+    VideoFormat {
+        /// The call.
+        call: &'a Call,
+        /// The sizes.
+        format: VideoFormat,
+    },
+    /// The provider asked by OPTIONS whether the client is there.
+    Options,
+    /// A connection was taken up; these calls are still there, with the state of each.
+    Resumed {
+        /// The calls.
+        calls: &'a [(&'a Call, CallStatus)],
+    },
+    /// There is nothing to take up: the client must log in.
+    ResumeFailed,
     /// Asks whether the client is there.
     Ping,
     /// Answers [`super::ClientMessage::Ping`].
     Pong,
     /// Says that a message is not carried out.
     Refuse(&'a Unsupported),
+    /// Says that a message of this name failed.
+    RequestFailed {
+        /// Its name.
+        request: &'static str,
+        /// Why.
+        cause: &'a Cause,
+    },
+}
+
+impl MessageState {
+    /// Its name in either generation.
+    fn word(self) -> &'static str {
+        match self {
+            MessageState::Sent => "SENT",
+            MessageState::Accepted => "ACCEPTED",
+            MessageState::Failed => "FAILED",
+            MessageState::Delivered => "IMDN_DELIVERED",
+            MessageState::DeliveryFailed => "IMDN_FAILED",
+            MessageState::DeliveryForbidden => "IMDN_FORBIDDEN",
+            MessageState::DeliveryError => "IMDN_ERROR",
+        }
+    }
 }
 
 fn frame(message: &str, data: Value) -> String {
@@ -96,206 +282,63 @@ fn frame(message: &str, data: Value) -> String {
     json!({ "message": message, "data": data }).to_string()
 }
 
-/// The words of WCS 3 for a status of SIP (or one of ours of the same meaning).
-fn fail_code(status: u16) -> &'static str {
-    match status {
-        401 | 403 | 407 => "AUTHENTICATION_FAIL",
-        402 => "PAYMENT_REQUIRED",
-        404 | 410 | 480 | 604 => "USER_NOT_AVAILABLE",
-        408 | 503 | 504 => "REGISTER_EXPIRE",
-        416 | 478 | 484 | 502 => "WRONG_SIPPROVIDER_ADDRESS",
-        _ => "INTERNAL_SIP_ERROR",
-    }
-}
-
-/// The same for a call: a call's timeout says nothing of the registration.
-fn call_fail_code(status: u16) -> &'static str {
-    match status {
-        408 | 503 | 504 => "USER_NOT_AVAILABLE",
-        status => fail_code(status),
-    }
-}
-
-pub(super) fn frames_v5(message: &ServerMessage<'_>) -> Vec<String> {
-    use ServerMessage as S;
-    let call_frame = |name, call, status| vec![frame(name, json!([call_v5(call, status, None)]))];
-    let end_frame = |call, status, cause| vec![frame("finish", json!([call_v5(call, status, Some(cause))]))];
-    match message {
-        S::UserData { login, account, version } => vec![
-            frame("getUserData", json!([user_data_v5(login, account.or(login.account.as_ref()))])),
-            frame("getVersion", json!([version])),
-        ],
-        S::Registered => vec![frame("registered", json!([]))],
-        S::RegisterFailed(cause) => vec![frame(
-            "fail",
-            json!([{
-                "apiMethod": "connection",
-                "status": fail_code(cause.status),
-                "info": cause.text,
-                "sipStatus": cause.status,
-            }]),
-        )],
-        S::Incoming { call, sdp } => {
-            // The npm client looks the description up when the call object arrives, so it goes first.
-            let mut frames = Vec::with_capacity(3);
-            if let Some(sdp) = sdp {
-                frames.push(frame("setRemoteSDP", json!([call.id, sdp])));
-            }
-            frames.push(frame("notifyIncomingCall", json!([call_v5(call, "RING", None)])));
-            frames.push(frame("ring", json!([call_v5(call, "RING", None)])));
-            frames
-        }
-        S::Trying(call) => call_frame("notifyTryingResponse", call, "TRYING"),
-        S::Ring(call) => call_frame("ring", call, "RING"),
-        // The npm client knows the status, but no message of that name.
-        S::SessionProgress(call) => call_frame("ring", call, "SESSION_PROGRESS"),
-        S::Talk(call) => call_frame("talk", call, "ESTABLISHED"),
-        S::Busy { call, cause } => end_frame(call, "BUSY", cause),
-        S::Finish { call, cause } => end_frame(call, "FINISH", cause),
-        S::Failed { call, cause } => end_frame(call, "FAILED", cause),
-        // The npm client takes two; whether it is an answer is for Tandem's own page.
-        S::RemoteSdp { call, sdp, is_answer } => {
-            vec![frame("setRemoteSDP", json!([call.id, sdp, is_answer]))]
-        }
-        S::Ping => vec![frame("ping", json!([]))],
-        S::Pong => vec![frame("pong", json!([]))],
-        S::Refuse(unsupported) => vec![refuse_v5(unsupported)],
-    }
-}
-
-fn user_data_v5(login: &Login, account: Option<&Account>) -> Value {
-    let mut data = json!({ "appKey": login.app_key, "authToken": login.token });
-    if let (Some(account), Some(fields)) = (account, data.as_object_mut()) {
-        let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-        set("sipLogin", json!(account.login));
-        set("sipAuthenticationName", json!(account.authentication_name));
-        set("sipDomain", json!(account.domain));
-        set("sipOutboundProxy", json!(account.outbound_proxy));
-        set("sipPort", json!(account.port));
-        set("sipRegisterRequired", json!(account.register));
-    }
-    data
-}
-
-fn call_v5(call: &Call, status: &str, cause: Option<&Cause>) -> Value {
-    let mut object = json!({
-        "callId": call.id,
-        "status": status,
-        "incoming": call.incoming,
-        "caller": call.caller,
-        "callee": call.callee,
-        "visibleName": call.visible_name,
-        "hasAudio": true,
-        "hasVideo": false,
-        "mediaProvider": "WebRTC",
-    });
-    if let (Some(cause), Some(fields)) = (cause, object.as_object_mut()) {
-        fields.insert("sipStatus".to_owned(), json!(cause.status));
-        fields.insert("info".to_owned(), json!(cause.text));
-    }
-    object
-}
-
-/// Each kind of request has its own answer in the npm client; the promise behind it is settled.
-fn refuse_v5(unsupported: &Unsupported) -> String {
-    let (name, reference) = (unsupported.name, &unsupported.reference);
-    let info = format!("{name} is not supported by this server");
-    match name {
-        "publishStream" | "playStream" | "unPublishStream" | "stopStream" | "snapshot"
-        | "sendStreamEvent" => frame(
-            "notifyStreamStatusEvent",
-            json!([{ "mediaSessionId": reference, "status": "FAILED", "info": info }]),
-        ),
-        "availableStream" => {
-            frame("availableStream", json!([{ "id": reference, "status": false, "info": info }]))
-        }
-        "sendData" => {
-            frame("DataStatusEvent", json!([{ "operationId": reference, "status": "FAILED", "info": info }]))
-        }
-        _ => frame("fail", json!([{ "apiMethod": name, "status": "NOT_SUPPORTED", "info": info }])),
-    }
-}
-
 /// The last argument of most messages of WCS 3 is the SIP message behind them. It is left empty: it names the
 /// provider's inner addresses, and no client needs it.
 const NO_SIP: &str = "";
 
-pub(super) fn frames_v3(message: &ServerMessage<'_>) -> Vec<String> {
+/// What WCS 3 defined, and clients of WCS 5 that ask for it are told in the same form.
+fn common_frames(message: &ServerMessage<'_>) -> Vec<String> {
     use ServerMessage as S;
-    let call_frame =
-        |name, call, state, sip_state| vec![frame(name, json!([call_v3(call, state, sip_state), NO_SIP]))];
-    let remote_sdp = |call: &Call, state, sdp: &str, is_initiator: bool| {
-        frame("setRemoteSDP", json!([call_v3(call, state, 0), sdp, is_initiator, NO_SIP]))
-    };
     match message {
-        S::UserData { login, account, version } => vec![
-            frame("getUserData", json!([user_data_v3(account.or(login.account.as_ref()))])),
-            frame("getVersion", json!([version])),
-        ],
-        S::Registered => vec![frame("registered", json!([NO_SIP]))],
-        S::RegisterFailed(cause) => vec![frame("fail", json!([fail_code(cause.status), cause.text]))],
-        S::Incoming { call, sdp } => {
-            let offer = sdp.map(|sdp| remote_sdp(call, "RING", sdp, false));
-            offer.into_iter().chain(call_frame("ring", call, "RING", 180)).collect()
+        S::MessageState { id, to, state, cause } => {
+            let mut message = json!({ "id": id, "to": to, "state": state.word() });
+            if let (Some(cause), Some(fields)) = (cause, message.as_object_mut()) {
+                fields.insert("sipStatus".to_owned(), json!(cause.status));
+                fields.insert("info".to_owned(), json!(cause.text));
+            }
+            vec![frame("notifyMessage", json!([message, null, NO_SIP]))]
         }
-        // WCS 3 has no message for it; the call object makes its first appearance with `ring`.
-        S::Trying(_) => Vec::new(),
-        S::Ring(call) => call_frame("ring", call, "RING", 180),
-        S::SessionProgress(call) => call_frame("sessionProgress", call, "SESSION_PROGRESS", 183),
-        S::Talk(call) => call_frame("talk", call, "TALK", 200),
-        S::Busy { call, cause } => call_frame("busy", call, "BUSY", cause.status),
-        S::Finish { call, cause } => call_frame("finish", call, "FINISH", cause.status),
-        S::Failed { call, cause } => {
-            let mut frames = vec![frame("fail", json!([call_fail_code(cause.status), cause.text]))];
-            frames.extend(call_frame("finish", call, "FINISH", cause.status));
-            frames
+        S::IncomingMessage(message) => {
+            let mut object = json!({
+                "id": message.id,
+                "from": message.from,
+                "to": message.to,
+                "body": message.body,
+                "contentType": message.content_type,
+                "state": "RECEIVED",
+            });
+            if let (Some(time), Some(fields)) = (message.sent_at, object.as_object_mut()) {
+                // JavaScript's clock counts milliseconds.
+                fields.insert("date".to_owned(), json!(time.saturating_mul(1_000)));
+            }
+            let result = json!({ "id": message.id, "status": "" });
+            vec![frame("notifyMessage", json!([object, result, NO_SIP]))]
         }
-        S::RemoteSdp { call, sdp, is_answer } => vec![remote_sdp(call, "TALK", sdp, *is_answer)],
+        S::Subscription(subscription) => vec![frame(
+            "notifySubscription",
+            json!([{
+                "event": subscription.event,
+                "to": subscription.to,
+                "expires": subscription.expires,
+                "status": subscription.status,
+                "requestBody": subscription.body,
+            }, NO_SIP]),
+        )],
+        S::XcapResponse(document) => vec![frame("notifyXcapResponse", json!([document]))],
+        S::VideoFormat { call, format } => vec![frame(
+            "notifyVideoFormat",
+            json!([{
+                "callId": call.id,
+                "mediaSessionId": call.id,
+                "playerVideoWidth": format.player.0,
+                "playerVideoHeight": format.player.1,
+                "streamerVideoWidth": format.streamer.0,
+                "streamerVideoHeight": format.streamer.1,
+            }]),
+        )],
+        S::Options => vec![frame("notifyOptions", json!([NO_SIP]))],
         S::Ping => vec![frame("ping", json!([]))],
         S::Pong => vec![frame("pong", json!([]))],
-        S::Refuse(unsupported) => {
-            vec![frame(
-                "fail",
-                json!(["NOT_SUPPORTED", format!("{} is not supported by this server", unsupported.name)]),
-            )]
-        }
+        _ => Vec::new(),
     }
-}
-
-fn user_data_v3(account: Option<&Account>) -> Value {
-    // The client has the password; saying it again would only show it once more.
-    match account {
-        Some(account) => json!({
-            "login": account.login,
-            "password": "",
-            "outboundProxy": account.outbound_proxy,
-            "domain": account.domain,
-            "port": account.port,
-            "regRequired": account.register,
-        }),
-        None => json!({}),
-    }
-}
-
-fn call_v3(call: &Call, state: &str, sip_state: u16) -> Value {
-    let other = if call.incoming { &call.caller } else { &call.callee };
-    let (name_callee, name_caller) =
-        if call.incoming { ("", call.visible_name.as_str()) } else { (call.visible_name.as_str(), "") };
-    json!({
-        "id": call.id,
-        "state": state,
-        "incoming": call.incoming,
-        "callee": call.callee,
-        "caller": call.caller,
-        "anotherSideUser": other,
-        "visibleNameCallee": name_callee,
-        "visibleNameCaller": name_caller,
-        "isVideoCall": false,
-        "state_video": "inactive",
-        "sip_state": sip_state,
-        "playerVideoWidth": 0,
-        "playerVideoHeight": 0,
-        "streamerVideoWidth": 0,
-        "streamerVideoHeight": 0,
-    })
 }

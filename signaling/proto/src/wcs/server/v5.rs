@@ -1,0 +1,173 @@
+//! The frames of WCS 5.
+
+use super::codes::fail_code;
+use super::{Call, CallStatus, ServerMessage, TransferStatus, common_frames, frame};
+use crate::party::Cause;
+use crate::wcs::client::{Login, Unsupported};
+use serde_json::{Value, json};
+
+pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
+    use ServerMessage as S;
+    let end_frame =
+        |call, status, cause| vec![frame("finish", json!([call_object(call, status, Some(cause))]))];
+    match message {
+        S::UserData { login, version, resume_token } => vec![
+            frame("getUserData", json!([user_data(login, *resume_token)])),
+            frame("getVersion", json!([version])),
+        ],
+        S::Registered => vec![frame("registered", json!([]))],
+        S::RegisterFailed(cause) => {
+            vec![frame("fail", failure("connection", fail_code(cause), cause))]
+        }
+        S::Incoming { call, sdp } => {
+            // The npm client looks the description up when the call object arrives, so it goes first.
+            let mut frames = Vec::with_capacity(3);
+            if let Some(sdp) = sdp {
+                frames.push(frame("setRemoteSDP", json!([call.id, sdp, false])));
+            }
+            frames.push(frame("notifyIncomingCall", json!([call_object(call, "RING", None)])));
+            frames.push(frame("ring", json!([call_object(call, "RING", None)])));
+            frames
+        }
+        S::Status { call, status } => {
+            let (name, word) = (status_message(*status), status_word(*status));
+            vec![frame(name, json!([call_object(call, word, None)]))]
+        }
+        S::HoldResult { call, on } => {
+            let status = if *on { CallStatus::Hold } else { CallStatus::Established };
+            frames(&S::Status { call, status })
+        }
+        S::Busy { call, cause } => end_frame(call, "BUSY", cause),
+        S::Finish { call, cause } => end_frame(call, "FINISH", cause),
+        S::Failed { call, cause } => end_frame(call, "FAILED", cause),
+        // The third argument is more than the npm client reads.
+        S::RemoteSdp { call, sdp, is_answer } => {
+            vec![frame("setRemoteSDP", json!([call.id, sdp, is_answer]))]
+        }
+        S::OfferRefused { call, cause } => {
+            vec![call_failure("changeMediaRequest", "MEDIA_CHANGE_FAIL", call, cause)]
+        }
+        S::TransferEvent { call, status } => {
+            vec![frame(
+                "notifyTransferEvent",
+                json!([{ "callId": call.id, "status": transfer_word(*status) }]),
+            )]
+        }
+        S::TransferFailed { call, cause } => vec![call_failure("transfer", "TRANSFER_FAIL", call, cause)],
+        S::AudioCodec { call, name } => vec![frame("notifyAudioCodec", json!([call.id, { "name": name }]))],
+        S::Resumed { calls } => {
+            let object = |(call, status): &(&Call, CallStatus)| call_object(call, status_word(*status), None);
+            let calls: Vec<Value> = calls.iter().map(object).collect();
+            vec![frame("resumed", json!([{ "calls": calls }]))]
+        }
+        S::ResumeFailed => {
+            let info = "The connection was given up; log in again";
+            vec![frame("fail", json!([{ "apiMethod": "connection", "status": "RESUME_FAIL", "info": info }]))]
+        }
+        S::Refuse(unsupported) => vec![refusal(unsupported)],
+        S::RequestFailed { request, cause } => vec![frame("fail", failure(request, "FAILED", cause))],
+        common => common_frames(common),
+    }
+}
+
+fn status_word(status: CallStatus) -> &'static str {
+    match status {
+        CallStatus::Trying => "TRYING",
+        CallStatus::Ring => "RING",
+        CallStatus::Progress { ringing: true } => "RING_MEDIA",
+        CallStatus::Progress { ringing: false } => "SESSION_PROGRESS",
+        CallStatus::Established => "ESTABLISHED",
+        CallStatus::Hold => "HOLD",
+    }
+}
+
+fn status_message(status: CallStatus) -> &'static str {
+    match status {
+        CallStatus::Trying => "notifyTryingResponse",
+        // The npm client knows the status of progress, but no message of that name.
+        CallStatus::Ring | CallStatus::Progress { .. } => "ring",
+        CallStatus::Established => "talk",
+        CallStatus::Hold => "hold",
+    }
+}
+
+fn transfer_word(status: TransferStatus) -> &'static str {
+    match status {
+        TransferStatus::Trying => "TRYING",
+        TransferStatus::Ring => "RING",
+        TransferStatus::Completed => "COMPLETED",
+    }
+}
+
+fn failure(method: &str, status: &str, cause: &Cause) -> Value {
+    json!([{ "apiMethod": method, "status": status, "info": cause.text, "sipStatus": cause.status }])
+}
+
+/// A request inside a call failed, and the call goes on: with a `callId` of its own name, which does not end it.
+fn call_failure(method: &str, status: &str, call: &Call, cause: &Cause) -> String {
+    let detail = json!([{
+        "apiMethod": method,
+        "status": status,
+        "call": call.id,
+        "info": cause.text,
+        "sipStatus": cause.status,
+    }]);
+    frame("fail", detail)
+}
+
+fn user_data(login: &Login, resume_token: Option<&str>) -> Value {
+    let mut data = json!({ "appKey": login.app_key, "authToken": login.token });
+    let Some(fields) = data.as_object_mut() else { return data };
+    let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    if let Some(token) = resume_token {
+        set("resumeToken", json!(token));
+    }
+    if let Some(account) = &login.account {
+        set("sipLogin", json!(account.login));
+        set("sipAuthenticationName", json!(account.authentication_name));
+        set("sipDomain", json!(account.domain));
+        set("sipOutboundProxy", json!(account.outbound_proxy));
+        set("sipPort", json!(account.port));
+        set("sipRegisterRequired", json!(account.register));
+    }
+    data
+}
+
+fn call_object(call: &Call, status: &str, cause: Option<&Cause>) -> Value {
+    let mut object = json!({
+        "callId": call.id,
+        "status": status,
+        "incoming": call.incoming,
+        "caller": call.caller,
+        "callee": call.callee,
+        "visibleName": call.visible_name,
+        "hasAudio": true,
+        "hasVideo": call.video.is_active(),
+        "mediaProvider": "WebRTC",
+    });
+    if let (Some(cause), Some(fields)) = (cause, object.as_object_mut()) {
+        fields.insert("sipStatus".to_owned(), json!(cause.status));
+        fields.insert("info".to_owned(), json!(cause.text));
+    }
+    object
+}
+
+/// Each kind of request has its own answer in the npm client; the promise behind it is settled.
+fn refusal(unsupported: &Unsupported) -> String {
+    let (name, reference) = (unsupported.name, &unsupported.reference);
+    let info = format!("{name} is not supported by this server");
+    match name {
+        "publishStream" | "playStream" | "unPublishStream" | "stopStream" | "snapshot"
+        | "sendStreamEvent" => frame(
+            "notifyStreamStatusEvent",
+            json!([{ "mediaSessionId": reference, "status": "FAILED", "info": info }]),
+        ),
+        "availableStream" => {
+            frame("availableStream", json!([{ "id": reference, "status": false, "info": info }]))
+        }
+        "sendData" => {
+            frame("DataStatusEvent", json!([{ "operationId": reference, "status": "FAILED", "info": info }]))
+        }
+        _ => frame("fail", json!([{ "apiMethod": name, "status": "NOT_SUPPORTED", "info": info }])),
+    }
+}
