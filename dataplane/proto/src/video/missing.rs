@@ -62,13 +62,6 @@ impl Missing {
         false
     }
 
-    /// Nothing before a key frame is worth asking for, if nobody waits for it: `index` is where it begins.
-    pub fn forget_before(&mut self, index: u64) {
-        while self.holes.front().is_some_and(|hole| hole.index < index) {
-            self.holes.pop_front();
-        }
-    }
-
     /// Gives up what is too old or was asked for too often; returns whether there was something.
     pub fn give_up(&mut self, now: Instant) -> bool {
         let before = self.holes.len();
@@ -160,9 +153,8 @@ mod tests {
         assert!(!missing.arrived(start, MAX_HOLES as u64 + 1));
         assert!(missing.arrived(start, MAX_HOLES as u64 + 3));
         assert_eq!(missing.next_timeout(), None);
-        missing.arrived(start, MAX_HOLES as u64 + 6);
-        missing.forget_before(MAX_HOLES as u64 + 5);
-        assert_eq!(asked(&mut missing, start + REORDER_PATIENCE), [MAX_HOLES as u16 + 5]);
+        missing.arrived(start, MAX_HOLES as u64 + 5);
+        assert_eq!(asked(&mut missing, start + REORDER_PATIENCE), [MAX_HOLES as u16 + 4]);
     }
 
     proptest! {
