@@ -68,7 +68,7 @@ export class Call extends CallMedia {
     this.become('answering');
     await this.openMedia(video, async (media) => {
       const offer = this.#remoteOffer;
-      const sdp = offer ? await media.accept(offer) : await media.offer();
+      const sdp = offer ? await media.accept(offer, false) : await media.offer();
       this.link.send('answer', {
         callId: this.id, incoming: true, hasAudio: true, hasVideo: Boolean(media.camera), status: 'PENDING',
         mediaProvider: 'WebRTC', sdp,
@@ -119,16 +119,17 @@ export class Call extends CallMedia {
   /**
    * A description from the server.
    * @param {string} sdp
+   * @param {boolean} isAnswer to our offer; otherwise it is an offer
    * @internal
    */
-  async describe(sdp) {
+  async describe(sdp, isAnswer) {
     if (!this.media) {
       this.#remoteOffer = sdp;
       this.offersVideo = /^m=video [1-9]/m.test(sdp);
       return;
     }
     try {
-      const answer = await this.media.accept(sdp);
+      const answer = await this.media.accept(sdp, isAnswer);
       if (answer) this.link.send('answer', { callId: this.id, sdp: answer });
     } catch (error) {
       this.link.send('hangup', { callId: this.id });

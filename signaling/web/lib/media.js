@@ -73,21 +73,22 @@ export class Media extends Emitter {
   }
 
   /**
-   * Takes a description from Tandem: an answer where an offer of ours is open, otherwise an offer.
+   * Takes a description from Tandem.
    * @param {string} sdp
+   * @param {boolean} isAnswer
    * @returns {Promise<string | undefined>} our answer, if it was an offer
    */
-  async accept(sdp) {
+  async accept(sdp, isAnswer) {
     const answer = await this.#inTurn(async () => {
       const isOpen = this.#connection.signalingState === 'have-local-offer';
-      // Both sides offered at once: only offers leave the choice of the DTLS role (RFC 8842 section 5.2), and ours,
-      // which the browser takes back now, is made again behind theirs.
-      const isOffer = !isOpen || /^a=setup:actpass/m.test(sdp);
-      if (!isOffer) {
+      if (isAnswer) {
+        // The answer to an offer that was taken back meanwhile is of no use.
+        if (!isOpen) return undefined;
         await this.#connection.setRemoteDescription({ type: 'answer', sdp });
         this.#answered();
         return undefined;
       }
+      // Both sides offered at once: ours, which the browser takes back now, is made again behind theirs.
       this.#offerAgain ||= isOpen;
       await this.#connection.setRemoteDescription({ type: 'offer', sdp });
       return this.#describe();

@@ -208,7 +208,7 @@ export class Tandem extends Emitter {
   #receive({ message, data }) {
     const [first, second] = data;
     switch (message) {
-      case 'setRemoteSDP': return this.#describe(first, second);
+      case 'setRemoteSDP': return this.#describe(first, second, data[2] === true);
       case 'notifyIncomingCall': return this.#incoming(first);
       case 'notifyTransferEvent': return this.#transferred(first);
       case 'notifyMessage': return this.#message(first, second);
@@ -227,10 +227,11 @@ export class Tandem extends Emitter {
   /**
    * @param {string} id
    * @param {string} sdp
+   * @param {boolean} isAnswer
    */
-  #describe(id, sdp) {
+  #describe(id, sdp, isAnswer) {
     const call = this.#calls.get(id);
-    if (call) call.describe(sdp);
+    if (call) call.describe(sdp, isAnswer);
     else if (this.#earlyDescriptions.size < MAX_EARLY_DESCRIPTIONS) this.#earlyDescriptions.set(id, sdp);
   }
 
@@ -239,7 +240,7 @@ export class Tandem extends Emitter {
     const call = this.#add(new Call({ id: callId, peer: caller, peerName: visibleName, incoming: true }, this.#link));
     const offer = this.#earlyDescriptions.get(callId);
     this.#earlyDescriptions.delete(callId);
-    if (offer) call.describe(offer);
+    if (offer) call.describe(offer, false);
     this.emit('call', call);
   }
 
