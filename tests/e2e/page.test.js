@@ -53,8 +53,11 @@ world.test('mute is silence at the far end, and can be undone', async () => {
   await callee.hears(alice.tone);
 });
 
-world.test('busy', async () => {
+world.test('busy, where a second call is not wanted', async () => {
   const [caller, callee] = await pair();
+  await callee.press('Settings');
+  await callee.page.getByLabel('Take a second call during a call').uncheck();
+  await callee.press('Done');
   const third = await world.phone({ user: 'carol', tone: 700 });
   await talk(caller, callee, 'bob');
   await third.dial('bob');

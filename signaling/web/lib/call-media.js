@@ -136,12 +136,12 @@ export class CallMedia extends Emitter {
   become(state) {
     if (this.state === 'ended') return;
     this.state = state;
-    this.changed();
+    this.emit('change', state);
   }
 
-  /** @protected */
+  /** An ended call changes no more. @protected */
   changed() {
-    this.emit('change', this.state);
+    if (this.state !== 'ended') this.emit('change', this.state);
   }
 
   /** @param {() => Promise<unknown>} work */

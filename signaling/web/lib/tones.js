@@ -13,6 +13,7 @@ const KEY_TONES = {
 
 /** Rhythms: on, off, on, off ... */
 const RINGING = { frequencies: [620, 780], rhythm: [0.35, 0.15, 0.35, 2.15], volume: 0.12 };
+const WAITING = { frequencies: [425], rhythm: [0.2, 0.2, 0.2, 5], volume: 0.05 };
 const RING_BACK = { frequencies: [425], rhythm: [1, 4], volume: 0.05 };
 
 const KEY_SECONDS = 0.12;
@@ -83,12 +84,17 @@ export function ring() {
   repeat(RINGING);
 }
 
+/** Knocks softly until {@link silence}: somebody calls during a call. */
+export function callWaiting() {
+  repeat(WAITING);
+}
+
 /** Plays the ring-back tone until {@link silence}: the far end rings. */
 export function ringBack() {
   repeat(RING_BACK);
 }
 
-/** Ends the ring or ring-back tone. */
+/** Ends whatever sounds until then. */
 export function silence() {
   stopCurrent();
   stopCurrent = () => {};

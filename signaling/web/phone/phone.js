@@ -1,61 +1,44 @@
 /**
- * The phone page: what is shown and pressed. Calls are tandem.js, tones tones.js, words words.js.
+ * The phone page: logging in and out, dialling, and what is said when a call ends. Everything else has a file of its own.
  * @module
  */
 import { explain, Tandem } from '../lib/index.js';
 import * as tones from '../lib/tones.js';
+import { Calls } from './calls.js';
+import { $, hasKeyboard, say } from './dom.js';
+import { installKeypad } from './keypad.js';
+import { clearLog, installLog, openLog } from './log.js';
+import { conversations, installMessages, openThread } from './messages.js';
+import { installPanel } from './panel.js';
+import { installPictures } from './pictures.js';
+import { installRinger } from './ringer.js';
+import { change, installSettings, settings } from './settings.js';
+import { installTransfer } from './transfer.js';
+import { installViews, showView } from './views.js';
 
-const KEYS = [
-  ['1', ''], ['2', 'ABC'], ['3', 'DEF'], ['4', 'GHI'], ['5', 'JKL'], ['6', 'MNO'],
-  ['7', 'PQRS'], ['8', 'TUV'], ['9', 'WXYZ'], ['*', ''], ['0', '+'], ['#', ''],
-];
-const KEY_NAMES = { '*': 'star', '#': 'hash' };
-
-const STATE_WORDS = {
-  calling: 'Calling…', alerting: 'Ringing…', incoming: 'Incoming call', answering: 'Connecting…', talking: 'In call',
-};
-
-const PRESSED_MILLISECONDS = 140;
-
-const $ = (id) => document.getElementById(id);
-const server = new Tandem();
-
-/** The account in use. */
-let account = null;
-/** @type {import('../lib/index.js').Call | null} */
-let call = null;
-let talkingSince = 0;
-let timerInterval = 0;
-let notification = null;
+const tandem = new Tandem();
+const calls = new Calls(tandem);
+let isLoggedIn = false;
 
 // --- logging in and out
 
-function say(text, bad = false) {
-  $('message').textContent = text;
-  $('message').classList.toggle('bad', bad);
-}
-
+/** @param {SubmitEvent} event */
 async function login(event) {
   event.preventDefault();
   tones.wake();
-  askForNotifications();
-  account = {
-    user: $('user').value.trim(),
-    password: $('password').value,
-    domain: $('domain').value.trim(),
-    proxy: $('proxy').value.trim(),
+  const account = {
+    user: $('user').value.trim(), domain: $('domain').value.trim(), proxy: $('proxy').value.trim(),
     authName: $('auth-name').value.trim(),
   };
   $('login-button').disabled = true;
   say('Logging in…');
   try {
-    await server.login(account);
+    await tandem.login({ ...account, password: $('password').value });
     $('password').value = '';
-    showAccount();
+    change(account);
+    showWorkplace(account);
     say('');
-    $('callee').focus();
   } catch (failure) {
-    account = null;
     say(explain(failure), true);
     $('password').focus();
   } finally {
@@ -63,31 +46,56 @@ async function login(event) {
   }
 }
 
-function logout() {
-  account = null;
-  server.logout();
-  $('phone').hidden = $('account').hidden = true;
+/** @param {{user: string, domain: string}} account */
+function showWorkplace({ user, domain }) {
+  const address = domain ? `${user}@${domain}` : user;
+  isLoggedIn = true;
+  $('address').textContent = address;
+  $('login').hidden = true;
+  $('workplace').hidden = $('account').hidden = false;
+  openLog(address);
+  conversations.open(address);
+  showPresence(true);
+  if (hasKeyboard()) $('callee').focus();
+}
+
+/** @param {string} [words] why, if not because the user wanted to */
+function showLogin(words) {
+  isLoggedIn = false;
+  $('settings').close();
+  $('workplace').hidden = $('account').hidden = true;
   $('login').hidden = false;
-  say('Logged out.');
+  say(words ?? 'Logged out.', Boolean(words));
   $('password').focus();
 }
 
-function showAccount() {
-  $('address').textContent = account.domain ? `${account.user}@${account.domain}` : account.user;
-  $('login').hidden = true;
-  $('phone').hidden = $('account').hidden = false;
-  showPresence(true);
+function logout() {
+  tandem.logout();
+  showLogin();
 }
 
-function showPresence(online) {
-  $('presence').classList.toggle('online', online);
-  $('presence').title = online ? 'Connected' : 'Not connected';
-  $('call-button').disabled = !online;
+/** @param {boolean} isOnline */
+function showPresence(isOnline) {
+  const words = isOnline ? 'Connected' : 'Not connected';
+  $('presence').classList.toggle('online', isOnline);
+  $('presence').title = words;
+  $('presence').setAttribute('aria-label', words);
+  $('call-button').disabled = $('video-call-button').disabled = !isOnline;
 }
 
-/** The connection to the server came or went; the calls on it live on for a while. */
+/** Fills in who logged in last; the password is the browser's business. */
+function fillLogin() {
+  $('user').value = settings.user;
+  $('domain').value = settings.domain;
+  $('proxy').value = settings.proxy;
+  $('auth-name').value = settings.authName;
+  $('provider').open = Boolean(settings.domain);
+  (settings.user ? $('password') : $('user')).focus();
+}
+
+/** The connection came or went; the calls on it live on for a while. @param {import('../lib/index.js').SessionState} state */
 function connectionChanged(state) {
-  if (!account || $('phone').hidden) return;
+  if (!isLoggedIn) return;
   if (state === 'reconnecting') {
     showPresence(false);
     say('The connection to the server was lost. Reconnecting…', true);
@@ -99,200 +107,67 @@ function connectionChanged(state) {
 
 // --- calls
 
-function dial(event) {
-  event.preventDefault();
-  const callee = $('callee').value.trim();
-  if (!callee || call || !account) return;
+/**
+ * @param {string} callee
+ * @param {{video?: boolean}} [options]
+ */
+function dial(callee, options) {
+  if (!callee || tandem.state !== 'online') return;
   tones.wake();
   say('');
-  adopt(server.call(callee));
-  $('hangup').focus();
+  showView('phone');
+  if (!calls.dial(callee, options)) say('There are too many calls at once. End one first.', true);
+  else $('callee').value = '';
 }
 
-function incoming(newCall) {
-  if (call) {
-    newCall.reportBusy();
-    say(`${newCall.peerName} called while you were in a call.`);
-    return;
-  }
-  say('');
-  adopt(newCall);
-  tones.ring();
-  notify(newCall);
-  $('answer').focus();
+/** @param {import('./calls.js').CallsEvents['ended']} ended */
+function callEnded({ call, before, byUs }) {
+  const { failure, transferState } = call;
+  const name = call.peerName || 'The other side';
+  if (failure) say(explain(failure, name), true);
+  else if (before === 'incoming' && !byUs) say(`Missed call from ${name}.`);
+  else if (transferState && transferState !== 'failed') say(`${name} was transferred.`);
+  else say(byUs ? 'Call ended.' : `${name} hung up.`);
 }
 
-function adopt(newCall) {
-  call = newCall;
-  talkingSince = 0;
-  $('digits').textContent = '';
-  let state = '';
-  call.on('trouble', (failure) => say(explain(failure, newCall.peerName), true));
-  call.on('change', () => {
-    if (newCall.remote && $('remote').srcObject !== newCall.remote) $('remote').srcObject = newCall.remote;
-    if (newCall.state !== state) entered(newCall, state);
-    state = newCall.state;
-    if (call) showCall();
-  });
-  state = call.state;
-  showCall();
+function clearHistory() {
+  clearLog();
+  conversations.clear();
 }
 
-/** A call came into a new state. */
-function entered({ state, earlyMedia }, before) {
-  if (state === 'alerting' && !earlyMedia) tones.ringBack();
-  else tones.silence();
-  if (state !== 'incoming') closeNotification();
-  if (state === 'talking' && before !== 'talking') {
-    talkingSince = performance.now();
-    timerInterval = setInterval(showTimer, 500);
-    $('hangup').focus();
-  }
-  if (state === 'ended') ended(before);
-}
+installPanel(calls);
+installKeypad(calls);
+installPictures();
+installRinger(calls, tandem.devices);
+installTransfer(calls);
+installLog(calls, dial, openThread);
+installMessages(tandem);
+installSettings(tandem.devices, clearHistory);
+installViews(calls);
+fillLogin();
 
-function ended(before) {
-  const { failure, peerName } = call;
-  clearInterval(timerInterval);
-  if (failure) say(explain(failure, peerName), true);
-  else if (before === 'incoming' && !call.endedHere) say(`Missed call from ${peerName}.`);
-  else say(call.endedHere ? 'Call ended.' : `${peerName} hung up.`);
-  call = null;
-  $('remote').srcObject = null;
-  $('callee').value = '';
-  showCall();
-  $('callee').focus();
-}
-
-function hangup() {
-  if (!call) return;
-  call.endedHere = true;
-  call.hangup();
-}
-
-function toggleMute() {
-  if (call) call.muted = !call.muted;
-}
-
-// --- what is shown
-
-function showCall() {
-  const state = call?.state;
-  $('phone').dataset.state = state ?? 'idle';
-  $('dial').hidden = $('call-button').hidden = Boolean(call);
-  $('call').hidden = $('hangup').hidden = !call;
-  $('answer').hidden = state !== 'incoming';
-  $('mute').hidden = !call?.remote;
-  $('keypad').hidden = state === 'incoming';
-  $('hangup-label').textContent = state === 'incoming' ? 'Decline' : 'Hang up';
-  document.title = state === 'incoming' ? `${call.peerName} is calling` : 'Tandem phone';
-  if (!call) return;
-  const muted = call.muted;
-  $('mute').setAttribute('aria-pressed', String(muted));
-  $('peer').textContent = call.peerName;
-  $('peer').title = call.peer;
-  $('call-state').textContent = call.interrupted ? 'Sound interrupted, restoring it…'
-    : muted && state === 'talking' ? 'In call, muted' : STATE_WORDS[state];
-  showTimer();
-}
-
-function showTimer() {
-  if (!talkingSince) {
-    $('timer').textContent = '';
-    return;
-  }
-  const seconds = Math.floor((performance.now() - talkingSince) / 1000);
-  const parts = [Math.floor(seconds / 60) % 60, seconds % 60].map((part) => String(part).padStart(2, '0'));
-  if (seconds >= 3600) parts.unshift(String(Math.floor(seconds / 3600)));
-  $('timer').textContent = parts.join(':');
-}
-
-function askForNotifications() {
-  if ('Notification' in window && Notification.permission === 'default') Notification.requestPermission();
-}
-
-function notify({ peerName }) {
-  if (!('Notification' in window) || Notification.permission !== 'granted' || !document.hidden) return;
-  try {
-    notification = new Notification(`${peerName} is calling`, { icon: 'icon.svg', tag: 'call', requireInteraction: true });
-    notification.onclick = () => { window.focus(); closeNotification(); };
-  } catch {
-    notification = null; // Some mobile browsers allow notifications from service workers only.
-  }
-}
-
-function closeNotification() {
-  notification?.close();
-  notification = null;
-}
-
-// --- keypad and keyboard
-
-function pressKey(key) {
-  if (call?.state === 'talking' || call?.earlyMedia) {
-    tones.key(key);
-    call.sendDigits(key);
-    $('digits').textContent += key;
-  } else if (!call) {
-    tones.key(key);
-    insert(key);
-  }
-}
-
-function insert(text) {
-  const field = $('callee');
-  field.setRangeText(text, field.selectionStart, field.selectionEnd, 'end');
-}
-
-function erase() {
-  const field = $('callee');
-  if (field.selectionStart === field.selectionEnd && field.selectionStart > 0) field.selectionStart -= 1;
-  field.setRangeText('');
-  field.focus();
-}
-
-function buildKeypad() {
-  for (const [key, letters] of KEYS) {
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.className = 'key';
-    button.dataset.key = key;
-    button.setAttribute('aria-label', KEY_NAMES[key] ?? key);
-    const digit = document.createElement('span');
-    digit.textContent = key;
-    const caption = document.createElement('small');
-    caption.textContent = letters;
-    button.append(digit, caption);
-    button.onclick = () => pressKey(key);
-    $('keypad').append(button);
-  }
-}
-
-function keyDown(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || !account) return;
-  const typing = event.target.matches('input');
-  if (event.key === 'Escape' && call) {
-    hangup();
-  } else if (/^[0-9*#]$/.test(event.key) && !typing && !event.repeat) {
-    const button = $('keypad').querySelector(`[data-key="${event.key}"]`);
-    button.classList.add('pressed');
-    setTimeout(() => button.classList.remove('pressed'), PRESSED_MILLISECONDS);
-    pressKey(event.key);
-  }
-}
-
-buildKeypad();
 $('login').onsubmit = login;
 $('logout').onclick = logout;
-$('dial').onsubmit = dial;
-$('erase').onclick = erase;
-$('answer').onclick = () => { tones.wake(); call?.answer(); };
-$('hangup').onclick = hangup;
-$('mute').onclick = toggleMute;
-document.addEventListener('keydown', keyDown);
-window.addEventListener('pagehide', () => server.logout());
-server.on('call', incoming);
-server.on('state', connectionChanged);
-server.on('closed', (failure) => { logout(); say(explain(failure), true); });
-server.on('unregistered', (failure) => { showPresence(false); say(explain(failure), true); });
-server.on('registered', () => { showPresence(true); say('Connected again.'); });
+$('dial').onsubmit = (event) => {
+  event.preventDefault();
+  dial($('callee').value.trim());
+};
+$('video-call-button').onclick = () => {
+  if ($('dial').reportValidity()) dial($('callee').value.trim(), { video: true });
+};
+calls.on('began', (call) => { if (call.incoming) say(''); });
+calls.on('ended', callEnded);
+calls.on('turnedAway', ({ peerName }) => say(`${peerName} called while you were in a call.`));
+tandem.on('state', connectionChanged);
+tandem.on('closed', (failure) => showLogin(explain(failure)));
+tandem.on('unregistered', (failure) => {
+  showPresence(false);
+  say(explain(failure), true);
+});
+tandem.on('registered', () => {
+  showPresence(true);
+  say('Connected again.');
+});
+// Whoever leaves the page hangs up. A page that comes back from the browser's store has no connection any more.
+window.addEventListener('pagehide', () => tandem.logout());
+window.addEventListener('pageshow', ({ persisted }) => { if (persisted) location.reload(); });

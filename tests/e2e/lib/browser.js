@@ -107,7 +107,7 @@ export class PhonePage extends Listener {
 
   async dial(callee) {
     await this.page.getByLabel('Number, name or address').fill(callee);
-    await this.page.getByRole('button', { name: 'Call' }).click();
+    await this.page.getByRole('button', { name: 'Call', exact: true }).click();
   }
 
   async press(button) {
