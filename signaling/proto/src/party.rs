@@ -58,13 +58,15 @@ pub enum Signal {
         format: DigitFormat,
     },
     /// A SIP INFO request with anything else than a digit (RFC 6086 section 6), or a browser's message to the same end.
-    /// It is passed on as it is, where the other party allows INFO.
+    /// It is passed on as it is, and answered by [`Signal::InfoDone`].
     Info {
         /// As in Content-Type, with its parameters.
         content_type: String,
         /// The body.
         body: Vec<u8>,
     },
+    /// The answer to the oldest [`Signal::Info`] that has none: 2xx if it was taken.
+    InfoDone(Cause),
     /// To the party that asked for a transfer: how it goes.
     Transfer(TransferProgress),
 }

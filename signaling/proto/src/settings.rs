@@ -1,8 +1,10 @@
 //! What the call logic must know of the configuration. The configuration file itself is the process's business.
 
 mod media;
+mod messages;
 
 pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES};
+pub use messages::{MessageRules, PresenceRules, Trusted};
 
 use crate::sip::user_agent::KeepAlive;
 use crate::tones::Country;
@@ -36,6 +38,12 @@ pub struct Settings {
     pub limits: Limits,
     /// Timers a person may notice.
     pub timers: Timers,
+    /// Messages to users of local domains.
+    pub messages: MessageRules,
+    /// Who may watch whom.
+    pub presence: PresenceRules,
+    /// Whose word on who calls counts; nobody's where it is empty.
+    pub trusted: Vec<Trusted>,
     /// Sent in User-Agent and Server.
     pub product: String,
 }

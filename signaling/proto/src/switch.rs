@@ -309,6 +309,9 @@ impl Switch {
                 UaEvent::RequestGone { .. } => {}
                 UaEvent::Signal { call, signal } => self.sip_signal(now, call, signal),
                 UaEvent::Ended { call } => self.sip_ended(now, call),
+                UaEvent::MessageDone { .. }
+                | UaEvent::StateWanted { .. }
+                | UaEvent::SubscriptionEnded { .. } => {}
                 UaEvent::Registered { handle, .. } => self.registered(handle),
                 UaEvent::RegistrationFailed { handle, cause, will_retry } => {
                     self.registration_failed(handle, &cause, will_retry);

@@ -3,7 +3,7 @@
 use super::reader::{Placed, Section};
 use super::{
     CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, audio,
-    domains, network, ng, providers,
+    domains, messages, network, ng, providers,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -60,6 +60,9 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
         tones: audio.tones,
         limits: limits(root),
         timers: timers(root, media_timeout),
+        messages: messages::messages(root),
+        presence: messages::presence(root),
+        trusted: messages::trusted(root),
         product: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
     };
     let name_servers = name_servers(root);

@@ -9,6 +9,7 @@ mod digits;
 mod ending;
 mod exchange;
 mod hold;
+mod info;
 pub(crate) mod media;
 mod media_events;
 #[cfg(test)]
@@ -312,6 +313,8 @@ impl Call {
                 self.digit_told(now, from, KeyPress { digit, duration_ms, format });
             }
             (from, Signal::Hold { on }) => self.hold(from, on, random),
+            (from, Signal::Info { content_type, body }) => self.info_told(from, content_type, body),
+            (from, Signal::InfoDone(cause)) => self.info_done(from, cause),
             (from, signal) => self.exchange_signal(from, signal, random),
         }
     }

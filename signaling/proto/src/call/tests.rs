@@ -1,5 +1,6 @@
 mod digits;
 mod hold;
+mod info;
 mod tones;
 
 use super::*;

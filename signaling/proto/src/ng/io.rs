@@ -25,6 +25,7 @@ pub enum Framing {
 
 /// Something that happened.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is handled at once, one at a time")]
 pub enum Input {
     /// One request, whole.
     Request {

@@ -426,10 +426,15 @@ impl Switch {
         };
         match endpoint {
             Some(Endpoint::Sip(handle)) => {
-                let is_offer = matches!(signal, Signal::Offer { .. });
-                if self.user_agent.signal(now, handle, signal).is_err() && is_offer {
-                    let pending = Signal::OfferReject(Cause::new(491, "Request Pending"));
-                    entry.call.signal(now, who, pending, &mut *self.random);
+                let refusal = match signal {
+                    Signal::Offer { .. } => Some(Signal::OfferReject(Cause::new(491, "Request Pending"))),
+                    Signal::Info { .. } => Some(Signal::InfoDone(Cause::new(480, "Not in a call yet"))),
+                    _ => None,
+                };
+                if self.user_agent.signal(now, handle, signal).is_err()
+                    && let Some(refusal) = refusal
+                {
+                    entry.call.signal(now, who, refusal, &mut *self.random);
                 }
             }
             Some(Endpoint::Browser(browser, call_id)) => self.tell_browser(browser, &call_id, signal),

@@ -14,7 +14,8 @@ use crate::transport::{Flow, Transport};
 use std::time::Instant;
 
 /// The methods that are understood.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, MESSAGE, SUBSCRIBE";
 /// Max-Forwards where a client of RFC 2543 sent none.
 const USUAL_MAX_FORWARDS: u8 = 70;
 

@@ -29,6 +29,8 @@ pub struct UaSettings {
     pub transactions: usize,
     /// Requests a second from one source address; the burst above it is as large again.
     pub requests_per_source: u32,
+    /// The longest that a subscription lives without a refresh.
+    pub max_subscription: Duration,
 }
 
 impl UaSettings {
@@ -44,6 +46,7 @@ impl UaSettings {
             min_session_expires: settings.timers.min_session_expires,
             transactions: settings.limits.transactions,
             requests_per_source: settings.limits.requests_per_source,
+            max_subscription: settings.presence.max_expires,
         }
     }
 }
@@ -55,6 +58,14 @@ pub struct CallHandle(pub u64);
 /// Names a request that waits for [`super::UserAgent::respond`]. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestHandle(pub u64);
+
+/// Names a message of ours on its way. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageHandle(pub u64);
+
+/// Names a subscription of somebody else's. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionHandle(pub u64);
 
 /// Names a registration at a provider. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -130,8 +141,9 @@ pub enum KeepAliveMethod {
 /// What the user agent tells the switch.
 #[derive(Clone, Debug)]
 pub enum UaEvent {
-    /// A request outside any dialog (REGISTER, OPTIONS, MESSAGE, INVITE). The switch authenticates it and decides:
-    /// [`super::UserAgent::respond`], or for an INVITE [`super::UserAgent::accept_invite`].
+    /// A request outside any dialog (REGISTER, OPTIONS, MESSAGE, SUBSCRIBE, INVITE). The switch authenticates it and
+    /// decides: [`super::UserAgent::respond`], for an INVITE [`super::UserAgent::accept_invite`], for a SUBSCRIBE
+    /// [`super::UserAgent::accept_subscription`].
     Request {
         /// Answers it.
         handle: RequestHandle,
@@ -156,6 +168,23 @@ pub enum UaEvent {
     Ended {
         /// The call.
         call: CallHandle,
+    },
+    /// The final response to a message of ours, or what happened in its place.
+    MessageDone {
+        /// The message.
+        handle: MessageHandle,
+        /// 2xx: it was taken.
+        cause: Cause,
+    },
+    /// A subscriber is to be told the state: [`super::UserAgent::notify`].
+    StateWanted {
+        /// Who.
+        subscriber: SubscriptionHandle,
+    },
+    /// Nothing more is to be told a subscriber.
+    SubscriptionEnded {
+        /// Who.
+        subscriber: SubscriptionHandle,
     },
     /// The registrar has, or has renewed, our binding.
     Registered {

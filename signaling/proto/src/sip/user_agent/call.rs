@@ -128,6 +128,8 @@ pub(super) struct Call {
     /// Timer C: the callee neither answers nor rings on.
     pub(super) ring_deadline: Option<Instant>,
     pub(super) redirects: Redirects,
+    /// INFO requests of the peer's that were passed on and wait for their answers, the oldest first.
+    pub(super) infos: VecDeque<u64>,
 }
 
 impl Call {
@@ -154,6 +156,7 @@ impl Call {
             peer: Peer::default(),
             ring_deadline: None,
             redirects: Redirects::default(),
+            infos: VecDeque::new(),
         }
     }
 
@@ -233,6 +236,10 @@ impl UserAgent {
             (Stage::Established | Stage::AwaitingAck, Signal::Digit { digit, duration_ms, format }) => {
                 self.send_digit(now, call, Digit { digit, duration_ms, format })
             }
+            (Stage::Established | Stage::AwaitingAck, Signal::Info { content_type, body }) => {
+                self.send_info(now, call, &content_type, body)
+            }
+            (_, Signal::InfoDone(cause)) => self.answer_info(now, call, &cause),
             _ => Err(UaError::OutOfState),
         };
         self.schedule_call(call);

@@ -127,14 +127,17 @@ impl UserAgent {
         let next = request.headers.cseq().map_or(1, |(number, _)| number) + 1;
         match purpose {
             Purpose::Invite(call) => self.calls.contains_key(&call).then_some(next),
-            Purpose::Farewell => Some(next),
+            Purpose::Farewell | Purpose::Message(_) => Some(next),
             Purpose::Register(handle) => {
                 let each = self.registrations.get_mut(&handle)?;
                 Some(each.next_cseq())
             }
+            // A subscriber has no business with credentials (attacks.md row 11).
+            Purpose::Notify(_) => None,
             Purpose::Offer(call)
             | Purpose::Refresh(call)
             | Purpose::InDialog(call)
+            | Purpose::Info(call)
             | Purpose::Digit(call, _) => {
                 let dialog = self.calls.get_mut(&call)?.dialog_mut()?;
                 dialog.local_cseq = dialog.local_cseq.max(next);

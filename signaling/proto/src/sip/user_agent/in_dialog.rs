@@ -9,7 +9,10 @@ impl UserAgent {
         let Some(request) = self.incoming.get(&id).map(|incoming| incoming.request.clone()) else { return };
         let call = self.call_of(&request);
         let Some((call, each)) = call.and_then(|call| Some((call, self.calls.get_mut(&call)?))) else {
-            return self.refuse(now, id, 481, Vec::new());
+            if request.method != Method::Subscribe || !self.receive_subscribe(now, id, &request) {
+                self.refuse(now, id, 481, Vec::new());
+            }
+            return;
         };
         if each.is_ended.is_some() {
             return self.refuse(now, id, 481, Vec::new());

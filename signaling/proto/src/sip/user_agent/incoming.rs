@@ -213,7 +213,7 @@ impl UserAgent {
             return self.receive_in_dialog(now, id);
         }
         match request.method {
-            Method::Register | Method::Options | Method::Message | Method::Invite => {
+            Method::Register | Method::Options | Method::Message | Method::Subscribe | Method::Invite => {
                 let flow = request.headers.via().map_or(flow, |via| return_path(&via, &flow));
                 self.events.push_back(UaEvent::Request {
                     handle: RequestHandle(id),

@@ -1,9 +1,9 @@
-//! Digits in INFO requests (RFC 6086 section 6: the usage that is older than Info Packages): `application/dtmf-relay`,
-//! which tells the length, and `application/dtmf`, the digit alone.
+//! INFO requests (RFC 6086 section 6: the usage that is older than Info Packages). Digits are read: `application/dtmf-relay`,
+//! which tells the length, and `application/dtmf`, the digit alone. Anything else is passed on to the other party.
 
 use super::outgoing::{Outcome, Purpose};
 use super::{CallHandle, UaError, UserAgent};
-use crate::party::{DigitFormat, Signal};
+use crate::party::{Cause, DigitFormat, Signal};
 use crate::sip::{HeaderName, Method, Request};
 use std::time::Instant;
 
@@ -11,6 +11,11 @@ use std::time::Instant;
 const DIGIT_MS: u16 = 250;
 /// The lengths that are taken, in milliseconds; others become the next of these.
 const DURATIONS_MS: std::ops::RangeInclusive<u32> = 40..=6_000;
+/// Bytes of a body that is passed on.
+const MAX_INFO_BODY: usize = 16_384;
+/// INFO requests of one peer that may wait for their answers; more are refused for so many seconds.
+const MAX_INFOS: usize = 8;
+const INFO_RETRY_AFTER: u32 = 2;
 /// The formats, as Content-Type and Accept have them.
 const RELAY: &str = "application/dtmf-relay";
 const PLAIN: &str = "application/dtmf";
@@ -95,6 +100,10 @@ fn is_key(key: char) -> bool {
 
 impl UserAgent {
     pub(super) fn receive_info(&mut self, now: Instant, id: u64, call: CallHandle, request: &Request) {
+        if request.headers.get(HeaderName::InfoPackage).is_some() {
+            // RFC 6086 section 4.2.2: a package that we never said we take. The list of those that we take is empty.
+            return self.refuse(now, id, 469, vec![(HeaderName::RecvInfo, String::new())]);
+        }
         let kind = request.headers.content_type().ok().flatten().map(|kind| kind.media_type);
         let digit = match &kind {
             Some(kind) => Digit::read(kind, &request.body),
@@ -102,9 +111,7 @@ impl UserAgent {
             None if request.body.is_empty() => return self.refuse(now, id, 200, Vec::new()),
             None => None,
         };
-        let Some(digit) = digit else {
-            return self.refuse(now, id, 415, vec![(HeaderName::Accept, format!("{RELAY}, {PLAIN}"))]);
-        };
+        let Some(digit) = digit else { return self.pass_info(now, id, call, request) };
         let Some(Digit { digit, duration_ms, format }) = digit else {
             return self.refuse(now, id, 400, Vec::new());
         };
@@ -113,6 +120,62 @@ impl UserAgent {
         // What a party writes, it reads.
         each.peer.digits = Some(format);
         self.signal_up(call, Signal::Digit { digit, duration_ms, format });
+    }
+
+    /// Passes an INFO to the switch; [`Signal::InfoDone`] answers it.
+    fn pass_info(&mut self, now: Instant, id: u64, call: CallHandle, request: &Request) {
+        let Some(each) = self.calls.get_mut(&call) else { return };
+        let content_type = request.headers.get(HeaderName::ContentType);
+        let (Some(content_type), true) = (content_type, request.body.len() <= MAX_INFO_BODY) else {
+            let status = if content_type.is_some() { 413 } else { 400 };
+            return self.refuse(now, id, status, Vec::new());
+        };
+        if each.infos.len() >= MAX_INFOS {
+            return self.refuse(now, id, 500, vec![(HeaderName::RetryAfter, INFO_RETRY_AFTER.to_string())]);
+        }
+        each.infos.push_back(id);
+        let (content_type, body) = (content_type.to_owned(), request.body.clone());
+        self.signal_up(call, Signal::Info { content_type, body });
+    }
+
+    /// Sends an INFO of the other party's.
+    pub(super) fn send_info(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<(), UaError> {
+        let mut draft = self.draft(call, Method::Info, Purpose::Info(call)).ok_or(UaError::Over)?;
+        draft.request.headers.push(HeaderName::ContentType, content_type);
+        draft.request.body = body;
+        self.send_request(now, draft);
+        Ok(())
+    }
+
+    /// The response to an INFO that was passed on.
+    pub(super) fn info_outcome(&mut self, now: Instant, call: CallHandle, outcome: &Outcome) {
+        let cause = outcome.cause();
+        if cause.status >= 200 && self.calls.contains_key(&call) {
+            self.signal_up(call, Signal::InfoDone(cause));
+        }
+        self.end_if_gone(now, call, outcome);
+    }
+
+    /// Answers the oldest INFO of the peer's that waits.
+    pub(super) fn answer_info(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        cause: &Cause,
+    ) -> Result<(), UaError> {
+        let each = self.calls.get_mut(&call).ok_or(UaError::Over)?;
+        let id = each.infos.pop_front().ok_or(UaError::OutOfState)?;
+        // Challenges of the other side's are no business of this one.
+        let status = if matches!(cause.status, 200..=699) { cause.status } else { 500 };
+        let status = if matches!(status, 401 | 407) { 403 } else { status };
+        self.refuse(now, id, status, Vec::new());
+        Ok(())
     }
 
     /// Sends a key press, in the format that the peer is known to take, else in the wished one.

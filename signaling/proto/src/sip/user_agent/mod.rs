@@ -9,6 +9,7 @@ mod challenge;
 mod in_dialog;
 mod incoming;
 mod info;
+mod message;
 mod offer;
 mod outgoing;
 mod registration;
@@ -16,6 +17,7 @@ mod reliable;
 mod responses;
 mod session_timer;
 mod source_limit;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod timer_queue;
@@ -24,10 +26,11 @@ mod uas;
 
 pub use crate::sip::auth::{Credentials, Secret};
 pub use api::{
-    CallHandle, Drop, Drops, Invite, KeepAlive, KeepAliveMethod, Register, RegistrationHandle, RequestHandle,
-    UaError, UaEvent, UaSettings,
+    CallHandle, Drop, Drops, Invite, KeepAlive, KeepAliveMethod, MessageHandle, Register, RegistrationHandle,
+    RequestHandle, SubscriptionHandle, UaError, UaEvent, UaSettings,
 };
 pub use info::Digit;
+pub use message::PageMessage;
 
 use crate::party::{Cause, Signal};
 use crate::sip::{HeaderName, Headers, Host, Message, NameAddr, SipUri};
@@ -42,10 +45,11 @@ use source_limit::SourceLimit;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
+use subscription::Subscription;
 use timer_queue::{TimerOwner, TimerQueue};
 
 /// The methods that are understood.
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, MESSAGE";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, MESSAGE, SUBSCRIBE";
 /// The bodies that are understood.
 pub(crate) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 /// The extensions that are understood (RFC 3262, RFC 4028).
@@ -75,6 +79,9 @@ pub struct UserAgent {
     /// By Call-ID and our tag.
     calls_by_dialog: HashMap<(String, String), CallHandle>,
     registrations: HashMap<RegistrationHandle, Registration>,
+    subscriptions: HashMap<SubscriptionHandle, Subscription>,
+    /// By Call-ID and our tag.
+    subscriptions_by_dialog: HashMap<(String, String), SubscriptionHandle>,
 }
 
 impl UserAgent {
@@ -102,6 +109,8 @@ impl UserAgent {
             calls: HashMap::new(),
             calls_by_dialog: HashMap::new(),
             registrations: HashMap::new(),
+            subscriptions: HashMap::new(),
+            subscriptions_by_dialog: HashMap::new(),
         }
     }
 
@@ -156,6 +165,7 @@ impl UserAgent {
             self.outgoing_failed(now, id, Failure::Transport);
         }
         self.calls_lost_connection(now, connection);
+        self.subscriptions_lost_connection(connection);
     }
 
     /// Does what is due.
@@ -166,6 +176,7 @@ impl UserAgent {
                 TimerOwner::Incoming(id) => self.incoming_timeout(now, id),
                 TimerOwner::Call(id) => self.call_timeout(now, CallHandle(id)),
                 TimerOwner::Registration(id) => self.registration_timeout(now, RegistrationHandle(id)),
+                TimerOwner::Subscription(id) => self.subscription_timeout(now, SubscriptionHandle(id)),
             }
         }
     }
@@ -181,6 +192,8 @@ impl UserAgent {
         self.incoming_by_key.shrink();
         shrink(&mut self.calls);
         shrink(&mut self.calls_by_dialog);
+        shrink(&mut self.subscriptions);
+        shrink(&mut self.subscriptions_by_dialog);
     }
 
     /// When to call [`UserAgent::handle_timeout`].

@@ -3,7 +3,10 @@
 use super::challenge::Guard;
 use super::info::Digit;
 use super::timer_queue::TimerOwner;
-use super::{ALLOW, CallHandle, RegistrationHandle, SUPPORTED, UserAgent, reason_value};
+use super::{
+    ALLOW, CallHandle, MessageHandle, RegistrationHandle, SUPPORTED, SubscriptionHandle, UserAgent,
+    reason_value,
+};
 use crate::party::Cause;
 use crate::sip::transaction::{Client, ClientTimeout, InviteClient};
 use crate::sip::{HeaderName, Host, Method, Request, Response, Uri, Via, limits};
@@ -27,11 +30,16 @@ pub(super) enum Purpose {
     Refresh(CallHandle),
     /// PRACK.
     InDialog(CallHandle),
+    /// An INFO that is passed on.
+    Info(CallHandle),
     /// An INFO with a digit.
     Digit(CallHandle, Digit),
     /// ACK has no response; BYE's and CANCEL's change nothing.
     Farewell,
     Register(RegistrationHandle),
+    Message(MessageHandle),
+    /// A NOTIFY of one of our subscribers.
+    Notify(SubscriptionHandle),
 }
 
 /// How a request finds its way.

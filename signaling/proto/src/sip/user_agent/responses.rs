@@ -117,9 +117,12 @@ impl UserAgent {
             Purpose::Offer(call) => self.offer_outcome(now, id, call, outcome),
             Purpose::Refresh(call) => self.refresh_outcome(now, id, call, outcome),
             Purpose::InDialog(call) => self.end_if_gone(now, call, &outcome),
+            Purpose::Info(call) => self.info_outcome(now, call, &outcome),
             Purpose::Digit(call, digit) => self.digit_outcome(now, call, digit, &outcome),
             Purpose::Farewell => {}
             Purpose::Register(handle) => self.register_outcome(now, handle, outcome),
+            Purpose::Message(handle) => self.message_outcome(handle, &outcome),
+            Purpose::Notify(subscriber) => self.notify_outcome(now, subscriber, &outcome),
         }
     }
 

@@ -11,6 +11,7 @@ pub(super) enum TimerOwner {
     Incoming(u64),
     Call(u64),
     Registration(u64),
+    Subscription(u64),
 }
 
 /// Deadlines in order. An owner has one or none.

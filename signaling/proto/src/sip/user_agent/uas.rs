@@ -11,7 +11,7 @@ use crate::transport::{Destination, Flow, Transport};
 use std::time::Instant;
 
 /// The path that requests of ours take to this peer, where its Contact may not do.
-fn return_flow(request: &Request, flow: &Flow) -> Option<Flow> {
+pub(super) fn return_flow(request: &Request, flow: &Flow) -> Option<Flow> {
     let routed = request.headers.get(HeaderName::RecordRoute).is_some();
     match flow.transport {
         // RFC 7118: a browser has no address of its own.

@@ -35,7 +35,8 @@ impl Switch {
             Signal::Offer { sdp: None, .. }
             | Signal::LateAnswer { .. }
             | Signal::Digit { .. }
-            | Signal::Info { .. } => {}
+            | Signal::Info { .. }
+            | Signal::InfoDone(_) => {}
         }
     }
 

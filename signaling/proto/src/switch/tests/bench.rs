@@ -58,6 +58,9 @@ fn settings() -> Settings {
             registration_min: Duration::from_secs(60),
             registration_max: Duration::from_secs(3_600),
         },
+        messages: MessageRules { per_user: 3, total: 5, ..MessageRules::default() },
+        presence: PresenceRules { per_user: 2, total: 3, ..PresenceRules::default() },
+        trusted: vec![Trusted::Domain("trusted.example".to_owned())],
         product: "Tandem".to_owned(),
     }
 }

@@ -1,9 +1,12 @@
 //! User agents joined by a network in virtual time, and user agents against a scripted peer.
 
 mod calls;
+mod info;
+mod messages;
 mod offers;
 mod registrations;
 mod scripted;
+mod subscriptions;
 
 use super::*;
 use crate::sip::{Method, Request, Response, Uri};
@@ -54,6 +57,7 @@ fn settings(address: SocketAddr) -> UaSettings {
         min_session_expires: Duration::from_secs(90),
         transactions: 100,
         requests_per_source: 1000,
+        max_subscription: Duration::from_secs(3_600),
     }
 }
 
@@ -223,6 +227,7 @@ fn assert_empty(agent: &UserAgent) {
     assert_eq!((agent.outgoing_by_branch.len(), agent.outgoing_by_key.len()), (0, 0));
     assert_eq!((agent.outgoing_by_query.len(), agent.calls.len(), agent.calls_by_dialog.len()), (0, 0, 0));
     assert_eq!(agent.registrations.len(), 0);
+    assert_eq!((agent.subscriptions.len(), agent.subscriptions_by_dialog.len()), (0, 0));
 }
 
 /// One user agent whose peer the test plays, message by message.

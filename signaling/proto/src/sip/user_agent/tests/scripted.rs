@@ -98,7 +98,7 @@ fn a_large_request_goes_by_tcp_and_by_udp_where_tcp_fails() {
 #[test]
 fn what_cannot_be_served_is_refused_as_section_8_2_says() {
     let cases = [
-        ("SUBSCRIBE", "CSeq: 1 SUBSCRIBE\r\nTo: <sip:a@b>\r\n", 405),
+        ("PUBLISH", "CSeq: 1 PUBLISH\r\nTo: <sip:a@b>\r\n", 405),
         ("INVITE", "CSeq: 1 INVITE\r\nTo: <sip:a@b>\r\nRequire: foo\r\n", 420),
         ("BYE", "CSeq: 1 BYE\r\nTo: <sip:a@b>;tag=none\r\n", 481),
         ("UPDATE", "CSeq: 1 UPDATE\r\nTo: <sip:a@b>\r\n", 481),
