@@ -21,6 +21,7 @@ use crate::decoding::Repairs;
 use crate::drops::DropReason;
 use crate::dtmf::{self, Digit};
 use crate::encoding::{Encoding, Sink};
+use crate::epoch::Epoch;
 use crate::limits::{MAX_FOUND_DIGITS, TONE_RATE};
 use crate::made::Made;
 use crate::output::Output;
@@ -52,7 +53,7 @@ pub(crate) struct Bridge {
     ptime_ms: u8,
     routes: Routes,
     pub(crate) output: Output,
-    epoch: Option<forward::Epoch>,
+    epoch: Option<Epoch>,
     transcoder: Option<Box<Transcoder>>,
     encoding: Option<Box<Encoding>>,
     /// The order of what is transcoded.

@@ -2,35 +2,56 @@
 
 use std::time::Instant;
 
-use crate::limits::{MAX_BYTES_PER_SECOND, MAX_PACKETS_PER_SECOND};
+use crate::limits::{
+    MAX_BYTES_PER_SECOND, MAX_PACKETS_PER_SECOND, MAX_VIDEO_BYTES_PER_SECOND, MAX_VIDEO_PACKETS_PER_SECOND,
+};
 
 /// A token bucket for packets and one for bytes; each holds what one second brings.
 #[derive(Debug)]
 pub(crate) struct Bucket {
+    rates: &'static Rates,
     /// In thousandths.
-    packets: u64,
-    bytes: u64,
+    packets: u32,
+    bytes: u32,
     filled_at: Instant,
 }
 
-const PACKETS: u64 = MAX_PACKETS_PER_SECOND as u64;
-const BYTES: u64 = MAX_BYTES_PER_SECOND as u64;
+/// What comes in a second: packets and bytes.
+#[derive(Debug)]
+struct Rates {
+    packets: u32,
+    bytes: u32,
+}
+
+const AUDIO: Rates = Rates { packets: MAX_PACKETS_PER_SECOND, bytes: MAX_BYTES_PER_SECOND };
+const WITH_VIDEO: Rates = Rates {
+    packets: MAX_PACKETS_PER_SECOND + MAX_VIDEO_PACKETS_PER_SECOND,
+    bytes: MAX_BYTES_PER_SECOND + MAX_VIDEO_BYTES_PER_SECOND,
+};
+/// A full bucket, and one that a second more is poured into, can be counted in thousandths.
+const _: () = assert!(WITH_VIDEO.bytes < u32::MAX / 1000);
 
 impl Bucket {
-    /// Full.
+    /// Full, for a leg with audio.
     pub(crate) fn new(now: Instant) -> Bucket {
-        Bucket { packets: PACKETS * 1000, bytes: BYTES * 1000, filled_at: now }
+        Bucket { rates: &AUDIO, packets: AUDIO.packets * 1000, bytes: AUDIO.bytes * 1000, filled_at: now }
+    }
+
+    /// From now on the leg has video too, or no longer has.
+    pub(crate) fn with_video(&mut self, has_video: bool) {
+        self.rates = if has_video { &WITH_VIDEO } else { &AUDIO };
     }
 
     /// Takes the tokens of one packet; `false` if there are not enough.
     pub(crate) fn take(&mut self, now: Instant, len: usize) -> bool {
-        let elapsed_ms = now.saturating_duration_since(self.filled_at).as_millis().min(1000) as u64;
+        let elapsed_ms = now.saturating_duration_since(self.filled_at).as_millis().min(1000) as u32;
         if elapsed_ms > 0 {
-            self.packets = (self.packets + elapsed_ms * PACKETS).min(PACKETS * 1000);
-            self.bytes = (self.bytes + elapsed_ms * BYTES).min(BYTES * 1000);
+            let fill = |has: u32, rate: u32| has.saturating_add(elapsed_ms * rate).min(rate * 1000);
+            self.packets = fill(self.packets, self.rates.packets);
+            self.bytes = fill(self.bytes, self.rates.bytes);
             self.filled_at = now;
         }
-        let cost = len as u64 * 1000;
+        let cost = (len as u32).saturating_mul(1000);
         let enough = self.packets >= 1000 && self.bytes >= cost;
         if enough {
             self.packets -= 1000;
@@ -50,11 +71,24 @@ mod tests {
         let start = Instant::now();
         let mut bucket = Bucket::new(start);
         let flood = (0..10_000u32).filter(|_| bucket.take(start, 100)).count();
-        assert_eq!(flood as u64, PACKETS);
+        assert_eq!(flood as u32, MAX_PACKETS_PER_SECOND);
         let mut bucket = Bucket::new(start);
         let call = (0..1000u64).filter(|n| bucket.take(start + Duration::from_millis(n * 10), 600)).count();
         assert_eq!(call, 1000);
         let wide = (0..300).filter(|_| bucket.take(start + Duration::from_secs(20), 1400)).count();
-        assert_eq!(wide as u64, BYTES / 1400);
+        assert_eq!(wide as u32, MAX_BYTES_PER_SECOND / 1400);
+    }
+
+    #[test]
+    fn video_has_a_rate_of_its_own() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(start);
+        bucket.with_video(true);
+        let second = start + Duration::from_secs(1);
+        let frames = (0..10_000).filter(|_| bucket.take(second, 1200)).count();
+        assert_eq!(frames as u32, WITH_VIDEO.bytes / 1200);
+        bucket.with_video(false);
+        let audio = (0..10_000).filter(|_| bucket.take(second + Duration::from_secs(1), 100)).count();
+        assert_eq!(audio as u32, MAX_PACKETS_PER_SECOND);
     }
 }

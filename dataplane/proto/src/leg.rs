@@ -3,12 +3,13 @@
 //! The order of the checks is the defence (attacks.md rows 1 to 6, 23): the source's address, the SRTP tag, and only
 //! then anything that the packet says. No packet can end a handshake or a call.
 
+mod validating;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tandem_control::{DtlsRole, EventKind, LegConfig, MAX_FINGERPRINTS, MAX_PAYLOAD_TYPES, PayloadType};
-use tandem_control::{Refusal, Security, Side};
+use tandem_control::{DtlsRole, EventKind, LegConfig, Refusal, Security, Side};
 
 use crate::bucket::Bucket;
 use crate::drops::DropReason;
@@ -23,6 +24,7 @@ use crate::session::{Component, Outbox};
 use crate::source::SourceGuard;
 use crate::srtp::{DueTag, Inbound, Outbound, SrtpError};
 use crate::{rtcp, rtp, stun};
+use validating::validate;
 
 /// What a datagram was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +105,11 @@ impl Leg {
         }
     }
 
+    /// An idle leg with the same place and identity, for ports beside those of this one.
+    pub(crate) fn beside(&self, now: Instant) -> Leg {
+        Leg::new(now, self.side, self.identity.clone())
+    }
+
     /// Takes that place in a session.
     pub(crate) fn sit_on(&mut self, side: Side) {
         self.side = side;
@@ -179,6 +186,7 @@ impl Leg {
             self.rtcp.forget_peer();
         }
         self.guard.configure(now, config.remote, config.latch, config.asymmetric);
+        self.bucket.with_video(config.video.as_ref().is_some_and(|video| video.transport.is_none()));
         self.config = config.clone();
         self.drive_dtls(now, io);
     }
@@ -247,8 +255,8 @@ impl Leg {
         }
         self.check_source(now, component, component == Component::Rtcp, source)?;
         let described = self.config.remote.map(|remote| match component {
-            Component::Rtp => remote.rtp,
-            Component::Rtcp => remote.rtcp,
+            Component::Rtp | Component::VideoRtp => remote.rtp,
+            Component::Rtcp | Component::VideoRtcp => remote.rtcp,
         });
         if self.ice.is_none() && !self.protection(component).admits(source, described) {
             return Err(DropReason::StrangerSource);
@@ -503,29 +511,5 @@ fn unprotect_failure(error: SrtpError) -> DropReason {
         SrtpError::Authentication => DropReason::SrtpAuthentication,
         SrtpError::Replayed | SrtpError::TooOld => DropReason::SrtpReplay,
         _ => DropReason::SrtpRefused,
-    }
-}
-
-fn validate(config: &LegConfig) -> Result<(), Refusal> {
-    let refuse = |text: &str| Err(Refusal::Invalid(text.into()));
-    let audio = &config.audio;
-    if audio.receive.len() > MAX_PAYLOAD_TYPES || audio.send.len() > MAX_PAYLOAD_TYPES {
-        return refuse("too many payload types");
-    }
-    let is_bad = |payload_type: &PayloadType| payload_type.number > 127 || payload_type.clock < 1000;
-    if audio.receive.iter().chain(&audio.send).any(is_bad) {
-        return refuse("a payload type above 127 or a clock below 1000 Hz");
-    }
-    if config.ice.is_some() && !config.rtcp_mux {
-        return refuse("ICE without multiplexed RTCP");
-    }
-    if config.video.is_some() {
-        return refuse("video is not carried out yet");
-    }
-    match &config.security {
-        Security::Dtls { fingerprints, .. } if fingerprints.len() > MAX_FINGERPRINTS => {
-            refuse("too many fingerprints")
-        }
-        _ => Ok(()),
     }
 }

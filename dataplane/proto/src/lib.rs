@@ -12,6 +12,7 @@ pub mod drops;
 pub mod dtls;
 pub mod dtmf;
 mod encoding;
+mod epoch;
 mod events;
 pub mod ice;
 pub mod jitter;

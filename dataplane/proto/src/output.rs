@@ -43,6 +43,11 @@ impl Output {
         }
     }
 
+    /// The same with a given SSRC and clock.
+    pub(crate) fn with_ssrc(ssrc: u32, clock: u32, random: &mut fastrand::Rng) -> Output {
+        Output { ssrc, clock: clock.max(1), ..Output::new(random) }
+    }
+
     pub(crate) fn ssrc(&self) -> u32 {
         self.ssrc
     }
@@ -112,12 +117,13 @@ impl Output {
         self.duration = duration;
     }
 
-    /// What a sender report tells; `None` if nothing was sent since the last one (RFC 3550 section 6.4).
-    pub(crate) fn report(&mut self, now: Now) -> Option<SenderInfo> {
+    /// What a sender report tells; `None` if nothing was sent since the last one (RFC 3550 section 6.4). `timestamp` is
+    /// what the time line has reached, if that is known.
+    pub(crate) fn report(&mut self, now: Now, timestamp: Option<u32>) -> Option<SenderInfo> {
         let news = std::mem::replace(&mut self.reported, self.packets) != self.packets;
         news.then(|| SenderInfo {
             ntp: rtcp::ntp(now.unix),
-            rtp: self.expected_timestamp(now.instant),
+            rtp: timestamp.unwrap_or_else(|| self.expected_timestamp(now.instant)),
             packets: self.packets as u32,
             octets: self.bytes as u32,
         })

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::drops::DropReason;
-use crate::limits::{MAX_DROPOUT, MAX_MISORDER};
+use crate::limits::{MAX_DROPOUT, MAX_MISORDER, MAX_VIDEO_MISORDER};
 use crate::rtp::Header;
 
 /// Where a packet stands in its stream.
@@ -34,10 +34,86 @@ pub(crate) struct Reported {
     pub(crate) jitter: u32,
 }
 
-/// The reception of one leg: of one stream at a time.
+/// Which of the newest packets have come.
+pub(crate) trait Seen: Default {
+    /// How far behind the newest packet a late one may be.
+    const MISORDER: u16;
+
+    /// The newest packet is so far ahead of the one that was it.
+    fn advance(&mut self, ahead: u16);
+
+    /// Notes the packet so far behind the newest, at most [`Seen::MISORDER`]; `false` if it has come before.
+    fn note(&mut self, behind: u16) -> bool;
+}
+
+impl Seen for u128 {
+    const MISORDER: u16 = MAX_MISORDER;
+
+    fn advance(&mut self, ahead: u16) {
+        *self = self.checked_shl(u32::from(ahead)).unwrap_or(0);
+    }
+
+    fn note(&mut self, behind: u16) -> bool {
+        let bit = 1u128.checked_shl(u32::from(behind)).unwrap_or(0);
+        let is_new = *self & bit == 0;
+        *self |= bit;
+        is_new
+    }
+}
+
+/// Of video, where many packets come before one that was sent again.
+#[derive(Debug)]
+pub(crate) struct SeenVideo {
+    bits: [u64; SeenVideo::WORDS],
+    /// Where the newest packet stands in this ring of bits.
+    newest: usize,
+}
+
+impl SeenVideo {
+    const WORDS: usize = 16;
+    const BITS: usize = Self::WORDS * 64;
+
+    fn bit(place: usize) -> (usize, u64) {
+        (place / 64 % Self::WORDS, 1 << (place % 64))
+    }
+}
+
+impl Default for SeenVideo {
+    fn default() -> SeenVideo {
+        SeenVideo { bits: [0; Self::WORDS], newest: 0 }
+    }
+}
+
+impl Seen for SeenVideo {
+    const MISORDER: u16 = MAX_VIDEO_MISORDER;
+
+    fn advance(&mut self, ahead: u16) {
+        for _ in 0..usize::from(ahead).min(Self::BITS) {
+            self.newest = (self.newest + 1) % Self::BITS;
+            let (word, bit) = Self::bit(self.newest);
+            self.bits[word] &= !bit;
+        }
+    }
+
+    fn note(&mut self, behind: u16) -> bool {
+        let (word, bit) = Self::bit(self.newest + Self::BITS - usize::from(behind) % Self::BITS);
+        let is_new = self.bits[word] & bit == 0;
+        self.bits[word] |= bit;
+        is_new
+    }
+}
+
+const _: () = assert!(MAX_MISORDER < 128 && (MAX_VIDEO_MISORDER as usize) < SeenVideo::BITS);
+
+/// The reception of a leg's audio.
+pub(crate) type Reception = ReceptionOf<u128>;
+/// The reception of a leg's video.
+pub(crate) type VideoReception = ReceptionOf<SeenVideo>;
+
+/// The reception of one stream at a time.
 #[derive(Debug, Default)]
-pub(crate) struct Reception {
-    stream: Option<Stream>,
+pub(crate) struct ReceptionOf<S> {
+    stream: Option<Stream<S>>,
     /// Of the runs before: packets lost, and received.
     lost_before: u64,
     received_before: u64,
@@ -46,13 +122,12 @@ pub(crate) struct Reception {
 }
 
 #[derive(Debug)]
-struct Stream {
+struct Stream<S> {
     ssrc: u32,
     /// The first and the newest index of this run.
     base: u64,
     newest: u64,
-    /// Bit n: whether index `newest - n` has come.
-    seen: u128,
+    seen: S,
     received: u64,
     /// The sequence number that would confirm a restart.
     restart: Option<u16>,
@@ -65,15 +140,17 @@ struct Stream {
     received_prior: u64,
 }
 
-impl Stream {
-    fn new(header: &Header) -> Stream {
+impl<S: Seen> Stream<S> {
+    fn new(header: &Header) -> Stream<S> {
+        let mut seen = S::default();
+        seen.note(0);
         // One roll-over ahead, so that packets from before the first one have an index too.
         let base = 0x1_0000 + u64::from(header.sequence);
         Stream {
             ssrc: header.ssrc,
             base,
             newest: base,
-            seen: 1,
+            seen,
             received: 1,
             restart: None,
             transit: None,
@@ -97,18 +174,17 @@ impl Stream {
         let ahead = sequence.wrapping_sub(self.newest as u16);
         if (1..MAX_DROPOUT).contains(&ahead) {
             self.newest += u64::from(ahead);
-            self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
-        } else if ahead != 0 && ahead <= u16::MAX - MAX_MISORDER {
+            self.seen.advance(ahead);
+            self.seen.note(0);
+        } else if ahead != 0 && ahead <= u16::MAX - S::MISORDER {
             return Err(DropReason::SequenceJump);
         }
         let behind = (self.newest as u16).wrapping_sub(sequence);
         let index = self.newest - u64::from(behind);
         if behind > 0 || ahead == 0 {
-            let bit = 1u128 << behind;
-            if self.seen & bit != 0 {
+            if !self.seen.note(behind) {
                 return Err(DropReason::Duplicate);
             }
-            self.seen |= bit;
             self.base = self.base.min(index);
         }
         self.received += 1;
@@ -134,7 +210,7 @@ impl Stream {
     }
 }
 
-impl Reception {
+impl<S: Seen> ReceptionOf<S> {
     /// Takes the header of an authentic packet. `epoch` is any fixed instant, `clock` that of the payload type;
     /// without one the packet counts but says nothing of jitter.
     ///
@@ -262,6 +338,28 @@ mod tests {
             assert_eq!(receive(&mut reception, again), Err(DropReason::Duplicate));
         }
         assert_eq!(reception.lost(), 1);
+    }
+
+    #[test]
+    fn video_that_is_sent_again_has_its_place_after_a_thousand_packets() {
+        let now = Instant::now();
+        let mut reception = VideoReception::default();
+        let mut receive = |sequence| reception.receive(now, now, &header(1, sequence), Some(90_000));
+        let first = receive(60_000).unwrap();
+        for sequence in (60_002..=u16::MAX).chain(0..0xe000) {
+            let place = receive(sequence).unwrap();
+            assert!(place.newest);
+            if !(60_000..=61_001).contains(&sequence) {
+                let again = sequence.wrapping_sub(MAX_VIDEO_MISORDER);
+                assert_eq!(receive(again), Err(DropReason::Duplicate));
+            }
+            if sequence == 61_000 {
+                let late = receive(60_001).unwrap();
+                assert_eq!((late.index, late.newest), (first.index + 1, false));
+            }
+        }
+        assert_eq!(receive(0xe000 - 2 - MAX_VIDEO_MISORDER), Err(DropReason::SequenceJump));
+        assert_eq!(reception.lost(), 0);
     }
 
     #[test]

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::Now;
 use crate::drops::DropReason;
-use crate::limits::RTCP_INTERVAL;
 use crate::output::Output;
-use crate::reception::Reception;
-use crate::rtcp::{self, Compound, Item, ReportBlock, Writer};
+use crate::reception::Reported;
+use crate::rtcp::{self, Compound, Item, ReportBlock, SenderInfo, Writer};
 
 /// RFC 3550 section 6.3.1: the compensation for a timer that converges below its mean.
 const COMPENSATION: f64 = std::f64::consts::E - 1.5;
@@ -17,14 +16,25 @@ const MAX_ROUND_TRIP: Duration = Duration::from_secs(60);
 /// RFC 7022 section 4.2: 96 random bits, sent as hexadecimal digits.
 const CANONICAL_NAME_BYTES: usize = 12;
 
-/// The state of one leg.
+/// What the peer's last sender report told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SenderReport {
+    /// Whose it was.
+    pub(crate) ssrc: u32,
+    /// One instant as an NTP time stamp, and on the time line of the stream.
+    pub(crate) ntp: u64,
+    pub(crate) rtp: u32,
+    /// When it came.
+    pub(crate) at: Instant,
+}
+
+/// The state of one stream of a leg, each way.
 #[derive(Debug)]
 pub(crate) struct Reports {
     due: Instant,
     /// What the peer knows us by.
     canonical_name: [u8; CANONICAL_NAME_BYTES],
-    /// The last sender report: whose, its NTP time stamp, when it came.
-    sender_report: Option<(u32, u64, Instant)>,
+    sender_report: Option<SenderReport>,
     pub(crate) round_trip: Option<Duration>,
     pub(crate) peer_fraction_lost: u8,
     /// Our packets that the peer has lost in all, by its last report; `None` before the first.
@@ -38,9 +48,10 @@ pub(crate) struct Reports {
 }
 
 impl Reports {
-    pub(crate) fn new(now: Instant, random: &mut fastrand::Rng) -> Reports {
+    /// A packet is due each `interval`, before randomisation.
+    pub(crate) fn new(now: Instant, interval: Duration, random: &mut fastrand::Rng) -> Reports {
         // RFC 3550 section 6.2: half the interval before the first packet.
-        let due = now + RTCP_INTERVAL.mul_f64((0.5 + random.f64()) / COMPENSATION / 2.0);
+        let due = now + interval.mul_f64((0.5 + random.f64()) / COMPENSATION / 2.0);
         Reports {
             due,
             canonical_name: std::array::from_fn(|_| random.u8(..)),
@@ -61,8 +72,8 @@ impl Reports {
     }
 
     /// Draws the time of the next packet (RFC 3550 section 6.3.1).
-    pub(crate) fn schedule(&mut self, now: Instant, random: &mut fastrand::Rng) {
-        self.due = now + RTCP_INTERVAL.mul_f64((0.5 + random.f64()) / COMPENSATION);
+    pub(crate) fn schedule(&mut self, now: Instant, interval: Duration, random: &mut fastrand::Rng) {
+        self.due = now + interval.mul_f64((0.5 + random.f64()) / COMPENSATION);
     }
 
     /// Takes what the peer reports. `ours` is the SSRC that we send, `theirs` the one that we hear. Returns
@@ -80,7 +91,11 @@ impl Reports {
         for item in compound {
             match item {
                 Item::SenderReport { ssrc, info, blocks } => {
-                    self.sender_report = Some((ssrc, info.ntp, now.instant));
+                    // Streams that are bundled share their packets of RTCP.
+                    if theirs.is_none_or(|theirs| theirs == ssrc) {
+                        let SenderInfo { ntp, rtp, .. } = info;
+                        self.sender_report = Some(SenderReport { ssrc, ntp, rtp, at: now.instant });
+                    }
                     self.read_blocks(now, blocks, ours);
                 }
                 Item::ReceiverReport { blocks, .. } => self.read_blocks(now, blocks, ours),
@@ -110,30 +125,37 @@ impl Reports {
         }
     }
 
-    /// Writes a compound packet: a report, the canonical name, BYE at the end. Returns its length.
+    /// The last sender report of the source that we hear.
+    pub(crate) fn sender_report(&self, theirs: u32) -> Option<&SenderReport> {
+        self.sender_report.as_ref().filter(|report| report.ssrc == theirs)
+    }
+
+    /// Writes a compound packet: a report, the canonical name, BYE at the end. Returns its length. `timestamp` is what
+    /// the stream's time line has reached by now, where that is known better than by the packets that were sent.
     pub(crate) fn write(
         &mut self,
         now: Now,
         output: &mut Output,
-        reception: &mut Reception,
+        timestamp: Option<u32>,
+        reported: Option<Reported>,
         goodbye: bool,
         buffer: &mut [u8],
     ) -> Option<usize> {
-        let block = reception.report().map(|reported| {
-            let heard = self.sender_report.filter(|&(ssrc, ..)| ssrc == reported.ssrc);
-            let delay = heard.map_or(Duration::ZERO, |(.., at)| now.instant.saturating_duration_since(at));
+        let block = reported.map(|reported| {
+            let heard = self.sender_report(reported.ssrc);
+            let delay = heard.map_or(Duration::ZERO, |heard| now.instant.saturating_duration_since(heard.at));
             ReportBlock {
                 ssrc: reported.ssrc,
                 fraction_lost: reported.fraction_lost,
                 lost: reported.lost,
                 highest: reported.highest,
                 jitter: reported.jitter,
-                last_report: heard.map_or(0, |(_, ntp, _)| rtcp::middle(ntp)),
+                last_report: heard.map_or(0, |heard| rtcp::middle(heard.ntp)),
                 delay: u32::try_from(delay.as_micros() * 65_536 / 1_000_000).unwrap_or(u32::MAX),
             }
         });
         let mut writer = Writer::new(buffer);
-        writer.report(output.ssrc(), output.report(now), block)?;
+        writer.report(output.ssrc(), output.report(now, timestamp), block)?;
         writer.canonical_name(output.ssrc(), &hexadecimal(self.canonical_name))?;
         if goodbye {
             writer.goodbye(output.ssrc())?;
@@ -153,6 +175,8 @@ fn hexadecimal(bytes: [u8; CANONICAL_NAME_BYTES]) -> [u8; 2 * CANONICAL_NAME_BYT
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::RTCP_INTERVAL;
+    use crate::reception::Reception;
     use crate::rtp::Header;
 
     fn now(base: Instant, seconds: u64) -> Now {
@@ -166,7 +190,8 @@ mod tests {
     fn two_ends_learn_loss_and_round_trip_of_each_other() {
         let base = Instant::now();
         let mut random = fastrand::Rng::with_seed(1);
-        let (mut ours, mut theirs) = (Reports::new(base, &mut random), Reports::new(base, &mut random));
+        let (mut ours, mut theirs) =
+            (Reports::new(base, RTCP_INTERVAL, &mut random), Reports::new(base, RTCP_INTERVAL, &mut random));
         let (mut output, mut other) = (Output::new(&mut random), Output::new(&mut random));
         let (mut reception, mut nothing) = (Reception::default(), Reception::default());
         for index in [0u16, 1, 3, 4] {
@@ -176,26 +201,27 @@ mod tests {
             reception.receive(base, base, &header, Some(8000)).unwrap();
         }
         let mut buffer = [0; 128];
-        let len = ours.write(now(base, 1), &mut output, &mut nothing, false, &mut buffer).unwrap();
+        let len = ours.write(now(base, 1), &mut output, None, nothing.report(), false, &mut buffer).unwrap();
         // Their report comes 2 seconds later, of which it waited 1 second at their side.
         assert_eq!(
             theirs.receive(now(base, 1), &buffer[..len], other.ssrc(), Some(output.ssrc())),
             Ok(false)
         );
-        let len = theirs.write(now(base, 2), &mut other, &mut reception, true, &mut buffer).unwrap();
+        let len =
+            theirs.write(now(base, 2), &mut other, None, reception.report(), true, &mut buffer).unwrap();
         assert_eq!(ours.receive(now(base, 3), &buffer[..len], output.ssrc(), Some(other.ssrc())), Ok(true));
         assert_eq!(ours.round_trip, Some(Duration::from_secs(1)));
         assert_eq!(ours.peer_fraction_lost, 51);
-        assert_eq!(output.report(now(base, 4)), None, "nothing was sent since");
+        assert_eq!(output.report(now(base, 4), None), None, "nothing was sent since");
     }
 
     #[test]
     fn the_interval_is_drawn_around_five_seconds() {
         let base = Instant::now();
         let mut random = fastrand::Rng::with_seed(7);
-        let mut reports = Reports::new(base, &mut random);
+        let mut reports = Reports::new(base, RTCP_INTERVAL, &mut random);
         let waits = (0..200).map(|_| {
-            reports.schedule(base, &mut random);
+            reports.schedule(base, RTCP_INTERVAL, &mut random);
             (reports.due() - base).as_secs_f64()
         });
         let waits: Vec<f64> = waits.collect();

@@ -7,6 +7,7 @@ mod figures;
 mod media;
 mod rooms;
 mod swap;
+mod video;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use rooms::prepare_seats;
 use tandem_control::{
     DigitSound, EventKind, LegConfig, MAX_DIGIT_PAUSE_MS, Refusal, SessionStats, Side, StreamStats,
 };
+use video::Video;
 
 use crate::Now;
 use crate::bridge::{Bridge, Bridged};
@@ -25,7 +27,7 @@ use crate::dtmf::{Digit, MAX_VOLUME};
 use crate::encoding::Sink;
 use crate::events::Events;
 use crate::leg::{Arrival, Io, Leg};
-use crate::limits::{DIGIT_MS, MAX_RTCP, TAILROOM};
+use crate::limits::{DIGIT_MS, MAX_RTCP, RTCP_INTERVAL, TAILROOM};
 use crate::output::Output;
 use crate::packet::Packet;
 use crate::reception::Reception;
@@ -36,13 +38,35 @@ use crate::rtp::Parsed;
 use crate::seat::Seat;
 use crate::srtp::DueTag;
 
-/// Which of a leg's two ports.
+/// Which of a leg's ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Component {
     /// RTP; and RTCP, STUN and DTLS where they are multiplexed with it.
     Rtp,
     /// RTCP of a leg without multiplexing.
     Rtcp,
+    /// As [`Component::Rtp`], for video on ports of its own.
+    VideoRtp,
+    /// As [`Component::Rtcp`], for video on ports of its own.
+    VideoRtcp,
+}
+
+impl Component {
+    /// The port that does for video on ports of its own what this one does for the leg.
+    pub(crate) fn of_video(self) -> Component {
+        match self {
+            Component::Rtp | Component::VideoRtp => Component::VideoRtp,
+            Component::Rtcp | Component::VideoRtcp => Component::VideoRtcp,
+        }
+    }
+
+    /// The other way round.
+    pub(crate) fn of_audio(self) -> Component {
+        match self {
+            Component::Rtp | Component::VideoRtp => Component::Rtp,
+            Component::Rtcp | Component::VideoRtcp => Component::Rtcp,
+        }
+    }
 }
 
 /// What is to be done with a datagram that was not dropped.
@@ -102,6 +126,7 @@ struct Half {
     seat: Option<Box<Seat>>,
     /// Of seats that it has left.
     in_rooms: rooms::Figures,
+    video: Option<Box<Video>>,
     received: StreamStats,
     /// When the last packet of RTP was taken.
     heard_at: Option<Instant>,
@@ -149,9 +174,10 @@ impl Session {
             leg: Leg::new(now.instant, side, identity.clone()),
             reception: Reception::default(),
             bridge: Bridge::new(Output::new(&mut random)),
-            reports: Reports::new(now.instant, &mut random),
+            reports: Reports::new(now.instant, RTCP_INTERVAL, &mut random),
             seat: None,
             in_rooms: rooms::Figures::default(),
+            video: None,
             received: StreamStats::default(),
             heard_at: None,
             dropped: 0,
@@ -190,6 +216,7 @@ impl Session {
         let from_a = a.bridge.prepare(before, [audio_a, audio_b]).map_err(codec)?;
         let from_b = b.bridge.prepare([before[1], before[0]], [audio_b, audio_a]).map_err(codec)?;
         let seats = prepare_seats([&*a, &*b], legs)?;
+        let video = [video::prepare(now, a, b, legs[0])?, video::prepare(now, b, a, legs[1])?];
         for (half, bridge) in [(&mut *a, from_a), (&mut *b, from_b)] {
             if let Some(bridge) = bridge {
                 half.bridge.configure(bridge);
@@ -203,6 +230,7 @@ impl Session {
             }
         }
         self.configure_seats(seats);
+        self.configure_video(now, legs.map(|leg| leg.is_some()), video, out);
         self.tell_what_was_played();
         Ok(())
     }
@@ -221,6 +249,9 @@ impl Session {
         packet: &mut Packet<'_>,
         out: &mut impl Outbox,
     ) -> Result<Verdict, DropReason> {
+        if matches!(component, Component::VideoRtp | Component::VideoRtcp) {
+            return self.receive_on_video_port(now, side, component, source, packet, out);
+        }
         let [a, b] = &mut self.sides;
         let here = if side == Side::A { a } else { b };
         let was_latched = here.leg.is_latched();
@@ -251,6 +282,9 @@ impl Session {
         self.media_at = now.instant;
         let [a, b] = &mut self.sides;
         let (here, there) = if side == Side::A { (a, b) } else { (b, a) };
+        if here.video.as_ref().is_some_and(|video| video.takes(parsed.header.payload_type)) {
+            return self.video_rtp(now, side, parsed, packet);
+        }
         here.received.packets += 1;
         here.received.bytes += parsed.payload(packet.bytes()).len() as u64;
         here.received.ssrc = Some(parsed.header.ssrc);
@@ -295,7 +329,11 @@ impl Session {
         while let Some(digit) = here.bridge.take_found() {
             self.events.push(digit_event(side, digit));
         }
-        match bridged? {
+        let bridged = bridged?;
+        if here.video.is_some() {
+            video::note_sound(here, place, entry.as_ref(), &parsed.header);
+        }
+        match bridged {
             Bridged::Consumed => Ok(Verdict::Consumed),
             forward => {
                 self.news |= forward == Bridged::ForwardEvent;
@@ -318,6 +356,9 @@ impl Session {
         // What is lost at all is worth a percent.
         let lost = (u16::from(here.reports.peer_fraction_lost) * 100).div_ceil(256);
         there.bridge.expect_loss(u8::try_from(lost).unwrap_or(100));
+        if here.video.is_some() {
+            return self.rtcp_beside_video(now, side, packet);
+        }
         Ok(Verdict::Consumed)
     }
 
@@ -334,9 +375,13 @@ impl Session {
             if let Some(digit) = here.bridge.handle_timeout(now.instant, is_reachable, sink) {
                 self.events.push(digit_event(side, digit));
             }
+            let has_video = here.video.is_some();
             if here.reports.due() <= now.instant {
-                here.reports.schedule(now.instant, &mut self.random);
+                here.reports.schedule(now.instant, RTCP_INTERVAL, &mut self.random);
                 self.send_rtcp(now, side, false, &mut *out);
+            }
+            if has_video {
+                self.handle_video_timeout(now, side, &mut *out);
             }
         }
         self.tell_what_was_played();
@@ -350,7 +395,8 @@ impl Session {
     pub fn next_timeout(&self) -> Instant {
         let [a, b] = &self.sides;
         let of_half = |half: &Half| {
-            let timeouts = [half.leg.next_timeout(), half.bridge.next_timeout()];
+            let video = half.video.as_ref().map(|video| video.next_timeout());
+            let timeouts = [half.leg.next_timeout(), half.bridge.next_timeout(), video];
             timeouts.into_iter().flatten().fold(half.reports.due(), Instant::min)
         };
         let first = of_half(a).min(of_half(b));
@@ -390,6 +436,7 @@ impl Session {
             if there.bridge.output.packets > 0 || here.reports.sent > 0 {
                 self.send_rtcp(now, side, true, out);
             }
+            self.send_video_rtcp(now, side, true, out);
         }
     }
 
@@ -454,7 +501,9 @@ impl Session {
         let Some(destination) = here.leg.destination(component).filter(|_| has_keys) else { return };
         let mut buffer = [0; MAX_RTCP + TAILROOM];
         let room = buffer.get_mut(..MAX_RTCP).unwrap_or_default();
-        let written = here.reports.write(now, &mut there.bridge.output, &mut here.reception, goodbye, room);
+        let timestamp = video::sound_timestamp(now, there);
+        let reported = here.reception.report();
+        let written = here.reports.write(now, &mut there.bridge.output, timestamp, reported, goodbye, room);
         let Some(len) = written else { return };
         match here.leg.protect_rtcp(&mut buffer, len) {
             Ok(len) => out.send(side, component, destination, buffer.get(..len).unwrap_or_default()),

@@ -151,8 +151,8 @@ impl SourceGuard {
 
     fn latched(&self, component: Component) -> Option<SocketAddr> {
         match component {
-            Component::Rtp => self.rtp,
-            Component::Rtcp => self.rtcp,
+            Component::Rtp | Component::VideoRtp => self.rtp,
+            Component::Rtcp | Component::VideoRtcp => self.rtcp,
         }
     }
 
@@ -173,8 +173,8 @@ impl SourceGuard {
 
 fn described(remote: Remote, component: Component) -> SocketAddr {
     match component {
-        Component::Rtp => remote.rtp,
-        Component::Rtcp => remote.rtcp,
+        Component::Rtp | Component::VideoRtp => remote.rtp,
+        Component::Rtcp | Component::VideoRtcp => remote.rtcp,
     }
 }
 

@@ -7,6 +7,7 @@
 mod answers;
 mod batch;
 mod files;
+mod leg_ports;
 mod packets;
 mod requests;
 mod rooms;
@@ -44,8 +45,8 @@ pub const COMMAND_BUDGET: usize = 16;
 pub const PACKET_BUDGET: usize = 256;
 /// Timers handled in one turn.
 pub const TIMER_BUDGET: usize = 128;
-/// The sockets of a session with two legs on ports of their own.
-const SOCKETS_PER_SESSION: usize = 4;
+/// The sockets of a session with two legs on ports of their own, for audio and for video.
+const SOCKETS_PER_SESSION: usize = 8;
 /// Sockets of ended sessions that may still be closing beside those of living ones.
 const CLOSING_SOCKETS: usize = 256;
 /// The most workers: a [`SessionId`] has 8 bits for its own.

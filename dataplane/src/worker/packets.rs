@@ -27,6 +27,9 @@ pub(super) struct WorkerOutbox<'a, D: Driver> {
 impl<D: Driver> Outbox for WorkerOutbox<'_, D> {
     fn send(&mut self, from: Side, component: Component, destination: SocketAddr, bytes: &[u8]) {
         let leg = &self.legs[index(from)];
+        let Some(socket) = leg.socket(component) else {
+            return self.counters.drops.count(DropReason::NoDestination);
+        };
         if !may_be_sent_to(destination, leg.local.rtp.ip()) {
             self.counters.destination_refused += 1;
             return;
@@ -42,7 +45,7 @@ impl<D: Driver> Outbox for WorkerOutbox<'_, D> {
         place.copy_from_slice(bytes);
         self.counters.packets_sent += 1;
         self.counters.bytes_sent += bytes.len() as u64;
-        let (socket, datagram) = (leg.socket(component), 0..bytes.len());
+        let datagram = 0..bytes.len();
         self.departures.push(self.driver, Departure { socket, buffer, datagram, destination, due: None });
     }
 
@@ -103,10 +106,10 @@ impl<D: Driver> Worker<D> {
         match outcome {
             Ok(Verdict::Forward { to, component, destination }) => {
                 let out = &legs[index(to)];
-                if may_be_sent_to(destination, out.local.rtp.ip()) {
+                let socket = out.socket(component);
+                if let Some(socket) = socket.filter(|_| may_be_sent_to(destination, out.local.rtp.ip())) {
                     self.counters.packets_sent += 1;
                     self.counters.bytes_sent += datagram.len() as u64;
-                    let socket = out.socket(component);
                     let departure = Departure { socket, buffer, datagram, destination, due };
                     self.departures.push(&mut self.driver, departure);
                 } else {

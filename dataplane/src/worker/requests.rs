@@ -3,21 +3,19 @@
 use super::Worker;
 use super::packets::WorkerOutbox;
 use super::sessions::{Entry, LegPorts, SIDES, index};
-use crate::demux::{Leg, SharedEntries, Ufrag};
+use crate::demux::{Leg, Ufrag};
 use crate::driver::Driver;
 use std::time::Duration;
 use tandem_control::{
-    LegConfig, ListedSession, LocalPorts, MAX_LISTED, MAX_NOTE, PortKind, PortRequest, Refusal, Reply,
-    Request, SessionId, Side,
+    LegConfig, ListedSession, MAX_LISTED, MAX_NOTE, PortRequest, Refusal, Remote, Reply, Request, SessionId,
+    Side,
 };
 use tandem_media::Now;
 use tandem_media::dtmf::Digit;
-use tandem_media::session::{Component, Session};
+use tandem_media::session::Session;
 
 /// The shortest user fragment of ours (see [`tandem_control::Ice`]): too long to guess.
 const MIN_UFRAG: usize = 8;
-/// How many pairs of ports are tried for one leg when the system says that they are taken.
-const PORT_TRIES: usize = 8;
 /// The bits of a [`SessionId`], and of a room's, below its worker.
 pub(super) const ID_BITS: u32 = 56;
 
@@ -46,7 +44,7 @@ impl<D: Driver> Worker<D> {
                 let stats = self.entry(session)?.1.session.stats(now);
                 Ok(Reply::Stats(Box::new(stats)))
             }
-            Request::AddVideo { .. } => Err(invalid("video is not carried out yet")),
+            Request::AddVideo { session, side } => self.add_video(session, side),
             Request::Swap { first, second } => self.swap(now, first, second),
             Request::Delete { session } => self.delete(now, session),
             Request::Play { .. }
@@ -72,7 +70,7 @@ impl<D: Driver> Worker<D> {
             session: entry.id,
             note: entry.note.clone(),
             age_seconds: now.instant.saturating_duration_since(entry.created).as_secs() as u32,
-            local: [entry.legs[0].local, entry.legs[1].local],
+            local: [entry.legs[0].local(), entry.legs[1].local()],
         };
         self.sessions.after(after).take(MAX_LISTED + 1).map(listed).collect()
     }
@@ -99,7 +97,7 @@ impl<D: Driver> Worker<D> {
             (media_timeout_seconds > 0).then(|| Duration::from_secs(media_timeout_seconds.into()));
         let session = Session::new(now, self.random.u64(..), self.identity.clone(), media_timeout);
         let id = self.new_id();
-        let local = [a.local, b.local];
+        let local = [a.local(), b.local()];
         self.sessions.insert(Entry {
             id,
             session,
@@ -124,56 +122,6 @@ impl<D: Driver> Worker<D> {
             let id = SessionId(((self.index as u64) << ID_BITS) | (self.random.u64(..) >> (64 - ID_BITS)));
             if !self.sessions.contains(id) {
                 return id;
-            }
-        }
-    }
-
-    fn open_leg(&mut self, request: PortRequest, leg: Leg) -> Result<LegPorts, Refusal> {
-        let local = self.local_address(request.address).ok_or(Refusal::NoAddress)?;
-        if request.video && request.kind == PortKind::Own {
-            return Err(invalid("video is not carried out yet"));
-        }
-        if request.kind == PortKind::Shared {
-            let (address, socket) = (local.ports.shared(), local.shared);
-            return Ok(LegPorts {
-                local: LocalPorts { rtp: address, rtcp: address, video: None },
-                rtp: socket,
-                rtcp: socket,
-                pair: None,
-                connected: None,
-                shared: SharedEntries::default(),
-            });
-        }
-        for _ in 0..PORT_TRIES {
-            let local = self.local.iter().find(|local| local.ports.address() == request.address);
-            let pair =
-                local.and_then(|local| local.ports.lend(&mut self.random)).ok_or(Refusal::OutOfPorts)?;
-            // A port that another program holds: its pair rests and the next one is tried.
-            let Ok(rtp) = self.driver.open(pair.rtp(), false) else { continue };
-            let Ok(rtcp) = self.driver.open(pair.rtcp(), false) else {
-                self.driver.close(rtp);
-                continue;
-            };
-            self.demux.own(rtp, leg, Component::Rtp);
-            self.demux.own(rtcp, leg, Component::Rtcp);
-            return Ok(LegPorts {
-                local: LocalPorts { rtp: pair.rtp(), rtcp: pair.rtcp(), video: None },
-                rtp,
-                rtcp,
-                pair: Some(pair),
-                connected: None,
-                shared: SharedEntries::default(),
-            });
-        }
-        Err(Refusal::OutOfPorts)
-    }
-
-    fn close_leg(&mut self, mut ports: LegPorts, leg: Leg) {
-        self.demux.remove(leg, &mut ports.shared);
-        if ports.pair.is_some() {
-            for socket in [ports.rtp, ports.rtcp] {
-                self.demux.disown(socket);
-                self.driver.close(socket);
             }
         }
     }
@@ -207,7 +155,8 @@ impl<D: Driver> Worker<D> {
         for (side, ufrag) in SIDES.into_iter().zip(&mut ufrags) {
             let Some(config) = configs[index(side)] else { continue };
             let ports = &entry.legs[index(side)];
-            check_address_family(config, ports)?;
+            check_family(config.remote, ports)?;
+            check_video(config, ports)?;
             *ufrag = check_ice(config, ports.pair.is_none())?;
             let leg = Leg { session: session_index, side };
             if ufrag.is_some_and(|ufrag| self.demux.is_taken(ufrag, leg)) {
@@ -276,11 +225,21 @@ fn check_note(note: &[u8]) -> Result<(), Refusal> {
 }
 
 /// What is sent must leave from a socket of the same family.
-fn check_address_family(config: &LegConfig, ports: &LegPorts) -> Result<(), Refusal> {
+fn check_family(remote: Option<Remote>, ports: &LegPorts) -> Result<(), Refusal> {
     let is_v4 = ports.local.rtp.is_ipv4();
-    let fits =
-        config.remote.is_none_or(|remote| remote.rtp.is_ipv4() == is_v4 && remote.rtcp.is_ipv4() == is_v4);
+    let fits = remote.is_none_or(|remote| remote.rtp.is_ipv4() == is_v4 && remote.rtcp.is_ipv4() == is_v4);
     if fits { Ok(()) } else { Err(invalid("the remote address is of another family than the local one")) }
+}
+
+/// Video on ports of its own needs them, and sends from them.
+fn check_video(config: &LegConfig, ports: &LegPorts) -> Result<(), Refusal> {
+    let Some(transport) = config.video.as_ref().and_then(|video| video.transport.as_ref()) else {
+        return Ok(());
+    };
+    if ports.video.is_none() {
+        return Err(invalid("the leg has no ports for video: they are to be asked for first"));
+    }
+    check_family(transport.remote, ports)
 }
 
 /// The user fragment by which the shared port finds the leg.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Bound;
 use std::time::Instant;
-use tandem_control::{LocalPorts, SessionId, Side};
+use tandem_control::{LocalPorts, SessionId, Side, StreamPorts};
 use tandem_media::session::{Component, Session};
 
 pub(super) const SIDES: [Side; 2] = [Side::A, Side::B];
@@ -22,6 +22,7 @@ pub(super) fn index(side: Side) -> usize {
 
 /// How one leg is reached.
 pub(super) struct LegPorts {
+    /// Without those of video, for which see [`LegPorts::local`].
     pub(super) local: LocalPorts,
     pub(super) rtp: SocketId,
     /// Equal to `rtp` on the shared port.
@@ -32,14 +33,47 @@ pub(super) struct LegPorts {
     pub(super) pair: Option<PortPair>,
     /// What it has registered on the shared port.
     pub(super) shared: SharedEntries,
+    /// For video, where that has ports of its own.
+    pub(super) video: Option<Box<VideoPorts>>,
+}
+
+/// A pair of ports of a leg's video.
+pub(super) struct VideoPorts {
+    pub(super) rtp: SocketId,
+    pub(super) rtcp: SocketId,
+    pub(super) pair: PortPair,
 }
 
 impl LegPorts {
-    pub(super) fn socket(&self, component: Component) -> SocketId {
+    /// The socket of a component; `None` if the leg has none for it.
+    pub(super) fn socket(&self, component: Component) -> Option<SocketId> {
         match component {
-            Component::Rtp => self.rtp,
-            Component::Rtcp => self.rtcp,
+            Component::Rtp => Some(self.rtp),
+            Component::Rtcp => Some(self.rtcp),
+            Component::VideoRtp => self.video.as_ref().map(|video| video.rtp),
+            Component::VideoRtcp => self.video.as_ref().map(|video| video.rtcp),
         }
+    }
+
+    /// The sockets that are its alone, and what they are for.
+    pub(super) fn own_sockets(&self) -> impl Iterator<Item = (SocketId, Component)> + use<> {
+        let audio = self.pair.is_some().then_some([(self.rtp, Component::Rtp), (self.rtcp, Component::Rtcp)]);
+        let video = self.video.as_ref();
+        let video = video.map(|video| [(video.rtp, Component::VideoRtp), (video.rtcp, Component::VideoRtcp)]);
+        [audio, video].into_iter().flatten().flatten()
+    }
+
+    /// The local addresses.
+    pub(super) fn local(&self) -> LocalPorts {
+        let video = self.video.as_ref().map(|video| video.ports());
+        LocalPorts { video, ..self.local }
+    }
+}
+
+impl VideoPorts {
+    /// The local addresses.
+    pub(super) fn ports(&self) -> StreamPorts {
+        StreamPorts { rtp: self.pair.rtp(), rtcp: self.pair.rtcp() }
     }
 }
 

@@ -7,7 +7,6 @@ use crate::driver::Driver;
 use std::mem::swap;
 use tandem_control::{Refusal, Reply, SessionId, Side};
 use tandem_media::Now;
-use tandem_media::session::Component;
 
 impl<D: Driver> Worker<D> {
     /// Lets two legs change places.
@@ -34,9 +33,8 @@ impl<D: Driver> Worker<D> {
         self.demux.exchange([first, second], [&one_ports.shared, &other_ports.shared]);
         swap(one_ports, other_ports);
         for (ports, place) in [(one_ports, first), (other_ports, second)] {
-            if ports.pair.is_some() {
-                self.demux.own(ports.rtp, place, Component::Rtp);
-                self.demux.own(ports.rtcp, place, Component::Rtcp);
+            for (socket, component) in ports.own_sockets() {
+                self.demux.own(socket, place, component);
             }
         }
         self.settle_session(first.session);

@@ -5,22 +5,13 @@ use std::time::Instant;
 use super::{Bridge, Bridged};
 use crate::drops::DropReason;
 use crate::dtmf;
+use crate::epoch::Epoch;
 use crate::limits::SILENCE_ROOM;
 use crate::packet::Packet;
 use crate::reception::Place;
 use crate::routes::{Entry, is_speech};
 use crate::rtp::{self, HEADER_LEN, Header, Parsed};
 use crate::silence;
-
-/// The offsets from input to output.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Epoch {
-    /// The first input index of the epoch, and its output index.
-    first_in: u64,
-    first_out: u64,
-    /// Added to the input's time stamps.
-    shift: u32,
-}
 
 /// The output's time stamp of the telephone event that is being forwarded: all packets of an event carry the same
 /// (RFC 4733 section 2.5.1.2).
@@ -52,13 +43,8 @@ impl Bridge {
         header: &Header,
     ) -> Result<(u64, Epoch, bool), DropReason> {
         let begins = self.epoch.is_none();
-        let epoch = *self.epoch.get_or_insert_with(|| Epoch {
-            first_in: place.index,
-            first_out: self.output.next(),
-            shift: self.output.free_timestamp(now).wrapping_sub(header.timestamp),
-        });
-        let ahead = place.index.checked_sub(epoch.first_in).ok_or(DropReason::TooLate)?;
-        Ok((epoch.first_out + ahead, epoch, begins))
+        let epoch = *self.epoch.get_or_insert_with(|| Epoch::begin(now, place, header, &self.output));
+        Ok((epoch.index(place)?, epoch, begins))
     }
 
     pub(super) fn forward(
@@ -70,12 +56,13 @@ impl Bridge {
         packet: &mut Packet<'_>,
     ) -> Result<Bridged, DropReason> {
         let input = &parsed.header;
-        let (index, epoch, begins) = self.index(now, place, input)?;
-        let mut timestamp = input.timestamp.wrapping_add(epoch.shift);
+        let (index, mut epoch, begins) = self.index(now, place, input)?;
+        let mut timestamp = epoch.timestamp(input.timestamp);
         let mut marker = input.marker || begins;
         if place.newest && !self.output.is_plausible(now, timestamp) {
             timestamp = self.output.expected_timestamp(now);
-            self.epoch = Some(Epoch { shift: timestamp.wrapping_sub(input.timestamp), ..epoch });
+            epoch.align(input.timestamp, timestamp);
+            self.epoch = Some(epoch);
             marker = true;
         }
         if is_speech(entry.codec) {
@@ -122,7 +109,7 @@ impl Bridge {
             // Without its anchor it cannot be given the time stamp that the event has.
             None if !place.newest => return Err(DropReason::TooLate),
             None => {
-                let shifted = input.timestamp.wrapping_add(epoch.shift);
+                let shifted = epoch.timestamp(input.timestamp);
                 let same_line = entry.clock == self.output.clock() && self.output.is_plausible(now, shifted);
                 self.anchor_at(input, if same_line { shifted } else { self.output.expected_timestamp(now) })
             }
@@ -139,10 +126,9 @@ impl Bridge {
 
     /// Leaves a packet out of the output without leaving a gap.
     pub(super) fn skip(&mut self, place: Place) {
-        let Some(epoch) = &mut self.epoch else { return };
-        let Some(ahead) = place.index.checked_sub(epoch.first_in).filter(|_| place.newest) else { return };
-        epoch.first_out += ahead;
-        epoch.first_in = place.index + 1;
+        if let Some(epoch) = &mut self.epoch {
+            epoch.skip(place);
+        }
     }
 
     pub(super) fn anchored(&self, input: &Header) -> Option<u32> {

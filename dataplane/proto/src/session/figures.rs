@@ -5,6 +5,7 @@ use std::time::Duration;
 use tandem_control::{LegStats, Quality, StreamStats};
 
 use super::Half;
+use super::video::of_video;
 use crate::Now;
 use crate::quality::{Transmission, burst_ratio, quality};
 
@@ -42,7 +43,7 @@ pub(super) fn of_leg(now: Now, here: &Half, there: &Half) -> LegStats {
         transcoded: here.bridge.transcodes,
         quality: received_quality(here),
         peer_quality: sent_quality(here, there),
-        video: None,
+        video: here.video.as_deref().map(|video| Box::new(of_video(now, video))),
     }
 }
 
@@ -87,6 +88,6 @@ fn peer_jitter_us(here: &Half, there: &Half) -> u32 {
     u32::try_from(jitter).unwrap_or(u32::MAX)
 }
 
-fn micros(time: Duration) -> u32 {
+pub(super) fn micros(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }

@@ -45,6 +45,8 @@ impl Session {
             half.leg.sit_on(side);
         }
         for session in [self, session] {
+            session.interrupt_video();
+            session.route_video();
             session.tap = None;
             session.media_at = now.instant;
             session.media_timed_out = false;

@@ -82,7 +82,7 @@ impl Pair {
             };
             let source = |component, rtp: SocketAddr| match component {
                 Component::Rtp => rtp,
-                Component::Rtcp => SocketAddr::new(rtp.ip(), rtp.port() + 1),
+                _ => SocketAddr::new(rtp.ip(), rtp.port() + 1),
             };
             for (component, bytes) in of_a(&mut self.ours.sent) {
                 if !crate::stun::is_stun(&bytes) {

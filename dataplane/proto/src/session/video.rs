@@ -1,0 +1,241 @@
+//! The video of a session: what each peer sends, forwarded to the other one.
+//!
+//! It goes by the leg's own ports, told from the audio by its payload types (RFC 9143 section 9.2), or by ports of its
+//! own with keys and latches of their own. Everything here is off the path of a session that has none.
+
+mod configuring;
+mod figures;
+mod outgoing;
+mod reporting;
+mod routes;
+mod sync;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tandem_control::{Side, StreamStats, VideoCodec};
+
+use super::{Component, Half, Outbox, Session, Verdict};
+use crate::Now;
+use crate::drops::DropReason;
+use crate::events::Events;
+use crate::leg::{Arrival, Io, Leg};
+use crate::limits::VIDEO_RTCP_INTERVAL;
+use crate::packet::Packet;
+use crate::reception::{Place, VideoReception};
+use crate::reports::Reports;
+use crate::routes::{Entry as AudioEntry, is_speech};
+use crate::rtcp;
+use crate::rtp::{Header, Parsed};
+use outgoing::{CLOCK, Outgoing};
+use routes::{Entry, Route, Routes};
+use sync::{Reached, SenderClock};
+
+pub(super) use configuring::prepare;
+pub(super) use figures::of_video;
+pub(super) use reporting::sound_timestamp;
+
+/// What one side has for video. It stays until the session ends, also while the leg has no video: the peer may come
+/// back to streams that it knows.
+pub(super) struct Video {
+    /// Ports of its own; `None`: those of the leg.
+    transport: Option<Box<Leg>>,
+    /// What happens on ports of its own, of which nobody is told: the call goes on without video.
+    untold: Events,
+    /// What the peer may send, and where it goes.
+    routes: Routes,
+    reception: VideoReception,
+    /// What the peer is sent.
+    outgoing: Outgoing,
+    reports: Reports,
+    /// The peer's clock, as it tells it about both its streams.
+    clock: SenderClock,
+    /// The newest packet of the peer's audio, and where it went.
+    sound: Option<Reached>,
+    received: StreamStats,
+    heard_at: Option<Instant>,
+    dropped: u64,
+    rtcp_dropped: u64,
+    codec: Option<VideoCodec>,
+}
+
+/// Sends from the ports of video what a leg sends from its own.
+struct FromVideoPorts<'a>(&'a mut dyn Outbox);
+
+impl Outbox for FromVideoPorts<'_> {
+    fn send(&mut self, from: Side, component: Component, destination: SocketAddr, bytes: &[u8]) {
+        self.0.send(from, component.of_video(), destination, bytes);
+    }
+
+    fn dropped(&mut self, reason: DropReason) {
+        self.0.dropped(reason);
+    }
+}
+
+impl Video {
+    fn new(now: Instant, ssrc: u32, random: &mut fastrand::Rng) -> Video {
+        Video {
+            transport: None,
+            untold: Events::new(),
+            routes: Routes::default(),
+            reception: VideoReception::default(),
+            outgoing: Outgoing::new(ssrc, random),
+            reports: Reports::new(now, VIDEO_RTCP_INTERVAL, random),
+            clock: SenderClock::default(),
+            sound: None,
+            received: StreamStats::default(),
+            heard_at: None,
+            dropped: 0,
+            rtcp_dropped: 0,
+            codec: None,
+        }
+    }
+
+    /// Whether a packet on the ports of the leg is of its video.
+    pub(super) fn takes(&self, payload_type: u8) -> bool {
+        self.transport.is_none() && self.routes.has(payload_type)
+    }
+
+    /// Whether it shares the ports of the leg.
+    pub(super) fn is_bundled(&self) -> bool {
+        self.transport.is_none()
+    }
+
+    pub(super) fn next_timeout(&self) -> Instant {
+        let due = self.reports.due();
+        self.transport.as_ref().and_then(|leg| leg.next_timeout()).map_or(due, |at| at.min(due))
+    }
+
+    /// The leg by which it goes, which is `leg` where it is bundled, and its ports of RTP and RTCP.
+    fn carrier<'a>(&'a mut self, leg: &'a mut Leg) -> (&'a mut Leg, Component, Component) {
+        match &mut self.transport {
+            Some(own) => {
+                let rtcp = own.rtcp_component().of_video();
+                (own, Component::VideoRtp, rtcp)
+            }
+            None => {
+                let rtcp = leg.rtcp_component();
+                (leg, Component::Rtp, rtcp)
+            }
+        }
+    }
+}
+
+impl Session {
+    /// As [`Session::receive`], for the ports of video.
+    pub(super) fn receive_on_video_port(
+        &mut self,
+        now: Now,
+        side: Side,
+        component: Component,
+        source: SocketAddr,
+        packet: &mut Packet<'_>,
+        out: &mut dyn Outbox,
+    ) -> Result<Verdict, DropReason> {
+        let is_rtcp = component == Component::VideoRtcp || rtcp::is_rtcp(packet.bytes());
+        let video = self.split(side).0.video.as_deref_mut().ok_or(DropReason::NotReady)?;
+        let own = video.transport.as_deref_mut().ok_or(DropReason::NotReady)?;
+        let io = &mut Io { out: &mut FromVideoPorts(out), events: &mut video.untold };
+        let arrival = own.receive(now.instant, component.of_audio(), source, packet, io);
+        video.untold.clear();
+        let result = match arrival {
+            Ok(Arrival::Handled) => Ok(Verdict::Consumed),
+            Ok(Arrival::Rtp(parsed)) => self.video_rtp(now, side, &parsed, packet),
+            Ok(Arrival::Rtcp) => self.video_rtcp(now, side, packet).map(|()| Verdict::Consumed),
+            Err(reason) => Err(reason),
+        };
+        self.news |= !matches!(result, Ok(Verdict::Forward { .. }));
+        if let (Err(_), Some(video)) = (&result, &mut self.split(side).0.video) {
+            *(if is_rtcp { &mut video.rtcp_dropped } else { &mut video.dropped }) += 1;
+        }
+        result
+    }
+
+    /// Takes an authentic packet of video.
+    pub(super) fn video_rtp(
+        &mut self,
+        now: Now,
+        side: Side,
+        parsed: &Parsed,
+        packet: &mut Packet<'_>,
+    ) -> Result<Verdict, DropReason> {
+        self.media_at = now.instant;
+        let created = self.created;
+        let (here, there) = self.split(side);
+        let may_receive = here.leg.config().video.as_ref().is_some_and(|video| video.may_receive);
+        let video = here.video.as_deref_mut().ok_or(DropReason::NotReady)?;
+        video.received.packets += 1;
+        video.received.bytes += parsed.payload(packet.bytes()).len() as u64;
+        video.received.ssrc = Some(parsed.header.ssrc);
+        video.heard_at = Some(now.instant);
+        if !may_receive {
+            interrupt(there);
+            return Err(DropReason::OnHold);
+        }
+        let entry = video.routes.find(parsed.header.payload_type).ok_or(DropReason::UnknownPayloadType)?;
+        let Entry::Pictures { codec, route } = entry else { return Err(DropReason::NotTaken) };
+        let place = video.reception.receive(now.instant, created, &parsed.header, Some(CLOCK))?;
+        video.codec = Some(codec);
+        if here.seat.is_some() || there.seat.is_some() {
+            return Err(DropReason::HearsRoom);
+        }
+        show(now, there, place, parsed, route, packet)
+    }
+
+    /// What the peers see breaks off here.
+    pub(super) fn interrupt_video(&mut self) {
+        self.sides.iter_mut().for_each(interrupt);
+    }
+}
+
+/// Forwards a packet to the peer of `there`.
+fn show(
+    now: Now,
+    there: &mut Half,
+    place: Place,
+    parsed: &Parsed,
+    route: Route,
+    packet: &mut Packet<'_>,
+) -> Result<Verdict, DropReason> {
+    let may_send = there.leg.config().video.as_ref().is_some_and(|video| video.may_send);
+    let Half { side, leg, video, .. } = there;
+    let video = video.as_deref_mut().filter(|_| may_send).ok_or(DropReason::NotWanted)?;
+    let (carrier, component, _) = video.carrier(leg);
+    let has_keys = carrier.has_keys(Component::Rtp);
+    let destination = carrier.destination(Component::Rtp).filter(|_| has_keys);
+    let Some(destination) = destination else {
+        video.outgoing.interrupt();
+        return Err(DropReason::NoDestination);
+    };
+    if place.fresh {
+        video.outgoing.interrupt();
+    }
+    let Route::Forward(number) = route else {
+        video.outgoing.skip(place);
+        return Err(DropReason::NotTaken);
+    };
+    // Browsers probe their line with packets that carry nothing.
+    if parsed.payload_start == parsed.payload_end {
+        video.outgoing.skip(place);
+        return Ok(Verdict::Consumed);
+    }
+    video.outgoing.forward(now.instant, place, parsed, number, packet)?;
+    video.carrier(leg).0.protect_packet(packet)?;
+    Ok(Verdict::Forward { to: *side, component, destination })
+}
+
+fn interrupt(half: &mut Half) {
+    if let Some(video) = &mut half.video {
+        video.outgoing.interrupt();
+    }
+}
+
+/// Takes note of a packet of audio that has gone its way, for a leg that sends video too.
+pub(super) fn note_sound(here: &mut Half, place: Place, entry: Option<&AudioEntry>, header: &Header) {
+    let Some(video) = &mut here.video else { return };
+    if let Some(entry) = entry.filter(|entry| place.newest && is_speech(entry.codec)) {
+        let output = &here.bridge.output;
+        let clocks = [entry.clock, output.clock()];
+        video.sound = Some(Reached { input: header.timestamp, output: output.timestamp(), clocks });
+    }
+}
