@@ -45,8 +45,10 @@ pub const COMMAND_BUDGET: usize = 16;
 pub const PACKET_BUDGET: usize = 256;
 /// Timers handled in one turn.
 pub const TIMER_BUDGET: usize = 128;
-/// The sockets of a session with two legs on ports of their own, for audio and for video.
-const SOCKETS_PER_SESSION: usize = 8;
+/// The sockets of a session with two legs on ports of their own, and of one with video between such a leg and a browser.
+const SOCKETS_PER_SESSION: usize = 4;
+/// Sockets beside those for sessions with video and two legs on ports of their own, which have four more.
+const VIDEO_SOCKETS: usize = 1024;
 /// Sockets of ended sessions that may still be closing beside those of living ones.
 const CLOSING_SOCKETS: usize = 256;
 /// The most workers: a [`SessionId`] has 8 bits for its own.
@@ -80,7 +82,7 @@ impl WorkerSettings {
 /// own, as far as there are ports. Those of ended sessions take a moment to close.
 pub fn max_sockets(addresses: usize, ports: PortRange, sessions: usize) -> usize {
     let ports = addresses * ports.count() as usize;
-    addresses + ports.min(SOCKETS_PER_SESSION * sessions + CLOSING_SOCKETS)
+    addresses + ports.min(SOCKETS_PER_SESSION * sessions + VIDEO_SOCKETS + CLOSING_SOCKETS)
 }
 
 /// What the control server asks of a worker.
