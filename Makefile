@@ -18,7 +18,7 @@ NODE_PACKAGES := $(shell command -v npm >/dev/null || echo nodejs npm)
 # Seconds that each fuzz target runs in `make test`.
 FUZZ_SECONDS ?= 10
 
-.PHONY: bench-smoke run relay test build unit e2e fuzz bench deps-build deps-test deps-bench check
+.PHONY: bench-smoke run relay test build unit package e2e fuzz bench deps-build deps-test deps-bench check
 
 run: deps-build
 	cargo build --release --bin tandem --bin tandem-signaling --bin tandem-dataplane
@@ -29,7 +29,7 @@ relay: deps-build
 	cargo build --release --bin tandem --bin tandem-signaling --bin tandem-dataplane
 	exec target/release/tandem --relay
 
-test: deps-build deps-test deps-bench unit fuzz e2e bench-smoke
+test: deps-build deps-test deps-bench unit fuzz package e2e bench-smoke
 
 # Formatting and lints, as CI wants them.
 check:
@@ -42,7 +42,11 @@ unit: deps-build deps-test deps-bench
 fuzz: deps-build
 	tests/fuzz/run $(FUZZ_SECONDS)
 
-e2e: deps-build deps-test
+# The page's library as an npm package: its types are checked and written, and it is packed (tests/e2e/package.test.js installs it).
+package: deps-test
+	cd signaling/web/lib && npm ci --no-audit --no-fund --silent && npm pack --silent --pack-destination "$(abspath $(or $(CARGO_TARGET_DIR),target))"
+
+e2e: deps-build deps-test package
 	cargo build --workspace --bins
 	cd tests/e2e && npm ci --no-audit --no-fund --silent && \
 		$(SUDO) env "PATH=$$PATH" TANDEM_BIN="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug" npm test

@@ -46,15 +46,15 @@ export class Call extends CallMedia {
 
   /**
    * Sends an outgoing call on its way.
-   * @param {{caller: string, callee: string | null, video?: boolean}} options
+   * @param {{caller: string, name?: string, callee: string | null, video?: boolean}} options `name`: ours, for people
    * @internal
    */
-  async start({ caller, callee, video = false }) {
+  async start({ caller, name, callee, video = false }) {
     await this.openMedia(video, async (media) => {
       const sdp = await media.offer();
       this.link.send('call', {
         callId: this.id, incoming: false, hasAudio: true, hasVideo: Boolean(media.camera), status: 'PENDING',
-        mediaProvider: 'WebRTC', sdp, caller, callee, visibleName: caller,
+        mediaProvider: 'WebRTC', sdp, caller, callee, visibleName: name,
       });
     });
   }
@@ -161,12 +161,10 @@ export class Call extends CallMedia {
   /**
    * How a transfer goes.
    * @param {TransferState} state
-   * @param {Failure} [failure]
    * @internal
    */
-  transferProgress(state, failure) {
+  transferProgress(state) {
     this.transferState = state;
-    if (failure) this.emit('trouble', failure);
     this.changed();
   }
 

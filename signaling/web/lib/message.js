@@ -30,19 +30,17 @@ export class Message extends Emitter {
   failure;
 
   /**
-   * @param {{id: string, peer: string, peerName?: string, text: string, incoming: boolean}} fields
+   * @param {{id: string, peer: string, text: string, incoming: boolean, time?: Date}} fields
    */
-  constructor({ id, peer, peerName = '', text, incoming }) {
+  constructor({ id, peer, text, incoming, time = new Date() }) {
     super();
     this.id = id;
     /** The other side's number, name or address. */
     this.peer = peer;
-    /** Its name for people; may be empty. */
-    this.peerName = peerName;
     this.text = text;
     this.incoming = incoming;
-    /** When it was sent or received here. */
-    this.time = new Date();
+    /** When it was written, as far as known; messages that waited for us are older than their arrival. */
+    this.time = time;
     this.state = incoming ? 'received' : 'sending';
   }
 

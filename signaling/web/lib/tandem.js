@@ -21,9 +21,7 @@ const MESSAGE_WITHIN = 40_000;
 const MAX_EARLY_DESCRIPTIONS = 8;
 
 /** What becomes of a transfer, in the words of WCS 5. @type {Record<string, import('./call.js').TransferState>} */
-const TRANSFER_STATES = {
-  ACCEPTED: 'asked', TRYING: 'asked', RING: 'ringing', RINGING: 'ringing', COMPLETED: 'done', FAILED: 'failed',
-};
+const TRANSFER_STATES = { TRYING: 'asked', RING: 'ringing', COMPLETED: 'done' };
 
 /** @returns {string} the WebSocket of the server that this page came from */
 function ownServer() {
@@ -56,6 +54,8 @@ export class Tandem extends Emitter {
   /** Descriptions that came before the call they belong to. @type {Map<string, string>} */
   #earlyDescriptions = new Map();
   #user = '';
+  /** @type {string | undefined} */
+  #name;
   /** A token's login calls whom the server knows. */
   #hasToken = false;
 
@@ -99,7 +99,7 @@ export class Tandem extends Emitter {
   async login(login) {
     this.logout();
     this.#hasToken = 'token' in login;
-    this.#user = 'token' in login ? '' : login.user;
+    [this.#user, this.#name] = 'token' in login ? ['', undefined] : [login.user, login.name];
     await this.#session.login(login);
   }
 
@@ -118,7 +118,7 @@ export class Tandem extends Emitter {
    */
   call(callee = '', { video = false } = {}) {
     const call = this.#add(new Call({ id: newId(), peer: callee, incoming: false }, this.#link));
-    call.start({ caller: this.#user, callee: this.#hasToken ? null : callee, video });
+    call.start({ caller: this.#user, name: this.#name, callee: this.#hasToken ? null : callee, video });
     return call;
   }
 
@@ -244,40 +244,39 @@ export class Tandem extends Emitter {
     this.emit('call', call);
   }
 
-  /** @param {{callId?: string, status?: string, sipStatus?: number, info?: string}} event */
-  #transferred({ callId = '', status = '', sipStatus = 0, info = '' }) {
+  /** @param {{callId?: string, status?: string}} event */
+  #transferred({ callId = '', status = '' }) {
     const state = TRANSFER_STATES[status];
-    if (!state) return;
-    const failure = state === 'failed' ? new Failure('sip', { status: sipStatus, text: info }) : undefined;
-    this.#calls.get(callId)?.transferProgress(state, failure);
+    if (state) this.#calls.get(callId)?.transferProgress(state);
   }
 
   /**
    * A message of somebody's, or what became of one of ours.
-   * @param {{id?: string, from?: string, fromName?: string, body?: string, state?: string}} message
+   * @param {{id?: string, from?: string, body?: string, state?: string, date?: number}} message
    * @param {unknown} notification to be sent back
    */
   #message(message, notification) {
-    const { id = '', from = '', fromName = '', body = '' } = message;
+    const { id = '', from = '', body = '', date } = message;
     const ours = this.#messages.get(id);
     if (ours) {
       ours.report(message);
       return;
     }
-    if (message.state && message.state !== 'RECEIVED') return;
-    this.emit('message', new Message({ id: id || newId(), peer: from, peerName: fromName, text: body, incoming: true }));
+    if (message.state !== 'RECEIVED') return;
+    const time = date ? new Date(date) : undefined;
+    this.emit('message', new Message({ id, peer: from, text: body, incoming: true, time }));
     if (notification && typeof notification === 'object') {
       this.#session.send('notificationResult', { ...notification, status: 'OK' });
     }
   }
 
-  /** @param {{callId?: string, id?: string, apiMethod?: string, info?: string, sipStatus?: number}} [detail] */
-  #failed({ callId, id = '', apiMethod = '', info = '', sipStatus = 0 } = {}) {
-    const failure = new Failure(sipStatus ? 'sip' : 'refused', { status: sipStatus, text: info });
-    const call = this.#calls.get(callId ?? id);
-    if (call?.state === 'talking') call.refused(apiMethod, failure);
-    else if (call) call.progress({ status: 'FAILED', sipStatus, info });
-    else this.#messages.get(id)?.fail(failure);
+  /**
+   * A request in a call failed, and the call goes on.
+   * @param {{call?: string, apiMethod?: string, info?: string, sipStatus?: number}} [detail]
+   */
+  #failed({ call = '', apiMethod = '', info = '', sipStatus = 0 } = {}) {
+    const failure = new Failure(apiMethod === 'transfer' && sipStatus ? 'sip' : 'refused', { status: sipStatus, text: info });
+    this.#calls.get(call)?.refused(apiMethod, failure);
   }
 }
 

@@ -24,6 +24,9 @@ const MAX_LINES = 200;
  * @property {Line[]} lines oldest first
  */
 
+/** The user part of a SIP address, or the whole of anything else. @param {string} address */
+const displayName = (address) => /^sips?:([^@;]+)@/.exec(address)?.[1] ?? address;
+
 /** @extends {Emitter<{change: void}>} */
 export class Conversations extends Emitter {
   /** The latest first. @type {Thread[]} */
@@ -61,8 +64,8 @@ export class Conversations extends Emitter {
    * @param {(failure: import('../lib/index.js').Failure) => string} explain
    */
   add(message, explain) {
-    const { id, peer, peerName, text, incoming, time } = message;
-    const thread = this.find(peer) ?? { peer, name: peerName || peer, unread: 0, lines: [] };
+    const { id, peer, text, incoming, time } = message;
+    const thread = this.find(peer) ?? { peer, name: displayName(peer), unread: 0, lines: [] };
     /** @type {Line} */
     const line = { id, text, incoming, at: time.getTime(), state: message.state };
     thread.lines = [...thread.lines, line].slice(-MAX_LINES);

@@ -24,7 +24,7 @@ export function installMessages(theTandem) {
   tandem = theTandem;
   tandem.on('message', (message) => {
     conversations.add(message, explain);
-    notify(`${message.peerName || message.peer}: ${message.text}`, 'message');
+    notify(`${message.peer}: ${message.text}`, 'message');
   });
   conversations.on('change', render);
   $('new-thread').onclick = () => openThread('');
