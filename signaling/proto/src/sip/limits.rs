@@ -21,6 +21,10 @@ pub const URI_HEADERS: usize = 32;
 pub const UDP_REQUEST: usize = 1_300;
 /// Servers of one name that are tried.
 pub const TARGETS: usize = 8;
+/// Servers that failed and are remembered at once.
+pub const RESTING_SERVERS: usize = 1_024;
+/// Challenges that one request answers: a proxy's and the server's own, each once more with a fresh nonce.
+pub const CHALLENGES: u8 = 4;
 /// Source addresses whose rate is counted at once.
 pub const SOURCES: usize = 65_536;
 /// Dialogs that one INVITE may fork into.

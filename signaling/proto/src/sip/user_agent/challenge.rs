@@ -5,7 +5,7 @@ use super::UserAgent;
 use super::outgoing::{Outgoing, Purpose};
 use crate::sip::auth::{Credentials, DigestClient};
 use crate::sip::dialog::Dialog;
-use crate::sip::{HeaderName, Host, Method, Request, Response, Uri};
+use crate::sip::{HeaderName, Host, Method, Request, Response, Uri, limits};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -19,13 +19,38 @@ pub(super) struct Guard {
     host: Option<Host>,
     /// The provider's address that answered.
     address: Option<IpAddr>,
+    /// The domain of the account, which may have another name than the proxy that stands before it.
+    home: Option<Host>,
 }
 
 impl Guard {
     /// Credentials for the provider at the next hop.
     pub(super) fn new(credentials: Credentials, next_hop: &Uri) -> Guard {
         let host = next_hop.as_sip().map(|uri| uri.host.clone());
-        Guard { credentials, client: None, host, address: None }
+        Guard { credentials, client: None, host, address: None, home: None }
+    }
+
+    /// The same for an account of this domain.
+    pub(super) fn of_account(mut self, aor: &Uri) -> Guard {
+        self.home = aor.as_sip().map(|uri| uri.host.clone());
+        self
+    }
+
+    /// Whether a request that was redirected to this URI still is the provider's to challenge.
+    pub(super) fn follows(&self, uri: &Uri) -> bool {
+        let host = uri.as_sip().map(|uri| &uri.host);
+        self.is_provider(uri) || (host.is_some() && host == self.home.as_ref())
+    }
+
+    /// Whether a registrar may send us here: it is the provider's, or named within the domain of the account.
+    pub(super) fn follows_registrar(&self, uri: &Uri) -> bool {
+        let (Some(uri_host), Some(home)) = (uri.as_sip().map(|uri| uri.host.to_string()), &self.home) else {
+            return false;
+        };
+        let (inner, home) = (uri_host.to_ascii_lowercase(), home.to_string().to_ascii_lowercase());
+        // A subdomain is named by who has the domain; a number that ends alike is no subdomain.
+        let is_inside = inner.strip_suffix(&home).is_some_and(|rest| rest.ends_with('.'));
+        self.follows(uri) || (is_inside && !home.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
     }
 
     pub(super) fn note_address(&mut self, address: IpAddr) {
@@ -90,6 +115,10 @@ impl UserAgent {
     pub(super) fn answer_challenge(&mut self, now: Instant, id: u64, response: &Response) -> bool {
         let cnonce = self.token();
         let Some(outgoing) = self.outgoing.get(&id) else { return false };
+        // A server that calls every answer stale could ask for one after the other.
+        if outgoing.challenges >= limits::CHALLENGES {
+            return false;
+        }
         // Who answers after a provisional response is beyond the provider's proxy.
         if outgoing.is_cancelled() || (outgoing.reached && outgoing.draft.request.method == Method::Invite) {
             return false;
@@ -104,7 +133,7 @@ impl UserAgent {
             return false;
         }
         draft.guard = Some(guard.clone());
-        let again = self.send_request(now, draft);
+        let again = self.send_again(now, id, draft);
         match purpose {
             Purpose::Invite(call) => {
                 if let Some(each) = self.calls.get_mut(&call) {
@@ -128,6 +157,8 @@ impl UserAgent {
         match purpose {
             Purpose::Invite(call) => self.calls.contains_key(&call).then_some(next),
             Purpose::Farewell | Purpose::Message(_) => Some(next),
+            // That there is a response is all that was asked.
+            Purpose::KeepAlive(_) => None,
             Purpose::Register(handle) => {
                 let each = self.registrations.get_mut(&handle)?;
                 Some(each.next_cseq())

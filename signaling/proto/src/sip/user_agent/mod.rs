@@ -9,12 +9,16 @@ mod challenge;
 mod in_dialog;
 mod incoming;
 mod info;
+mod keep_alive;
+mod locate;
 mod message;
 mod offer;
 mod outgoing;
+mod redirect;
 mod registration;
 mod reliable;
 mod responses;
+mod servers;
 mod session_timer;
 mod source_limit;
 mod subscription;
@@ -41,6 +45,7 @@ use call::Call;
 use incoming::{Incoming, IncomingKeys};
 use outgoing::{Failure, Outgoing, remote_of, transport_of};
 use registration::Registration;
+use servers::Servers;
 use source_limit::SourceLimit;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -68,6 +73,7 @@ pub struct UserAgent {
     events: VecDeque<UaEvent>,
     drops: Drops,
     sources: SourceLimit,
+    servers: Servers,
     outgoing: HashMap<u64, Outgoing>,
     /// By branch and method.
     outgoing_by_branch: HashMap<(String, String), u64>,
@@ -100,6 +106,7 @@ impl UserAgent {
             outputs: VecDeque::new(),
             events: VecDeque::new(),
             drops: Drops::default(),
+            servers: Servers::default(),
             outgoing: HashMap::new(),
             outgoing_by_branch: HashMap::new(),
             outgoing_by_key: HashMap::new(),
@@ -134,7 +141,7 @@ impl UserAgent {
     pub fn receive(&mut self, now: Instant, flow: Flow, message: Message) {
         match message {
             Message::Request(request) => self.receive_request(now, flow, request),
-            Message::Response(response) => self.receive_response(now, response),
+            Message::Response(response) => self.receive_response(now, flow, response),
         }
     }
 
@@ -164,6 +171,7 @@ impl UserAgent {
         for id in failed {
             self.outgoing_failed(now, id, Failure::Transport);
         }
+        self.registrations_lost_connection(now, connection);
         self.calls_lost_connection(now, connection);
         self.subscriptions_lost_connection(connection);
     }

@@ -8,16 +8,16 @@ use super::{
     reason_value,
 };
 use crate::party::Cause;
-use crate::sip::transaction::{Client, ClientTimeout, InviteClient};
-use crate::sip::{HeaderName, Host, Method, Request, Response, Uri, Via, limits};
+use crate::sip::transaction::{Client, ClientTimeout, InviteClient, earliest};
+use crate::sip::{HeaderName, Host, Method, Request, Response, Uri, Via};
 use crate::switch::{Output, SendKey};
 use crate::transport::{ConnectionId, Destination, Flow, Target, Transport};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Bytes that Via, Contact and the fixed header fields add to a draft, at most.
-const VIA_AND_CONTACT: usize = 400;
+/// How many T1 a server may be silent while others wait: copies go after 1, 3 and 7.
+const SERVER_PATIENCE: u32 = 8;
 
 /// What a request is for: who hears of its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(super) enum Purpose {
     Message(MessageHandle),
     /// A NOTIFY of one of our subscribers.
     Notify(SubscriptionHandle),
+    /// An OPTIONS that shows whether the way to a registrar is open.
+    KeepAlive(RegistrationHandle),
 }
 
 /// How a request finds its way.
@@ -87,6 +89,8 @@ pub(super) struct Sent {
     /// The ACK to a final response of 300 and above.
     pub(super) ack: Option<Vec<u8>>,
     pub(super) machine: Machine,
+    /// Until when the server must be heard of, while others wait that may be asked instead.
+    patience: Option<Instant>,
 }
 
 /// A request that is on its way.
@@ -94,12 +98,16 @@ pub(super) struct Sent {
 pub(super) struct Outgoing {
     pub(super) draft: Draft,
     pub(super) targets: VecDeque<Target>,
-    query: Option<u64>,
+    pub(super) query: Option<u64>,
     pub(super) sent: Option<Sent>,
     /// The caller gave up: CANCEL goes with the first provisional response (RFC 3261 section 9.1).
     cancel: Option<Cause>,
     /// A response above 100 came: the callee was reached, and a challenge may be its own.
     pub(super) reached: bool,
+    /// How many challenges were answered before this attempt.
+    pub(super) challenges: u8,
+    /// The path that the last response of this server came on.
+    pub(super) answered_on: Option<Flow>,
     /// The ACKs of the 2xx responses to this INVITE, by the To tag.
     pub(super) acks: Vec<(String, u64)>,
 }
@@ -126,13 +134,6 @@ impl Hop {
         match port {
             Some(port) => Hop::UriFrom(uri, port),
             None => Hop::Uri(uri),
-        }
-    }
-
-    fn port(&self) -> Option<u16> {
-        match self {
-            Hop::UriFrom(_, port) => Some(*port),
-            _ => None,
         }
     }
 }
@@ -181,14 +182,23 @@ impl Sent {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        match &self.machine {
+        let machine = match &self.machine {
             Machine::Invite(machine) => machine.next_timeout(),
             Machine::NonInvite(machine) => machine.next_timeout(),
             Machine::Ack(until) => Some(*until),
-        }
+        };
+        earliest(machine, self.patience)
+    }
+
+    /// The server was heard of: from now on only the transaction's own timers count.
+    pub(super) fn heard(&mut self) {
+        self.patience = None;
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<ClientTimeout> {
+        if self.patience.is_some_and(|until| now >= until) {
+            return Some(ClientTimeout::TimedOut);
+        }
         match &mut self.machine {
             Machine::Invite(machine) => machine.handle_timeout(now),
             Machine::NonInvite(machine) => machine.handle_timeout(now),
@@ -211,55 +221,11 @@ pub(super) fn transport_of(destination: &Destination) -> Transport {
     }
 }
 
-/// Where to look for the servers of a URI (RFC 3263 section 4).
-struct Lookup {
-    host: Host,
-    port: Option<u16>,
-    transport: Option<Transport>,
-    secure: bool,
-}
-
-impl Lookup {
-    fn new(uri: &Uri) -> Option<Lookup> {
-        let uri = uri.as_sip()?;
-        let host =
-            uri.params.get("maddr").and_then(|maddr| maddr.parse().ok()).unwrap_or_else(|| uri.host.clone());
-        // A WebSocket server is no target: browsers are reached along their own connections (RFC 7118).
-        let transport = uri.transport().filter(|each| !matches!(each, Transport::Ws | Transport::Wss));
-        Some(Lookup { host, port: uri.port, transport, secure: uri.secure })
-    }
-
-    /// RFC 3263 section 4.1: a literal address needs no look-up.
-    fn literal(&self) -> Option<Target> {
-        let address = self.host.ip()?;
-        let transport = match (self.transport, self.secure) {
-            (_, true) => Transport::Tls,
-            (Some(transport), false) => transport,
-            (None, false) => Transport::Udp,
-        };
-        let default_port = if transport == Transport::Tls { 5061 } else { 5060 };
-        let address = SocketAddr::new(address, self.port.unwrap_or(default_port));
-        Some(Target { transport, address, name: self.host.to_string() })
-    }
-}
-
 impl UserAgent {
     /// Sends a request, as soon as its servers are found. Its outcome goes to its purpose.
     pub(super) fn send_request(&mut self, now: Instant, draft: Draft) -> u64 {
-        let id = self.next_id();
         let hop = draft.hop.clone();
-        self.outgoing.insert(
-            id,
-            Outgoing {
-                draft,
-                targets: VecDeque::new(),
-                query: None,
-                sent: None,
-                cancel: None,
-                reached: false,
-                acks: Vec::new(),
-            },
-        );
+        let id = self.insert_outgoing(draft);
         match hop {
             Hop::Flow(flow) => self.transmit(now, id, Destination::Flow(flow), None, None),
             Hop::Same { destination, tls_name, branch } => {
@@ -270,70 +236,24 @@ impl UserAgent {
         id
     }
 
-    fn locate(&mut self, now: Instant, id: u64, uri: &Uri) {
-        let Some(lookup) = Lookup::new(uri) else {
-            return self.outgoing_failed(now, id, Failure::Unresolved);
+    pub(super) fn insert_outgoing(&mut self, draft: Draft) -> u64 {
+        let id = self.next_id();
+        let outgoing = Outgoing {
+            draft,
+            targets: VecDeque::new(),
+            query: None,
+            sent: None,
+            cancel: None,
+            reached: false,
+            challenges: 0,
+            answered_on: None,
+            acks: Vec::new(),
         };
-        if let Some(target) = lookup.literal() {
-            return self.outgoing_resolved(now, id, vec![target]);
-        }
-        let query = self.next_id();
-        if let Some(outgoing) = self.outgoing.get_mut(&id) {
-            outgoing.query = Some(query);
-            self.outgoing_by_query.insert(query, id);
-            // A resolver that never answers must not keep the request for ever.
-            let deadline = now + self.settings.timers.transaction_timeout();
-            self.timers.set(TimerOwner::Outgoing(id), Some(deadline));
-        }
-        self.outputs.push_back(Output::Resolve {
-            query,
-            host: lookup.host.to_string(),
-            port: lookup.port,
-            transport: lookup.transport,
-            secure: lookup.secure,
-        });
+        self.outgoing.insert(id, outgoing);
+        id
     }
 
-    pub(super) fn outgoing_resolved(&mut self, now: Instant, id: u64, targets: Vec<Target>) {
-        let udp_only = !self.settings.sip.iter().any(|(transport, _)| *transport == Transport::Tcp);
-        let Some(outgoing) = self.outgoing.get_mut(&id) else { return };
-        if let Some(query) = outgoing.query.take() {
-            self.outgoing_by_query.remove(&query);
-        }
-        if outgoing.cancel.is_some() {
-            let cause = Cause::new(487, "Request Terminated");
-            return self.finish_outgoing(now, id, Outcome::Failed(cause));
-        }
-        // RFC 3261 section 18.1.1: a request that is too large for UDP goes by TCP, and by UDP where TCP fails.
-        let large =
-            outgoing.draft.request.to_bytes().len() + VIA_AND_CONTACT > limits::UDP_REQUEST && !udp_only;
-        for target in targets.into_iter().take(limits::TARGETS) {
-            if large && target.transport == Transport::Udp {
-                outgoing.targets.push_back(Target { transport: Transport::Tcp, ..target.clone() });
-            }
-            outgoing.targets.push_back(target);
-        }
-        self.try_next_target(now, id, Failure::Unresolved);
-    }
-
-    /// RFC 3263 section 4.3: the next server gets the request in a transaction of its own.
-    pub(super) fn try_next_target(&mut self, now: Instant, id: u64, failure: Failure) {
-        let Some(outgoing) = self.outgoing.get_mut(&id) else { return };
-        let Some(target) = outgoing.targets.pop_front() else {
-            let cause = match failure {
-                Failure::Timeout => Cause::new(408, "Request Timeout"),
-                Failure::Transport => Cause::new(503, "The next hop cannot be reached"),
-                Failure::Unresolved => Cause::new(503, "The next hop has no address"),
-            };
-            return self.finish_outgoing(now, id, Outcome::Failed(cause));
-        };
-        let port = outgoing.draft.hop.port();
-        let destination = Destination::Address { transport: target.transport, remote: target.address, port };
-        let tls_name = (target.transport == Transport::Tls).then_some(target.name);
-        self.transmit(now, id, destination, tls_name, None);
-    }
-
-    fn transmit(
+    pub(super) fn transmit(
         &mut self,
         now: Instant,
         id: u64,
@@ -364,10 +284,15 @@ impl UserAgent {
         if method != Method::Ack {
             self.outgoing_by_branch.insert((branch.clone(), method.to_string()), id);
         }
-        let sent = Sent { branch, destination, tls_name, key, bytes, ack: None, machine };
+        // RFC 3263 section 4.3 waits for the transaction's time-out, 32 s. Nobody waits so long for a call: while there is
+        // another server, one that is silent is given up after the fourth copy of the request.
+        let others = self.outgoing.get(&id).is_some_and(|outgoing| !outgoing.targets.is_empty());
+        let patience = others.then(|| now + timers.t1 * SERVER_PATIENCE);
+        let sent = Sent { branch, destination, tls_name, key, bytes, ack: None, machine, patience };
         self.timers.set(TimerOwner::Outgoing(id), sent.next_timeout());
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             outgoing.sent = Some(sent);
+            outgoing.answered_on = None;
         }
     }
 

@@ -6,10 +6,11 @@ use super::{Drop, UserAgent};
 use crate::sip::transaction::{ClientTimeout, ResponseVerdict};
 use crate::sip::{HeaderName, Host, Method, Request, Response, Via};
 use crate::switch::Output;
+use crate::transport::Flow;
 use std::time::Instant;
 
 impl UserAgent {
-    pub(super) fn receive_response(&mut self, now: Instant, response: Response) {
+    pub(super) fn receive_response(&mut self, now: Instant, flow: Flow, response: Response) {
         let Some(id) = self.outgoing_of(&response) else {
             return self.drops.count(Drop::StrayResponse);
         };
@@ -20,6 +21,9 @@ impl UserAgent {
             Machine::NonInvite(machine) => machine.receive(now, response.status),
             Machine::Ack(_) => ResponseVerdict::Absorb,
         };
+        sent.heard();
+        self.servers.answered(&sent.destination);
+        outgoing.answered_on = Some(flow);
         outgoing.reached |= response.is_provisional() && response.status > 100;
         self.timers.set(TimerOwner::Outgoing(id), sent.next_timeout());
         match verdict {
@@ -79,12 +83,20 @@ impl UserAgent {
             return self.tell(now, id, Outcome::Response(response));
         }
         // RFC 3263 section 4.3: a 503 is a failure of this server alone.
-        if response.status == 503 && !outgoing.targets.is_empty() {
-            return self.try_next_target(now, id, Failure::Transport);
+        if response.status == 503 {
+            let retry_after = response.headers.retry_after().ok().flatten();
+            if let Some(sent) = &outgoing.sent {
+                self.servers.failed(now, &sent.destination, retry_after);
+            }
+            if !outgoing.targets.is_empty() {
+                return self.try_next_target(now, id, Failure::Transport);
+            }
         }
-        outgoing.targets.clear();
         if matches!(response.status, 401 | 407) && self.answer_challenge(now, id, &response) {
             return;
+        }
+        if let Some(outgoing) = self.outgoing.get_mut(&id) {
+            outgoing.targets.clear();
         }
         self.tell(now, id, Outcome::Response(response));
     }
@@ -97,6 +109,9 @@ impl UserAgent {
         {
             // The outcome was told; what failed was an ACK or a late report.
             return;
+        }
+        if let Some(sent) = outgoing.sent.as_ref().filter(|_| outgoing.answered_on.is_none()) {
+            self.servers.failed(now, &sent.destination, None);
         }
         if outgoing.reached || outgoing.is_cancelled() {
             outgoing.targets.clear();
@@ -120,9 +135,10 @@ impl UserAgent {
             Purpose::Info(call) => self.info_outcome(now, call, &outcome),
             Purpose::Digit(call, digit) => self.digit_outcome(now, call, digit, &outcome),
             Purpose::Farewell => {}
-            Purpose::Register(handle) => self.register_outcome(now, handle, outcome),
             Purpose::Message(handle) => self.message_outcome(handle, &outcome),
             Purpose::Notify(subscriber) => self.notify_outcome(now, subscriber, &outcome),
+            Purpose::Register(handle) => self.register_outcome(now, id, handle, outcome),
+            Purpose::KeepAlive(handle) => self.keep_alive_outcome(now, handle, &outcome),
         }
     }
 

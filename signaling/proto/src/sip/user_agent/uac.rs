@@ -16,7 +16,8 @@ impl UserAgent {
         let handle = CallHandle(self.next_id());
         let (call_id, tag) = (self.token(), self.token());
         let next_hop = invite.route.clone().unwrap_or_else(|| invite.target.clone());
-        let guard = invite.credentials.clone().map(|credentials| Guard::new(credentials, &next_hop));
+        let account = &invite.from.uri;
+        let guard = invite.credentials.clone().map(|each| Guard::new(each, &next_hop).of_account(account));
         let mut request = Request::new(Method::Invite, invite.target.clone());
         let headers = &mut request.headers;
         if let Some(route) = &invite.route {
@@ -334,7 +335,7 @@ impl UserAgent {
 
     fn refused(&mut self, now: Instant, id: u64, call: CallHandle, response: Response) {
         match response.status {
-            300..=399 if self.redirected(now, id, call, &response) => {}
+            300..=302 if self.redirected(now, id, call, &response) => {}
             // RFC 4028 section 7.3: again with the interval that the far end wants.
             422 if self.longer_session(now, id, call, &response) => {}
             _ if self.next_redirect(now, id, call) => {}
@@ -361,62 +362,6 @@ impl UserAgent {
             draft.request.headers.set(HeaderName::MinSe, minimum);
         });
         true
-    }
-
-    /// RFC 3261 section 8.1.3.4. A client's telephone that is called along its own path may not send us elsewhere: that
-    /// would be a call on our account (attacks.md row 21).
-    fn redirected(&mut self, now: Instant, id: u64, call: CallHandle, response: &Response) -> bool {
-        let Ok(Contacts::List(contacts)) = response.headers.contacts() else { return false };
-        let Some(each) = self.calls.get_mut(&call) else { return false };
-        if each.flow.is_some() {
-            return false;
-        }
-        for contact in contacts.into_iter().take(limits::REDIRECT_CONTACTS) {
-            if contact.uri.as_sip().is_some() && !each.redirects.seen.contains(&contact.uri) {
-                each.redirects.seen.push(contact.uri.clone());
-                each.redirects.waiting.push_back(contact.uri);
-            }
-        }
-        self.next_redirect(now, id, call)
-    }
-
-    fn next_redirect(&mut self, now: Instant, id: u64, call: CallHandle) -> bool {
-        let Some(each) = self.calls.get_mut(&call) else { return false };
-        if each.redirects.followed >= limits::REDIRECTS {
-            return false;
-        }
-        let Some(target) = each.redirects.waiting.pop_front() else { return false };
-        let port = each.port;
-        each.redirects.followed += 1;
-        // Headers in a Contact would become header fields of our request (section 19.1.5); none are taken.
-        let target = without_headers(target);
-        self.invite_again(now, id, call, |draft| {
-            let has_route = draft.request.headers.get(HeaderName::Route).is_some();
-            draft.request.uri = target.clone();
-            if !has_route {
-                draft.guard = draft.guard.take().filter(|guard| guard.is_provider(&target));
-                draft.hop = Hop::to(target, port);
-            }
-            draft.request.headers.remove(HeaderName::Authorization);
-            draft.request.headers.remove(HeaderName::ProxyAuthorization);
-        });
-        let guard = self.outgoing.get(&self.calls.get(&call).map_or(0, |each| each.invite));
-        let guard = guard.and_then(|outgoing| outgoing.draft.guard.clone());
-        if let Some(each) = self.calls.get_mut(&call) {
-            each.guard = guard;
-        }
-        true
-    }
-}
-
-fn without_headers(uri: Uri) -> Uri {
-    match uri {
-        Uri::Sip(mut uri) => {
-            uri.headers.clear();
-            uri.params.remove("method");
-            Uri::Sip(uri)
-        }
-        other => other,
     }
 }
 

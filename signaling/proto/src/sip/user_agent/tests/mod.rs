@@ -2,10 +2,12 @@
 
 mod calls;
 mod info;
+mod keep_alives;
 mod messages;
 mod offers;
 mod registrations;
 mod scripted;
+mod servers;
 mod subscriptions;
 
 use super::*;

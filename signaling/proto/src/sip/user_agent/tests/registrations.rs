@@ -1,13 +1,13 @@
 use super::*;
 
-const CHALLENGE: &str = "Digest realm=\"example.org\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
+pub(super) const CHALLENGE: &str = "Digest realm=\"example.org\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
 
-fn credentials() -> Credentials {
+pub(super) fn credentials() -> Credentials {
     let secret = Secret::Password("secret".to_owned().into());
     Credentials { username: "alice".to_owned(), realm: None, secret }
 }
 
-fn register() -> Register {
+pub(super) fn register() -> Register {
     Register {
         aor: uri("sip:alice@192.0.2.9"),
         route: None,
