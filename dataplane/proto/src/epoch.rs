@@ -47,6 +47,14 @@ impl Epoch {
         self.shift = output.wrapping_sub(input);
     }
 
+    /// Puts a packet in the place of that one, which moves behind it. Those from before are too late then.
+    pub(crate) fn insert(&mut self, place: Place) -> Result<u64, DropReason> {
+        let index = self.index(place)?;
+        self.first_in = place.index;
+        self.first_out = index + 1;
+        Ok(index)
+    }
+
     /// Leaves a packet out of the output without leaving a gap.
     pub(crate) fn skip(&mut self, place: Place) {
         let Some(ahead) = place.index.checked_sub(self.first_in).filter(|_| place.newest) else { return };

@@ -272,6 +272,13 @@ impl<S: Seen> ReceptionOf<S> {
         self.gaps
     }
 
+    /// The SSRC that is heard, if a packet with that sequence number may still be missing of it.
+    pub(crate) fn may_miss(&self, sequence: u16) -> Option<u32> {
+        let stream = self.stream.as_ref()?;
+        let behind = (stream.newest as u16).wrapping_sub(sequence);
+        (1..=S::MISORDER).contains(&behind).then_some(stream.ssrc)
+    }
+
     /// The SSRC that is heard.
     pub(crate) fn ssrc(&self) -> Option<u32> {
         self.stream.as_ref().map(|stream| stream.ssrc)

@@ -130,6 +130,18 @@ impl Reports {
         self.sender_report.as_ref().filter(|report| report.ssrc == theirs)
     }
 
+    /// Begins a compound packet that is sent out of turn: an empty report, the canonical name.
+    pub(crate) fn open(&self, ssrc: u32, writer: &mut Writer<'_>) -> Option<()> {
+        writer.report(ssrc, None, None)?;
+        writer.canonical_name(ssrc, &hexadecimal(self.canonical_name))
+    }
+
+    /// A packet of so many bytes was sent out of turn.
+    pub(crate) fn count(&mut self, len: usize) {
+        self.sent += 1;
+        self.sent_bytes += len as u64;
+    }
+
     /// Writes a compound packet: a report, the canonical name, BYE at the end. Returns its length. `timestamp` is what
     /// the stream's time line has reached by now, where that is known better than by the packets that were sent.
     pub(crate) fn write(
@@ -160,8 +172,7 @@ impl Reports {
         if goodbye {
             writer.goodbye(output.ssrc())?;
         }
-        self.sent += 1;
-        self.sent_bytes += writer.len() as u64;
+        self.count(writer.len());
         Some(writer.len())
     }
 }

@@ -259,7 +259,7 @@ impl Session {
         let result = match here.leg.receive(now.instant, component, source, packet, io) {
             Ok(Arrival::Handled) => Ok(Verdict::Consumed),
             Ok(Arrival::Rtp(parsed)) => self.rtp(now, side, &parsed, packet, out),
-            Ok(Arrival::Rtcp) => self.rtcp(now, side, packet),
+            Ok(Arrival::Rtcp) => self.rtcp(now, side, packet, out),
             Err(reason) => Err(reason),
         };
         self.news |= !was_latched || !matches!(result, Ok(Verdict::Forward { .. }));
@@ -283,7 +283,7 @@ impl Session {
         let [a, b] = &mut self.sides;
         let (here, there) = if side == Side::A { (a, b) } else { (b, a) };
         if here.video.as_ref().is_some_and(|video| video.takes(parsed.header.payload_type)) {
-            return self.video_rtp(now, side, parsed, packet);
+            return self.video_rtp(now, side, parsed, packet, out);
         }
         here.received.packets += 1;
         here.received.bytes += parsed.payload(packet.bytes()).len() as u64;
@@ -344,7 +344,13 @@ impl Session {
     }
 
     /// RTCP ends here: what the peer says is about our stream, not about the other leg's.
-    fn rtcp(&mut self, now: Now, side: Side, packet: &Packet<'_>) -> Result<Verdict, DropReason> {
+    fn rtcp(
+        &mut self,
+        now: Now,
+        side: Side,
+        packet: &Packet<'_>,
+        out: &mut dyn Outbox,
+    ) -> Result<Verdict, DropReason> {
         let (here, there) = self.split(side);
         here.received.rtcp_packets += 1;
         here.received.rtcp_bytes += packet.len() as u64;
@@ -357,7 +363,7 @@ impl Session {
         let lost = (u16::from(here.reports.peer_fraction_lost) * 100).div_ceil(256);
         there.bridge.expect_loss(u8::try_from(lost).unwrap_or(100));
         if here.video.is_some() {
-            return self.rtcp_beside_video(now, side, packet);
+            return self.rtcp_beside_video(now, side, packet, out);
         }
         Ok(Verdict::Consumed)
     }

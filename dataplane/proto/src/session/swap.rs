@@ -46,7 +46,7 @@ impl Session {
         }
         for session in [self, session] {
             session.interrupt_video();
-            session.route_video();
+            session.route_video(now);
             session.tap = None;
             session.media_at = now.instant;
             session.media_timed_out = false;

@@ -6,9 +6,11 @@
 mod configuring;
 mod figures;
 mod outgoing;
+mod repair;
 mod reporting;
 mod routes;
 mod sync;
+mod viewer;
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -27,9 +29,12 @@ use crate::reports::Reports;
 use crate::routes::{Entry as AudioEntry, is_speech};
 use crate::rtcp;
 use crate::rtp::{Header, Parsed};
+use crate::video::rtx;
 use outgoing::{CLOCK, Outgoing};
-use routes::{Entry, Route, Routes};
+use repair::Repair;
+use routes::{Entry, Routes};
 use sync::{Reached, SenderClock};
+use viewer::{Picture, Viewer, begins_key_frame};
 
 pub(super) use configuring::prepare;
 pub(super) use figures::of_video;
@@ -47,6 +52,7 @@ pub(super) struct Video {
     reception: VideoReception,
     /// What the peer is sent.
     outgoing: Outgoing,
+    repair: Repair,
     reports: Reports,
     /// The peer's clock, as it tells it about both its streams.
     clock: SenderClock,
@@ -80,6 +86,7 @@ impl Video {
             routes: Routes::default(),
             reception: VideoReception::default(),
             outgoing: Outgoing::new(ssrc, random),
+            repair: Repair::new(now),
             reports: Reports::new(now, VIDEO_RTCP_INTERVAL, random),
             clock: SenderClock::default(),
             sound: None,
@@ -102,8 +109,14 @@ impl Video {
     }
 
     pub(super) fn next_timeout(&self) -> Instant {
-        let due = self.reports.due();
+        let due = self.repair.due().map_or(self.reports.due(), |due| due.min(self.reports.due()));
         self.transport.as_ref().and_then(|leg| leg.next_timeout()).map_or(due, |at| at.min(due))
+    }
+
+    /// The input is not continuous here: the next packet begins behind all that was sent.
+    fn interrupt(&mut self) {
+        self.outgoing.interrupt();
+        self.repair.interrupt();
     }
 
     /// The leg by which it goes, which is `leg` where it is bundled, and its ports of RTP and RTCP.
@@ -140,8 +153,8 @@ impl Session {
         video.untold.clear();
         let result = match arrival {
             Ok(Arrival::Handled) => Ok(Verdict::Consumed),
-            Ok(Arrival::Rtp(parsed)) => self.video_rtp(now, side, &parsed, packet),
-            Ok(Arrival::Rtcp) => self.video_rtcp(now, side, packet).map(|()| Verdict::Consumed),
+            Ok(Arrival::Rtp(parsed)) => self.video_rtp(now, side, &parsed, packet, out),
+            Ok(Arrival::Rtcp) => self.video_rtcp(now, side, packet, out).map(|()| Verdict::Consumed),
             Err(reason) => Err(reason),
         };
         self.news |= !matches!(result, Ok(Verdict::Forward { .. }));
@@ -158,28 +171,25 @@ impl Session {
         side: Side,
         parsed: &Parsed,
         packet: &mut Packet<'_>,
+        out: &mut dyn Outbox,
     ) -> Result<Verdict, DropReason> {
         self.media_at = now.instant;
         let created = self.created;
         let (here, there) = self.split(side);
-        let may_receive = here.leg.config().video.as_ref().is_some_and(|video| video.may_receive);
-        let video = here.video.as_deref_mut().ok_or(DropReason::NotReady)?;
-        video.received.packets += 1;
-        video.received.bytes += parsed.payload(packet.bytes()).len() as u64;
-        video.received.ssrc = Some(parsed.header.ssrc);
-        video.heard_at = Some(now.instant);
-        if !may_receive {
-            interrupt(there);
-            return Err(DropReason::OnHold);
-        }
-        let entry = video.routes.find(parsed.header.payload_type).ok_or(DropReason::UnknownPayloadType)?;
-        let Entry::Pictures { codec, route } = entry else { return Err(DropReason::NotTaken) };
-        let place = video.reception.receive(now.instant, created, &parsed.header, Some(CLOCK))?;
-        video.codec = Some(codec);
-        if here.seat.is_some() || there.seat.is_some() {
-            return Err(DropReason::HearsRoom);
-        }
-        show(now, there, place, parsed, route, packet)
+        let result = match place(now, created, here, parsed, packet) {
+            Ok(Some(picture)) if here.seat.is_none() && there.seat.is_none() => {
+                show(now, here, there, &picture, packet, out)
+            }
+            Ok(Some(_)) => Err(DropReason::HearsRoom),
+            Ok(None) => Ok(Verdict::Consumed),
+            Err(DropReason::OnHold) => {
+                interrupt(there);
+                Err(DropReason::OnHold)
+            }
+            Err(reason) => Err(reason),
+        };
+        self.rearm_repair(now);
+        result
     }
 
     /// What the peers see breaks off here.
@@ -188,45 +198,65 @@ impl Session {
     }
 }
 
-/// Forwards a packet to the peer of `there`.
+/// Finds out what a packet is and where it stands in its stream; `None` if it brings nothing.
+fn place(
+    now: Now,
+    created: Instant,
+    here: &mut Half,
+    parsed: &Parsed,
+    packet: &mut Packet<'_>,
+) -> Result<Option<Picture>, DropReason> {
+    let may_receive = here.leg.config().video.as_ref().is_some_and(|video| video.may_receive);
+    let video = here.video.as_deref_mut().ok_or(DropReason::NotReady)?;
+    video.received.packets += 1;
+    video.received.bytes += parsed.payload(packet.bytes()).len() as u64;
+    video.heard_at = Some(now.instant);
+    if !may_receive {
+        return Err(DropReason::OnHold);
+    }
+    let requests = &mut video.repair.requests;
+    requests.note(now.instant, packet.bytes());
+    let entry = video.routes.find(parsed.header.payload_type).ok_or(DropReason::UnknownPayloadType)?;
+    let (parsed, entry, came_again) = match entry {
+        Entry::Pictures { .. } => (*parsed, entry, false),
+        Entry::Again(number) => {
+            // What is not missing is padding: browsers probe their line with what they sent before.
+            let original =
+                parsed.payload(packet.bytes()).first_chunk().map(|&bytes| u16::from_be_bytes(bytes));
+            let missed = original.and_then(|original| video.reception.may_miss(original));
+            let Some(ssrc) = missed else { return Ok(None) };
+            let Some(parsed) = rtx::unwrap(packet, parsed, number, ssrc) else { return Ok(None) };
+            (parsed, video.routes.find(number).ok_or(DropReason::UnknownPayloadType)?, true)
+        }
+    };
+    let Entry::Pictures { codec, route } = entry else { return Err(DropReason::NotTaken) };
+    video.received.ssrc = Some(parsed.header.ssrc);
+    let place = match video.reception.receive(now.instant, created, &parsed.header, Some(CLOCK)) {
+        Err(DropReason::Duplicate) if came_again => return Ok(None),
+        placed => placed?,
+    };
+    video.codec = Some(codec);
+    let is_key = begins_key_frame(codec, parsed.payload(packet.bytes()));
+    requests.arrived(now.instant, place.index, place.fresh, is_key);
+    Ok(Some(Picture { place, parsed, codec, route }))
+}
+
+/// Forwards a packet that the peer of `here` sent to the peer of `there`.
 fn show(
     now: Now,
+    here: &mut Half,
     there: &mut Half,
-    place: Place,
-    parsed: &Parsed,
-    route: Route,
+    picture: &Picture,
     packet: &mut Packet<'_>,
+    out: &mut dyn Outbox,
 ) -> Result<Verdict, DropReason> {
-    let may_send = there.leg.config().video.as_ref().is_some_and(|video| video.may_send);
-    let Half { side, leg, video, .. } = there;
-    let video = video.as_deref_mut().filter(|_| may_send).ok_or(DropReason::NotWanted)?;
-    let (carrier, component, _) = video.carrier(leg);
-    let has_keys = carrier.has_keys(Component::Rtp);
-    let destination = carrier.destination(Component::Rtp).filter(|_| has_keys);
-    let Some(destination) = destination else {
-        video.outgoing.interrupt();
-        return Err(DropReason::NoDestination);
-    };
-    if place.fresh {
-        video.outgoing.interrupt();
-    }
-    let Route::Forward(number) = route else {
-        video.outgoing.skip(place);
-        return Err(DropReason::NotTaken);
-    };
-    // Browsers probe their line with packets that carry nothing.
-    if parsed.payload_start == parsed.payload_end {
-        video.outgoing.skip(place);
-        return Ok(Verdict::Consumed);
-    }
-    video.outgoing.forward(now.instant, place, parsed, number, packet)?;
-    video.carrier(leg).0.protect_packet(packet)?;
-    Ok(Verdict::Forward { to: *side, component, destination })
+    let sender = here.video.as_deref_mut().ok_or(DropReason::NotReady)?;
+    Viewer::of(there)?.take(now, picture, packet, sender, out)
 }
 
 fn interrupt(half: &mut Half) {
     if let Some(video) = &mut half.video {
-        video.outgoing.interrupt();
+        video.interrupt();
     }
 }
 

@@ -88,9 +88,7 @@ impl Bitrate {
             (None, Some(_)) => u32::MAX,
         };
         let is_due = self.sent.is_none_or(|(before, at)| {
-            // What changes by less than 3 % can wait.
-            u64::from(current) * 100 < u64::from(before) * 97
-                || now.saturating_duration_since(at) >= BITRATE_INTERVAL
+            is_much_less(current, before) || now.saturating_duration_since(at) >= BITRATE_INTERVAL
         });
         is_due.then(|| {
             self.sent = Some((current, now));
@@ -103,9 +101,15 @@ impl Bitrate {
         match (self.current(now), self.sent) {
             (None, None | Some((u32::MAX, _))) => None,
             (_, None) => Some(now),
+            (Some(current), Some((before, _))) if is_much_less(current, before) => Some(now),
             (_, Some((_, at))) => Some(at + BITRATE_INTERVAL),
         }
     }
+}
+
+/// What changes by less than 3 % can wait.
+fn is_much_less(current: u32, before: u32) -> bool {
+    u64::from(current) * 100 < u64::from(before) * 97
 }
 
 #[cfg(test)]

@@ -91,8 +91,9 @@ impl Hold {
         Turn::Held
     }
 
-    /// The next packet whose turn it is: everything before it was released, or was waited for long enough.
-    pub fn release(&mut self, now: Instant) -> Option<&[u8]> {
+    /// The next packet whose turn it is, with its index: everything before it was released, or was waited for long
+    /// enough.
+    pub fn release(&mut self, now: Instant) -> Option<(u64, &[u8])> {
         if self.count == 0 {
             return None;
         }
@@ -109,7 +110,8 @@ impl Hold {
         let waiting = self.waiting.get_mut(place)?.take()?;
         self.count -= 1;
         self.next = Some(next + 1);
-        self.bytes.get(place * MAX_DATAGRAM..)?.get(..waiting.len)
+        let packet = self.bytes.get(place * MAX_DATAGRAM..)?.get(..waiting.len)?;
+        Some((next, packet))
     }
 
     /// When [`Hold::release`] has something without another packet.
@@ -146,8 +148,9 @@ mod tests {
 
     fn released(hold: &mut Hold, now: Instant) -> Vec<u64> {
         let mut sent = Vec::new();
-        while let Some(packet) = hold.release(now) {
-            sent.push(u64::from_be_bytes(packet.try_into().unwrap()));
+        while let Some((index, packet)) = hold.release(now) {
+            assert_eq!(packet, index.to_be_bytes());
+            sent.push(index);
         }
         sent
     }

@@ -83,11 +83,11 @@ impl Session {
                 video.untold.clear();
             }
         }
-        self.route_video();
+        self.route_video(now);
     }
 
-    /// Finds out anew where what the peers may send goes.
-    pub(in crate::session) fn route_video(&mut self) {
+    /// Finds out anew where what the peers may send goes, and how it is repaired.
+    pub(in crate::session) fn route_video(&mut self, now: Now) {
         for side in [Side::A, Side::B] {
             let (here, there) = self.split(side);
             let [from, to] = [&here.leg, &there.leg].map(|leg| leg.config().video.as_deref());
@@ -96,5 +96,6 @@ impl Session {
                 video.routes = Routes::new(from, to);
             }
         }
+        self.configure_repair(now);
     }
 }

@@ -18,6 +18,7 @@ impl Session {
         now: Now,
         side: Side,
         packet: &Packet<'_>,
+        out: &mut dyn Outbox,
     ) -> Result<(), DropReason> {
         let (here, there) = self.split(side);
         let video = here.video.as_deref_mut().ok_or(DropReason::NotReady)?;
@@ -32,6 +33,7 @@ impl Session {
             interrupt(there);
         }
         learn_clock(now, here);
+        self.take_feedback(now, side, packet, out);
         Ok(())
     }
 
@@ -41,10 +43,11 @@ impl Session {
         now: Now,
         side: Side,
         packet: &Packet<'_>,
+        out: &mut dyn Outbox,
     ) -> Result<Verdict, DropReason> {
         let here = self.split(side).0;
         match &here.video {
-            Some(video) if video.is_bundled() => self.video_rtcp(now, side, packet)?,
+            Some(video) if video.is_bundled() => self.video_rtcp(now, side, packet, out)?,
             _ => learn_clock(now, here),
         }
         Ok(Verdict::Consumed)
@@ -66,6 +69,7 @@ impl Session {
             video.reports.schedule(now.instant, VIDEO_RTCP_INTERVAL, random);
             self.send_video_rtcp(now, side, false, out);
         }
+        self.handle_repair_timeout(now, side, out);
     }
 
     /// Reports to the peer on that side, as far as there is something to report.

@@ -1,0 +1,221 @@
+//! What one side of a session has for the repair of its video, and the feedback by which both sides repair it.
+
+use std::time::{Duration, Instant};
+
+use tandem_control::{Side, Video as Config, VideoFeedback};
+
+use super::viewer::Viewer;
+use super::{Half, Outbox, Session};
+use crate::Now;
+use crate::limits::TAILROOM;
+use crate::packet::Packet;
+use crate::rtcp::{Compound, Item, Writer};
+use crate::video::feedback::{Author, Feedback};
+use crate::video::hold::Hold;
+use crate::video::limits::{MAX_FEEDBACK, MAX_RESENT};
+use crate::video::parameter_sets::ParameterSets;
+use crate::video::repeats::Repeats;
+use crate::video::requests::Requests;
+
+/// Of one side.
+#[derive(Debug)]
+pub(super) struct Repair {
+    /// What the peer is asked for and told about what it sends.
+    pub(super) requests: Requests,
+    /// What it is sent again, if it asks for that.
+    repeats: Option<Box<Repeats>>,
+    /// What waits for being repaired before it sees it, if it does not.
+    pub(super) hold: Option<Box<Hold>>,
+    /// What it is sent before key frames.
+    sets: Option<Box<ParameterSets>>,
+    /// When something is due.
+    due: Option<Instant>,
+}
+
+impl Repair {
+    pub(super) fn new(now: Instant) -> Repair {
+        let requests = Requests::new(now, VideoFeedback::default());
+        Repair { requests, repeats: None, hold: None, sets: None, due: None }
+    }
+
+    /// Makes what the peer needs by its configuration. `other`: that of the one on the other side.
+    fn configure(&mut self, config: Option<&Config>, other: Option<&Config>, random: &mut fastrand::Rng) {
+        let feedback = config.map(|config| config.feedback).unwrap_or_default();
+        self.requests.configure(feedback);
+        self.requests.bitrate.describe(other.map_or(0, |other| other.max_bitrate));
+        let rtx_ssrc = config.filter(|_| feedback.nack).map(|config| config.rtx_ssrc);
+        let kept = self.repeats.take().filter(|repeats| Some(repeats.ssrc()) == rtx_ssrc);
+        self.repeats = kept.or_else(|| rtx_ssrc.map(|ssrc| Box::new(Repeats::new(ssrc, random))));
+        // Who asks for what it misses is shown everything at once; where nobody is asked, waiting is in vain.
+        let waits = config.is_some() && !feedback.nack && other.is_some_and(|other| other.feedback.nack);
+        self.hold = waits.then(|| self.hold.take().unwrap_or_default());
+        let repeats_sets = config.is_some_and(|config| config.repeat_parameter_sets);
+        self.sets = repeats_sets.then(|| self.sets.take().unwrap_or_default());
+    }
+
+    /// The input is not continuous here.
+    pub(super) fn interrupt(&mut self) {
+        if let Some(hold) = &mut self.hold {
+            hold.restart();
+        }
+        if let Some(sets) = &mut self.sets {
+            sets.forget();
+        }
+    }
+
+    /// See [`ParameterSets::note`]. What is late has its place, with nothing in front.
+    pub(super) fn needs_parameter_sets(&mut self, timestamp: u32, payload: &[u8], is_newest: bool) -> bool {
+        self.sets.as_mut().is_some_and(|sets| sets.note(timestamp, payload) && is_newest)
+    }
+
+    /// See [`ParameterSets::write`].
+    pub(super) fn write_parameter_sets(
+        &self,
+        aggregated: bool,
+        part: usize,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        self.sets.as_ref()?.write(aggregated, part, buffer)
+    }
+
+    /// See [`Repeats::keep`].
+    pub(super) fn keep(&mut self, sequence: u16, packet: &[u8]) {
+        if let Some(repeats) = &mut self.repeats {
+            repeats.keep(sequence, packet);
+        }
+    }
+
+    /// See [`Repeats::repeat`].
+    pub(super) fn repeat(
+        &mut self,
+        now: Instant,
+        round_trip: Option<Duration>,
+        sequence: u16,
+        rtx: impl Fn(u8) -> Option<u8>,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        self.repeats.as_mut()?.repeat(now, round_trip, sequence, rtx, buffer)
+    }
+
+    /// When something is due, as of the last [`Repair::rearm`].
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Finds out when something is due; returns whether that is sooner than it was.
+    fn rearm(&mut self, now: Instant) -> bool {
+        let held = self.hold.as_ref().and_then(|hold| hold.next_timeout());
+        let due = [held, self.requests.next_timeout(now)].into_iter().flatten().min();
+        let before = std::mem::replace(&mut self.due, due);
+        due.is_some_and(|due| before.is_none_or(|before| due < before))
+    }
+}
+
+impl Session {
+    /// Makes what both sides need by their configurations.
+    pub(super) fn configure_repair(&mut self, now: Now) {
+        let Session { sides: [a, b], random, .. } = self;
+        let configs = [&*a, &*b].map(|half| half.leg.config().video.as_deref());
+        let [of_a, of_b] = configs.map(Option::<&Config>::cloned);
+        for (half, config, other) in [(a, &of_a, &of_b), (b, &of_b, &of_a)] {
+            if let Some(video) = &mut half.video {
+                video.repair.configure(config.as_ref(), other.as_ref(), random);
+            }
+        }
+        self.rearm_repair(now);
+    }
+
+    /// After anything that may have made something due.
+    pub(super) fn rearm_repair(&mut self, now: Now) {
+        for half in &mut self.sides {
+            self.news |= half.video.as_mut().is_some_and(|video| video.repair.rearm(now.instant));
+        }
+    }
+
+    /// Takes what the peer on that side says of what it is shown; the RTCP is known to be well formed.
+    pub(super) fn take_feedback(&mut self, now: Now, side: Side, packet: &Packet<'_>, out: &mut dyn Outbox) {
+        let Ok(compound) = Compound::parse(packet.bytes()) else { return };
+        let (here, there) = self.split(side);
+        let Some(ours) = here.video.as_ref().map(|video| video.outgoing.output.ssrc()) else { return };
+        for item in compound {
+            if let Item::Feedback(Feedback::Missing { media, sequences }) = item {
+                if let Some(mut viewer) = Viewer::of(here).ok().filter(|_| media == ours) {
+                    viewer.repeat(now, sequences.take(MAX_RESENT), out);
+                }
+            } else if let Some(sender) = &mut there.video {
+                pass_on(now, item, ours, &mut sender.repair.requests);
+            }
+        }
+        self.rearm_repair(now);
+    }
+
+    /// Does what is due of the repair of what the peer on that side sends, and of what waits for it.
+    pub(super) fn handle_repair_timeout(&mut self, now: Now, side: Side, out: &mut dyn Outbox) {
+        let (here, there) = self.split(side);
+        let has_due = |half: &Half| {
+            half.video.as_ref().is_some_and(|video| video.repair.due.is_some_and(|due| due <= now.instant))
+        };
+        let (sends, waits) = (has_due(here), has_due(there));
+        if let Some(sender) = here.video.as_deref_mut().filter(|_| waits)
+            && let Ok(mut viewer) = Viewer::of(there)
+        {
+            viewer.release(now, sender, out);
+        }
+        if sends {
+            send_requests(now, here, out);
+        }
+        self.rearm_repair(now);
+    }
+}
+
+/// Passes on to the sender what the receiver of `ours` says.
+fn pass_on(now: Now, item: Item<'_>, ours: u32, requests: &mut Requests) {
+    match item {
+        Item::SenderReport { blocks, .. } | Item::ReceiverReport { blocks, .. } => {
+            for block in blocks.filter(|block| block.ssrc == ours) {
+                requests.bitrate.lost(block.fraction_lost);
+            }
+        }
+        Item::Feedback(Feedback::PictureLoss { media }) if media.is_none_or(|media| media == ours) => {
+            requests.key_frames.want();
+        }
+        Item::Feedback(Feedback::FullIntra { sender, demands }) => {
+            for (_, number) in demands.filter(|(media, _)| *media == ours) {
+                requests.key_frames.demand(sender, number);
+            }
+        }
+        Item::Feedback(Feedback::Bitrate { bitrate }) => requests.bitrate.told(now.instant, bitrate),
+        _ => {}
+    }
+}
+
+/// Sends to a peer what it is to be asked for and told now.
+fn send_requests(now: Now, here: &mut Half, out: &mut dyn Outbox) {
+    let Half { side, leg, video, .. } = here;
+    let Some(video) = video.as_deref_mut() else { return };
+    let (sender, media) = (video.outgoing.output.ssrc(), video.reception.ssrc());
+    let mut buffer = [0; MAX_FEEDBACK + TAILROOM];
+    let mut writer = Writer::new(buffer.get_mut(..MAX_FEEDBACK).unwrap_or_default());
+    // RFC 4585 section 3.1: behind a report, which may be empty (RFC 3550 section 6.1), and the canonical name.
+    if video.reports.open(sender, &mut writer).is_none() {
+        return;
+    }
+    let round_trip = video.reports.round_trip;
+    let author = Author { sender, media: media.unwrap_or(0) };
+    let has_written = video.repair.requests.write(now.instant, round_trip, author, &mut writer);
+    let len = writer.len();
+    // A sender of which nothing came yet has no stream to speak of.
+    if !has_written || media.is_none() {
+        return;
+    }
+    video.reports.count(len);
+    let side = *side;
+    let (leg, _, component) = video.carrier(leg);
+    let of_leg = component.of_audio();
+    let has_keys = leg.has_keys(of_leg);
+    let Some(destination) = leg.destination(of_leg).filter(|_| has_keys) else { return };
+    match leg.protect_rtcp(&mut buffer, len) {
+        Ok(len) => out.send(side, component, destination, buffer.get(..len).unwrap_or_default()),
+        Err(reason) => out.dropped(reason),
+    }
+}
