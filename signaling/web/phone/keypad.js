@@ -21,8 +21,9 @@ const sent = new WeakMap();
 export function installKeypad(calls) {
   for (const [key, letters] of KEYS) {
     $('keypad').append(element('button', {
-      type: 'button', className: 'key', 'data-key': key, 'aria-label': NAMES[key] ?? key, onclick: () => pressKey(calls, key),
-    }, element('span', { textContent: key }), element('small', { textContent: letters })));
+      type: 'button', className: 'key', textContent: key, 'data-key': key, 'data-letters': letters,
+      'aria-label': NAMES[key] ?? key, onclick: () => pressKey(calls, key),
+    }));
   }
   $('erase').onclick = erase;
   document.addEventListener('keydown', (event) => keyDown(calls, event));

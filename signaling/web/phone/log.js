@@ -82,9 +82,8 @@ function row({ peer, name, kind, at, seconds }) {
   const outcome = seconds ? duration(seconds) : kind === 'outgoing' ? 'not answered' : '';
   const detail = [KIND_WORDS[kind], outcome].filter(Boolean).join(' · ');
   const call = element('button', {
-    type: 'button', className: `row ${kind}`, 'data-peer': peer, title: peer,
-    'aria-label': `Call ${name}. ${detail}, ${when}`,
-  }, icon(kind === 'declined' ? 'incoming' : kind), element('span', { className: 'words' },
+    type: 'button', className: `row ${kind}`, 'data-peer': peer, title: `Call ${peer}`,
+  }, element('span', { className: 'unseen', textContent: 'Call ' }), icon(kind === 'declined' ? 'incoming' : kind), element('span', { className: 'words' },
     element('strong', { textContent: name }), element('small', { textContent: detail })),
   element('time', { textContent: when, dateTime: new Date(at).toISOString() }));
   const write = element('button', {

@@ -36,7 +36,7 @@ export function launchBrowser({ origin, directory, host }) {
 export class Listener {
   /**
    * @param {import('playwright-core').Browser} browser
-   * @param {{tone: number, codecs?: string[]}} options
+   * @param {{tone: number, codecs?: string[], colour?: string}} options see installKit
    */
   static async open(browser, options) {
     const listener = new this();

@@ -3,10 +3,12 @@
 
 /**
  * Playwright sends the source of this function to the page, so it must not use anything from outside.
- * @param {{tone: number, codecs?: string[]}} options `codecs`: the only audio codecs to speak, for example `opus`
+ * @param {{tone: number, codecs?: string[], colour?: string}} options `codecs`: the only audio codecs to speak, for example
+ *   `opus`; `colour`: what the camera sees
  */
-export function installKit({ tone, codecs }) {
+export function installKit({ tone, codecs, colour = 'rgb(40, 90, 160)' }) {
   const RATE = 48000;
+  const FRAMES_PER_SECOND = 15;
   const KEEP_CHUNKS = 60 * (RATE / 128);
   const recorderSource = `registerProcessor('recorder', class extends AudioWorkletProcessor {
     process([[channel]]) { if (channel) this.port.postMessage(channel.slice()); return true; }
@@ -31,16 +33,42 @@ export function installKit({ tone, codecs }) {
       // The browser's own microphone is opened as well, so that permission is asked for and may be refused.
       const microphone = await nativeGetUserMedia(constraints);
       microphone.getTracks().forEach((track) => track.stop());
-      const oscillator = new OscillatorNode(context(), { frequency: tone });
-      const destination = context().createMediaStreamDestination();
-      oscillator.connect(new GainNode(context(), { gain: 0.4 })).connect(destination);
-      oscillator.start();
-      return destination.stream;
+      return new MediaStream([...constraints.audio ? microphoneTracks() : [], ...constraints.video ? cameraTracks() : []]);
     };
     // Its older form, with callbacks, which webrtc-adapter uses.
     navigator.webkitGetUserMedia = (constraints, success, failure) => {
       navigator.mediaDevices.getUserMedia(constraints).then(success, failure);
     };
+  }
+
+  function microphoneTracks() {
+    const oscillator = new OscillatorNode(context(), { frequency: tone });
+    const destination = context().createMediaStreamDestination();
+    oscillator.connect(new GainNode(context(), { gain: 0.4 })).connect(destination);
+    oscillator.start();
+    return destination.stream.getAudioTracks();
+  }
+
+  /** One colour, with a mark that moves, so that each frame is another one. */
+  function cameraTracks() {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
+    const picture = canvas.getContext('2d');
+    let frame = 0;
+    const draw = () => {
+      frame += 1;
+      picture.fillStyle = colour;
+      picture.fillRect(0, 0, canvas.width, canvas.height);
+      picture.fillStyle = 'white';
+      picture.fillRect((frame * 8) % canvas.width, 0, 16, 16);
+    };
+    draw();
+    const timer = setInterval(draw, 1000 / FRAMES_PER_SECOND);
+    const tracks = canvas.captureStream(FRAMES_PER_SECOND).getVideoTracks();
+    for (const track of tracks) {
+      const stop = track.stop.bind(track);
+      track.stop = () => { clearInterval(timer); stop(); };
+    }
+    return tracks;
   }
 
   async function record(track) {

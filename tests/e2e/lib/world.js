@@ -71,9 +71,9 @@ export class World {
     return resource;
   }
 
-  /** A phone page where a local user is logged in. @param {{user: string, tone: number, codecs?: string[]}} options */
-  async phone({ user, tone, codecs, account = {}, browser = this.browser }) {
-    const phone = this.keep(await PhonePage.open(browser, { tone, codecs }));
+  /** A phone page where a local user is logged in. @param {{user: string, tone: number, codecs?: string[], colour?: string}} options */
+  async phone({ user, tone, codecs, colour, account = {}, browser = this.browser }) {
+    const phone = this.keep(await PhonePage.open(browser, { tone, codecs, colour }));
     await phone.login(this.tandem.page, { user, password: PASSWORD, ...account });
     await phone.loggedIn();
     return phone;
