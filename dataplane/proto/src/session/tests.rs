@@ -10,6 +10,7 @@ mod rooms;
 mod scenario;
 mod swap;
 mod transcoding;
+mod video;
 mod video_repair;
 
 use super::*;
