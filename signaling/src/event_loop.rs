@@ -4,7 +4,7 @@
 
 use crate::dataplane_client::DataplaneClient;
 use crate::dns::{Dns, Query};
-use crate::events::{Counters, Event, Events};
+use crate::events::{Counters, Event, Events, Wcs};
 use crate::ng::Replies;
 use crate::sip::transports::Transports;
 use std::collections::VecDeque;
@@ -82,8 +82,8 @@ impl EventLoop {
             },
             Event::Opened { connection, flow, wcs, frames } => {
                 self.transports.opened(connection, flow, frames);
-                if wcs {
-                    self.switch(Input::WcsOpened { connection, remote: flow.remote });
+                if let Some(Wcs { origin }) = wcs {
+                    self.switch(Input::WcsOpened { connection, remote: flow.remote, origin });
                 }
             }
             Event::NgOpened { id, replies } => self.replies.opened(id, replies),
@@ -166,6 +166,8 @@ impl EventLoop {
                 self.transports.close_port(port);
                 None
             }
+            // Nobody else is asked yet.
+            Output::AskToken { query, .. } => Some(Input::TokenAnswered { query, grant: None }),
             Output::Dataplane(frame) => self.ask(frame).map(Input::Dataplane),
         }
     }

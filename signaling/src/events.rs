@@ -25,8 +25,8 @@ pub(crate) enum Event {
         connection: ConnectionId,
         /// Its path.
         flow: Flow,
-        /// Whether it speaks WCS, not SIP.
-        wcs: bool,
+        /// Where it speaks WCS, not SIP.
+        wcs: Option<Wcs>,
         /// Writes to it.
         frames: mpsc::Sender<Frame>,
     },
@@ -44,6 +44,12 @@ pub(crate) enum Event {
     },
     /// Asks for the counters.
     Counters(oneshot::Sender<Counters>),
+}
+
+/// What is known of a browser's connection.
+pub(crate) struct Wcs {
+    /// The `Origin` header field of its request.
+    pub(crate) origin: Option<String>,
 }
 
 /// The figures of the state machines: name (with a `reason` after a dot where it has one) and value.

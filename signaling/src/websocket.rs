@@ -1,7 +1,7 @@
 //! One WebSocket: SIP (RFC 7118) with the sub-protocol `sip`, WCS without it.
 
 use crate::connection::{Frame, fail, fail_queued, next_connection_id};
-use crate::events::{Drop, Event, Events};
+use crate::events::{Drop, Event, Events, Wcs};
 use crate::limits;
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
@@ -20,13 +20,18 @@ pub(crate) struct Ends {
 }
 
 /// Runs a WebSocket until either side closes it, then tells the switch.
-pub(crate) async fn run(mut socket: WebSocket, ends: Ends, events: Events) {
+/// `origin` is the `Origin` of its request.
+pub(crate) async fn run(mut socket: WebSocket, ends: Ends, origin: Option<String>, events: Events) {
     let wcs = socket.protocol().is_none();
     let connection = next_connection_id();
     let transport = if ends.secure { Transport::Wss } else { Transport::Ws };
     let flow = Flow { transport, local: ends.local, remote: ends.remote, connection: Some(connection) };
     let (sender, mut frames) = mpsc::channel(limits::FRAMES_PER_CONNECTION);
-    if events.send(Event::Opened { connection, flow, wcs, frames: sender }).await.is_err() {
+    if events
+        .send(Event::Opened { connection, flow, wcs: wcs.then_some(Wcs { origin }), frames: sender })
+        .await
+        .is_err()
+    {
         return;
     }
     if let Some(reason) = exchange(&mut socket, flow, wcs, &mut frames, &events).await {

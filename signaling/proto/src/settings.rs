@@ -2,9 +2,11 @@
 
 mod media;
 mod messages;
+mod tokens;
 
 pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES};
 pub use messages::{MessageRules, PresenceRules, Trusted};
+pub use tokens::{Grant, MAX_CALLS_PER_HOUR, MAX_ORIGINS, Origin, Origins, TokenAccount, Tokens};
 
 use crate::sip::user_agent::KeepAlive;
 use crate::tones::Country;
@@ -28,6 +30,8 @@ pub struct Settings {
     pub domains: Vec<Domain>,
     /// Rules for domains that are registered and called at their own registrar.
     pub providers: Providers,
+    /// Click to call.
+    pub tokens: Tokens,
     /// Media of telephones and providers.
     pub sip_media: Arc<MediaProfile>,
     /// Media of browsers, on either protocol.

@@ -13,10 +13,11 @@ mod routing;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod transfer;
 
 use crate::registrar::{AddressOfRecord, Registrar, RegistrarLimits};
-use crate::settings::{Settings, User};
+use crate::settings::{Grant, Settings, User};
 use crate::sip::auth::{Authenticator, Realm};
 use crate::sip::user_agent::{RegistrationHandle, UaEvent, UaSettings, UserAgent};
 use crate::transport::{ConnectionId, Destination, Flow, Target};
@@ -27,7 +28,9 @@ use dataplane::Dataplane;
 use lockout::Lockout;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokens::TokenTable;
 use zeroize::Zeroizing;
 
 /// Something that happened.
@@ -65,6 +68,8 @@ pub enum Input {
         connection: ConnectionId,
         /// Its address.
         remote: SocketAddr,
+        /// The `Origin` header field of its request: the page that opened it, as the browser says.
+        origin: Option<String>,
     },
     /// One text frame on it.
     Wcs {
@@ -77,6 +82,13 @@ pub enum Input {
     WcsClosed {
         /// The connection.
         connection: ConnectionId,
+    },
+    /// The answer to [`Output::AskToken`].
+    TokenAnswered {
+        /// Its id.
+        query: u64,
+        /// What the token allows; `None`: nothing, or nobody could tell.
+        grant: Option<Arc<Grant>>,
     },
     /// The dataplane is there (again).
     DataplaneUp(tandem_control::Hello),
@@ -148,6 +160,18 @@ pub enum Output {
         /// Which.
         port: u16,
     },
+    /// Ask the operator's server what a click-to-call token allows; answered by [`Input::TokenAnswered`], within a time
+    /// that is the process's to bound.
+    AskToken {
+        /// Its id.
+        query: u64,
+        /// The token.
+        token: String,
+        /// The page that it is used on, as the client says.
+        page_url: Option<String>,
+        /// As the browser says.
+        origin: Option<String>,
+    },
     /// Send a request to the dataplane.
     Dataplane(tandem_control::RequestFrame),
 }
@@ -193,6 +217,7 @@ pub struct Switch {
     /// Browsers by the user part of their Contact at a provider.
     browser_by_contact: HashMap<String, BrowserId>,
     browser_by_registration: HashMap<RegistrationHandle, BrowserId>,
+    tokens: TokenTable,
     dataplane: Dataplane,
     /// Where clients of local domains are: requests may go there although it is a private address.
     client_addresses: HashSet<IpAddr>,
@@ -237,6 +262,7 @@ impl Switch {
             browser_by_connection: HashMap::new(),
             browser_by_contact: HashMap::new(),
             browser_by_registration: HashMap::new(),
+            tokens: TokenTable::new(&settings.tokens),
             dataplane: dataplane::dataplane(),
             client_addresses: HashSet::new(),
             timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Tidy)]),
@@ -256,11 +282,14 @@ impl Switch {
                 self.user_agent.closed(now, connection);
             }
             Input::Resolved { query, targets } => self.user_agent.resolved(now, query, targets),
-            Input::WcsOpened { connection, remote } => self.browser_opened(connection, remote),
+            Input::WcsOpened { connection, remote, origin } => {
+                self.browser_opened(connection, remote, origin)
+            }
             Input::Wcs { connection, text } => self.browser_said(now, connection, &text),
             Input::WcsClosed { connection } => self.browser_closed(now, connection),
             // No account has asked for a port.
             Input::PortOpened { .. } => {}
+            Input::TokenAnswered { query, grant } => self.token_answered(now, query, grant),
             Input::DataplaneUp(hello) => self.dataplane_up(now, hello),
             Input::DataplaneDown => self.dataplane_down(now),
             Input::Dataplane(message) => self.dataplane_said(now, message),
@@ -291,6 +320,7 @@ impl Switch {
                 Timer::Tidy => {
                     self.registrar.expire(now);
                     self.lockout.expire(now);
+                    self.tokens.expire(now);
                     self.calls.shrink();
                     self.user_agent.shrink();
                     self.timers.insert((now + EXPIRE_EVERY, Timer::Tidy));

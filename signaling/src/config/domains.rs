@@ -39,7 +39,7 @@ pub(super) fn host_name(text: &str) -> Option<String> {
 }
 
 /// A user name that needs no escaping in a SIP URI, a digest or JSON.
-fn user_name(text: &str) -> Option<String> {
+pub(super) fn user_name(text: &str) -> Option<String> {
     let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '+' | '~' | '*' | '!');
     (!text.is_empty() && text.len() <= 128 && text.chars().all(letter)).then(|| text.to_owned())
 }

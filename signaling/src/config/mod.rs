@@ -12,6 +12,7 @@ mod ng;
 mod providers;
 mod reader;
 mod sections;
+mod tokens;
 
 pub(crate) use accounts::create_state_directory;
 pub use accounts::{DEFAULT_DOMAIN, DefaultAccount, default_accounts};

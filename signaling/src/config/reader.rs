@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -186,6 +187,34 @@ impl<'a> Section<'a> {
         None
     }
 
+    /// A date, or a date with a time and its offset from UTC; without them midnight and UTC are meant.
+    pub(super) fn moment(&self, key: &'static str) -> Option<Placed<SystemTime>> {
+        let value = self.get(key)?;
+        let DeValue::Datetime(moment) = value.get_ref() else {
+            self.wrong_type(key, value, "a date like 2030-12-31 or 2030-12-31T18:00:00Z, without quotes");
+            return None;
+        };
+        let offset = value.span().start;
+        let seconds = moment.date.map(|date| {
+            let time = moment.time.map_or(0, |time| {
+                i64::from(time.hour) * 3600
+                    + i64::from(time.minute) * 60
+                    + i64::from(time.second.unwrap_or_default())
+            });
+            let east = match moment.offset {
+                Some(toml::value::Offset::Custom { minutes }) => i64::from(minutes) * 60,
+                Some(toml::value::Offset::Z) | None => 0,
+            };
+            days_from_1970(i64::from(date.year), i64::from(date.month), i64::from(date.day)) * 86_400 + time
+                - east
+        });
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        if seconds.is_none() {
+            self.problem(offset, format!("{} must have a date after 1970", self.title(key)));
+        }
+        Some(Placed { value: UNIX_EPOCH + Duration::from_secs(seconds?), offset })
+    }
+
     pub(super) fn integer(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<Placed<u64>> {
         let value = self.get(key)?;
         self.in_range(key, value, range)
@@ -300,6 +329,15 @@ impl<'a> Section<'a> {
     }
 }
 
+/// Days from 1970-01-01 to a date of the Gregorian calendar. Years are counted from March, so that a leap day is the last
+/// of its year; 400 of them have 146,097 days.
+fn days_from_1970(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719_468
+}
+
 /// The known name that is the fewest edits away, if any is near.
 pub(super) fn closest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let limit = MAX_SUGGESTION_DISTANCE.min(name.chars().count().div_ceil(2));
@@ -334,6 +372,14 @@ fn distance(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_of_the_calendar() {
+        assert_eq!(days_from_1970(1970, 1, 1), 0);
+        assert_eq!(days_from_1970(2000, 2, 29), 11_016);
+        assert_eq!(days_from_1970(2000, 3, 1), 11_017);
+        assert_eq!(days_from_1970(2026, 12, 31), 20_818);
+    }
 
     #[test]
     fn distances() {

@@ -3,7 +3,7 @@
 use super::reader::{Placed, Section};
 use super::{
     CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, audio,
-    domains, messages, network, ng, providers,
+    domains, messages, network, ng, providers, tokens,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -49,11 +49,13 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
     if uses_default_domain {
         domains.push(default_domain(&state_directory)?);
     }
+    let tokens = tokens::read(root, file, &domains);
     let settings = Settings {
         sip: advertised_sip(&advertised, &sip, &http),
         user_ports: sip.user_ports,
         advertised: advertised.clone(),
         domains,
+        tokens,
         providers: providers::read(root, provider_media),
         sip_media: audio.sip,
         browser_media: audio.browser,

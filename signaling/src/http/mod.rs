@@ -84,7 +84,10 @@ async fn answer(
 ) -> Response {
     if headers.contains_key(header::UPGRADE) {
         return match upgrade {
-            Ok(upgrade) => open_websocket(upgrade, ends, permit, server.events.clone()),
+            Ok(upgrade) => {
+                let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+                open_websocket(upgrade, ends, origin.map(str::to_owned), permit, server.events.clone())
+            }
             Err(rejection) => rejection.into_response(),
         };
     }
@@ -101,7 +104,13 @@ async fn answer(
     }
 }
 
-fn open_websocket(upgrade: WebSocketUpgrade, ends: Ends, permit: Arc<Permit>, events: Events) -> Response {
+fn open_websocket(
+    upgrade: WebSocketUpgrade,
+    ends: Ends,
+    origin: Option<String>,
+    permit: Arc<Permit>,
+    events: Events,
+) -> Response {
     upgrade
         .protocols(["sip"])
         .max_message_size(limits::MESSAGE)
@@ -111,7 +120,7 @@ fn open_websocket(upgrade: WebSocketUpgrade, ends: Ends, permit: Arc<Permit>, ev
         .write_buffer_size(0)
         .max_write_buffer_size(2 * limits::MESSAGE)
         .on_upgrade(move |socket| async move {
-            websocket::run(socket, ends, events).await;
+            websocket::run(socket, ends, origin, events).await;
             drop(permit);
         })
 }

@@ -84,7 +84,7 @@ where
     let connection = next_connection_id();
     let flow = Flow { transport, local, remote, connection: Some(connection) };
     let (sender, frames): (_, mpsc::Receiver<Frame>) = mpsc::channel(limits::FRAMES_PER_CONNECTION);
-    if events.send(Event::Opened { connection, flow, wcs: false, frames: sender }).await.is_ok() {
+    if events.send(Event::Opened { connection, flow, wcs: None, frames: sender }).await.is_ok() {
         stream::run(stream, flow, frames, events).await;
     }
 }

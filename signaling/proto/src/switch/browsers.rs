@@ -1,6 +1,7 @@
 //! Browsers on the WCS protocol: their logins and their calls.
 
 mod calls;
+mod click_to_call;
 mod login;
 mod requests;
 mod telling;
@@ -11,7 +12,7 @@ use crate::call::{PartyMedia, TakesInfo};
 use crate::party::{Cause, Signal};
 use crate::registrar::AddressOfRecord;
 use crate::sdp::Kind;
-use crate::settings::Settings;
+use crate::settings::{Grant, Settings};
 use crate::sip::auth::Credentials;
 use crate::sip::user_agent::RegistrationHandle;
 use crate::sip::{Host, SipUri, Uri};
@@ -19,10 +20,11 @@ use crate::transport::ConnectionId;
 use crate::wcs::{self, CallStatus, FrameError, ServerMessage};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Names a browser for as long as it is logged in, whatever connections it has meanwhile. Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct BrowserId(u64);
 
 /// One browser.
@@ -31,7 +33,12 @@ pub(super) struct Browser {
     connection: ConnectionId,
     remote: SocketAddr,
     wire: wcs::Connection,
+    /// The page that opened the connection, as the browser says, and as the client does.
+    origin: Option<String>,
+    page_url: Option<String>,
     account: Option<Account>,
+    /// Where it has its account by a token: what that allows.
+    grant: Option<Arc<Grant>>,
     visible_name: Option<String>,
     /// Whether it answers offers in mid-call.
     takes_offers: bool,
@@ -99,7 +106,8 @@ impl Browser {
     }
 
     pub(super) fn is_local_user(&self, aor: &AddressOfRecord) -> bool {
-        matches!(&self.account, Some(Account::Local(user)) if user == aor)
+        // Who holds a token uses an account, and is not its user.
+        self.grant.is_none() && matches!(&self.account, Some(Account::Local(user)) if user == aor)
     }
 
     /// The domain that it is logged in to.
@@ -121,14 +129,22 @@ impl Browser {
 }
 
 impl Switch {
-    pub(super) fn browser_opened(&mut self, connection: ConnectionId, remote: SocketAddr) {
+    pub(super) fn browser_opened(
+        &mut self,
+        connection: ConnectionId,
+        remote: SocketAddr,
+        origin: Option<String>,
+    ) {
         self.last_browser += 1;
         let id = BrowserId(self.last_browser);
         let browser = Browser {
             connection,
             remote,
             wire: wcs::Connection::new(),
+            origin,
+            page_url: None,
             account: None,
+            grant: None,
             visible_name: None,
             takes_offers: false,
             calls: HashMap::new(),

@@ -1,5 +1,6 @@
 mod bench;
 mod media;
+mod tokens;
 mod transfers;
 
 use super::*;

@@ -13,7 +13,9 @@ impl Switch {
     pub(super) fn browser_calls(&mut self, now: Instant, id: BrowserId, new: NewCall) {
         let call_id = new.call_id.clone().unwrap_or_else(|| self.token());
         let Some(browser) = self.browsers.get(&id) else { return };
-        let caller = browser.account.as_ref().map_or(String::new(), |account| match account {
+        // Who holds a token is told neither who calls nor who is called.
+        let account = browser.account.as_ref().filter(|_| browser.grant.is_none());
+        let caller = account.map_or(String::new(), |account| match account {
             Account::Local(aor) => aor.user.clone(),
             Account::Provider(account) => account.uri.user_name().unwrap_or_default(),
         });
@@ -53,7 +55,14 @@ impl Switch {
         }
     }
 
-    fn browser_plan(&self, now: Instant, id: BrowserId, new: NewCall) -> Result<Plan, Cause> {
+    fn browser_plan(&mut self, now: Instant, id: BrowserId, new: NewCall) -> Result<Plan, Cause> {
+        match self.browsers.get(&id).and_then(|browser| browser.grant.clone()) {
+            Some(grant) => self.plan_by_token(now, id, &grant, new),
+            None => self.plan_by_account(now, id, new),
+        }
+    }
+
+    pub(super) fn plan_by_account(&self, now: Instant, id: BrowserId, new: NewCall) -> Result<Plan, Cause> {
         let logged_out = || Cause::new(403, "Log in first");
         let browser = self.browsers.get(&id).ok_or_else(logged_out)?;
         let account = browser.account.as_ref().ok_or_else(logged_out)?;

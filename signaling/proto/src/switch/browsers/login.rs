@@ -18,10 +18,11 @@ impl Switch {
         if let Some(browser) = self.browsers.get_mut(&id) {
             browser.visible_name.clone_from(&login.visible_name);
             browser.takes_offers = login.takes_offers;
+            browser.page_url.clone_from(&login.page_url);
         }
         let result = match &login.account {
             Some(account) => self.open_account(now, id, account),
-            None => Err(Cause::new(403, "Logging in with a token is not available")),
+            None => self.log_in_by_token(now, id, login),
         };
         match result {
             Ok(true) => self.say(id, &ServerMessage::Registered),
@@ -80,6 +81,34 @@ impl Switch {
         account: &wcs::Account,
         domain: SipUri,
     ) -> Result<bool, Cause> {
+        let mut provider = self.provider_account(account, domain)?;
+        if account.register {
+            let register = Register {
+                aor: Uri::Sip(provider.uri.clone()),
+                route: provider.route.clone(),
+                contact_user: provider.contact_user.clone(),
+                port: None,
+                expires: self.settings.providers.register_expires,
+                keep_alive: self.settings.providers.keep_alive,
+                credentials: provider.credentials.clone(),
+            };
+            let handle = self.user_agent.register(now, register);
+            provider.registration = Some(handle);
+            self.browser_by_registration.insert(handle, id);
+        }
+        self.browser_by_contact.insert(provider.contact_user.clone(), id);
+        if let Some(browser) = self.browsers.get_mut(&id) {
+            browser.account = Some(Account::Provider(Box::new(provider)));
+        }
+        Ok(!account.register)
+    }
+
+    /// An account at a provider's, not registered yet.
+    pub(super) fn provider_account(
+        &mut self,
+        account: &wcs::Account,
+        domain: SipUri,
+    ) -> Result<ProviderAccount, Cause> {
         let allowed = &self.settings.providers.allowed;
         let name = domain.host.to_string();
         if !allowed.is_empty() && !allowed.iter().any(|each| each.eq_ignore_ascii_case(&name)) {
@@ -90,33 +119,19 @@ impl Switch {
         if next_hop.host.ip().is_some_and(|address| self.is_forbidden(address)) {
             return Err(Cause::new(403, "Providers on private addresses are not allowed here"));
         }
-        let uri = SipUri::new(Some(&account.login), domain.host, None);
         let credentials = Credentials {
             username: account.authentication_name.clone(),
             secret: Secret::Password(account.password.clone()),
             realm: None,
         };
-        let contact_user = self.token();
-        let registration = account.register.then(|| {
-            let register = Register {
-                aor: Uri::Sip(uri.clone()),
-                route: route.clone(),
-                contact_user: contact_user.clone(),
-                port: None,
-                expires: self.settings.providers.register_expires,
-                keep_alive: self.settings.providers.keep_alive,
-                credentials: credentials.clone(),
-            };
-            self.user_agent.register(now, register)
-        });
-        self.browser_by_contact.insert(contact_user.clone(), id);
-        self.browser_by_registration.extend(registration.map(|handle| (handle, id)));
-        let account =
-            ProviderAccount { uri, route, credentials, contact_user, registration, is_registered: false };
-        if let Some(browser) = self.browsers.get_mut(&id) {
-            browser.account = Some(Account::Provider(Box::new(account)));
-        }
-        Ok(registration.is_none())
+        Ok(ProviderAccount {
+            uri: SipUri::new(Some(&account.login), domain.host, None),
+            route,
+            credentials,
+            contact_user: self.token(),
+            registration: None,
+            is_registered: false,
+        })
     }
 
     pub(in crate::switch) fn registered(&mut self, handle: RegistrationHandle) {

@@ -13,6 +13,10 @@ use std::time::Instant;
 impl Switch {
     pub(super) fn browser_requests(&mut self, now: Instant, id: BrowserId, message: ClientMessage) {
         let endpoint = |call_id| Endpoint::Browser(id, call_id);
+        if !self.token_allows(id, &message) {
+            let cause = Cause::new(403, "A call button cannot do that");
+            return self.say(id, &ServerMessage::RequestFailed { request: "token", cause: &cause });
+        }
         match message {
             ClientMessage::Connect(login) => self.log_in(now, id, &login),
             ClientMessage::Resume { .. } => self.say(id, &ServerMessage::ResumeFailed),

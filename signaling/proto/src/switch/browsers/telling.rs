@@ -8,7 +8,7 @@ use crate::wcs::{self, CallStatus, ServerMessage, TransferStatus, VideoState};
 impl Switch {
     /// Tells a browser what happened to one of its calls.
     pub(in crate::switch) fn tell_browser(&mut self, id: BrowserId, call_id: &str, signal: Signal) {
-        match signal {
+        match self.masked_for(id, signal) {
             Signal::Progress { status, sdp } => self.tell_progress(id, call_id, status, sdp),
             Signal::Answer { sdp } => self.tell_answer(id, call_id, sdp),
             Signal::OfferAnswer { sdp } => self.tell_description(id, call_id, sdp, true),

@@ -38,6 +38,7 @@ fn settings() -> Settings {
             register_expires: Duration::from_secs(600),
             keep_alive: KeepAlive { method: KeepAliveMethod::Off, interval: None },
         },
+        tokens: Default::default(),
         sip_media: Default::default(),
         browser_media: Default::default(),
         tones: Default::default(),
@@ -75,6 +76,8 @@ pub(super) struct Bench {
     pub(super) digits: Vec<(Side, u8)>,
     /// The sides that a tone is played to.
     pub(super) tones: Vec<Side>,
+    /// Tokens that are asked for.
+    pub(super) asked: Vec<(u64, String)>,
     pub(super) refuse_sessions: Option<tandem_control::Refusal>,
     /// The ports of accounts that are open.
     pub(super) open_ports: BTreeSet<u16>,
@@ -103,6 +106,13 @@ impl Bench {
         bench
     }
 
+    /// One with click-to-call tokens.
+    pub(super) fn with_tokens(tokens: &Tokens) -> Bench {
+        let mut bench = Bench::new();
+        bench.switch.tokens = TokenTable::new(tokens);
+        bench
+    }
+
     pub(super) fn without_dataplane() -> Bench {
         let now = Instant::now();
         let mut random = fastrand::Rng::with_seed(7);
@@ -115,6 +125,7 @@ impl Bench {
             sessions: HashMap::new(),
             digits: Vec::new(),
             tones: Vec::new(),
+            asked: Vec::new(),
             refuse_sessions: None,
             open_ports: BTreeSet::new(),
             taken_ports: BTreeSet::new(),
@@ -151,6 +162,7 @@ impl Bench {
                 Output::Wcs { connection, text } => {
                     self.frames.push((connection, serde_json::from_str(&text).unwrap()));
                 }
+                Output::AskToken { query, token, .. } => self.asked.push((query, token)),
                 Output::Close { .. } => {}
                 Output::Dataplane(frame) => self.dataplane(frame),
             }
@@ -263,11 +275,17 @@ impl Bench {
         self.input(Input::Wcs { connection, text });
     }
 
-    /// Opens a browser's connection and logs in.
-    pub(super) fn browser(&mut self, number: u64, user: &str, password: &str, domain: &str) -> ConnectionId {
+    /// Opens the connection of a browser on a page of this origin.
+    pub(super) fn open(&mut self, number: u64, origin: Option<&str>) -> ConnectionId {
         let connection = ConnectionId(1_000 + number);
         let remote = SocketAddr::new("192.0.2.10".parse().unwrap(), 40_000 + u16::try_from(number).unwrap());
-        self.input(Input::WcsOpened { connection, remote });
+        self.input(Input::WcsOpened { connection, remote, origin: origin.map(str::to_owned) });
+        connection
+    }
+
+    /// Opens a browser's connection and logs in.
+    pub(super) fn browser(&mut self, number: u64, user: &str, password: &str, domain: &str) -> ConnectionId {
+        let connection = self.open(number, None);
         let login = json!({ "sipLogin": user, "sipPassword": password, "sipDomain": domain, "sipRegisterRequired": true });
         self.say(connection, "connection", login);
         connection
