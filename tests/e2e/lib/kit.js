@@ -17,7 +17,8 @@ export function installKit({ tone, codecs, colour = 'rgb(40, 90, 160)' }) {
   window.kit = kit;
 
   let audio;
-  let recorded;
+  let recording;
+  const heard = new Map();
   const context = () => {
     if (!audio) {
       audio = new AudioContext({ sampleRate: RATE });
@@ -79,15 +80,22 @@ export function installKit({ tone, codecs, colour = 'rgb(40, 90, 160)' }) {
     element.muted = true;
     element.play().catch(() => {});
     await context().ready;
-    const recorder = new AudioWorkletNode(context(), 'recorder', { channelCount: 1, channelCountMode: 'explicit' });
-    recorder.port.onmessage = ({ data }) => {
-      kit.chunks.push(data);
-      if (kit.chunks.length > KEEP_CHUNKS) kit.chunks.shift();
-    };
-    recorded?.disconnect();
-    recorded = context().createMediaStreamSource(stream);
-    recorded.connect(recorder);
-    recorder.connect(new GainNode(context(), { gain: 0 })).connect(context().destination);
+    // A track that comes again after a hold is the same one; the tracks of several calls are heard together.
+    heard.get(track.id)?.disconnect();
+    heard.set(track.id, context().createMediaStreamSource(stream));
+    heard.get(track.id).connect(recorder());
+  }
+
+  function recorder() {
+    if (!recording) {
+      recording = new AudioWorkletNode(context(), 'recorder', { channelCount: 1, channelCountMode: 'explicit' });
+      recording.port.onmessage = ({ data }) => {
+        kit.chunks.push(data);
+        if (kit.chunks.length > KEEP_CHUNKS) kit.chunks.shift();
+      };
+      recording.connect(new GainNode(context(), { gain: 0 })).connect(context().destination);
+    }
+    return recording;
   }
 
   function holdToCodecs(connection) {
