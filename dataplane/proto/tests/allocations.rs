@@ -17,7 +17,7 @@ use tandem_codec::speex::{Band, SpeexEncoder, SpeexSettings};
 use tandem_codec::tones::{Step, Tone};
 use tandem_control::{
     Audio, Codec, DigitSound, Digits, Latch, LegConfig, PayloadType, Remote, Security, Side, SrtpKey,
-    SrtpSuite,
+    SrtpSuite, Video, VideoCodec, VideoFeedback, VideoPayloadType,
 };
 use tandem_media::Now;
 use tandem_media::drops::DropReason;
@@ -25,9 +25,11 @@ use tandem_media::dtls::Identity;
 use tandem_media::dtmf::Digit;
 use tandem_media::limits::TAILROOM;
 use tandem_media::packet::Packet;
+use tandem_media::rtcp::Writer;
 use tandem_media::rtp::{HEADER_LEN, Header};
 use tandem_media::session::{Component, Outbox, Session};
 use tandem_media::srtp::Outbound;
+use tandem_media::video::feedback::Author;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -229,5 +231,96 @@ fn digits_allocate_nothing_in_any_way() {
             assert!(sent > 500, "{input:?} to {output:?} {case:?}: only {sent} packets came out");
             assert_eq!(allocated, 0, "{input:?} to {output:?} {case:?}");
         }
+    }
+}
+
+const H264: VideoCodec = VideoCodec::H264 { packetization_mode: 1, profile_level_id: [0x42, 0xe0, 0x1f] };
+/// What a browser understands, and what an old telephone does.
+const BROWSER: VideoFeedback =
+    VideoFeedback { nack: true, pli: true, fir: true, remb: true, transport_cc: Some(3) };
+const PHONE: VideoFeedback =
+    VideoFeedback { nack: false, pli: false, fir: true, remb: false, transport_cc: None };
+
+/// A leg with video in the clear beside its audio.
+fn showing(host: u8, feedback: VideoFeedback) -> LegConfig {
+    let types = vec![VideoPayloadType { number: 96, codec: H264, rtx: feedback.nack.then_some(97) }];
+    let video = Video {
+        receive: types.clone(),
+        send: types,
+        may_receive: true,
+        may_send: true,
+        transport: None,
+        ssrc: u32::from(host) * 1000,
+        rtx_ssrc: u32::from(host) * 1000 + 1,
+        feedback,
+        max_bitrate: 500_000,
+        repeat_parameter_sets: !feedback.nack,
+    };
+    LegConfig { video: Some(Box::new(video)), ..leg(host, &[PCMU], None) }
+}
+
+/// Ten seconds of video, of which every 17th packet is lost on its way here and comes again, and whose viewer asks for
+/// much of it again and for key frames; returns what was allocated and sent.
+fn video_call(viewer: VideoFeedback) -> (u64, usize) {
+    let mut now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
+    let identity = Arc::new(Identity::generate().unwrap());
+    let mut session = Session::new(now, 1, identity, None);
+    let mut sent = Sent::default();
+    let legs = [showing(1, BROWSER), showing(2, viewer)];
+    session.configure(now, legs.each_ref().map(Some), &mut sent).unwrap();
+    let mut buffer = vec![0; 1300 + TAILROOM];
+    let before = allocations();
+    let receive = |session: &mut Session, now, host, port, buffer: &mut [u8], len, sent: &mut Sent| {
+        let (side, component) = match (host, port) {
+            (1, 4000) => (Side::A, Component::Rtp),
+            (_, 4000) => (Side::B, Component::Rtp),
+            _ => (Side::B, Component::Rtcp),
+        };
+        let mut packet = Packet::new(buffer, 0, len).unwrap();
+        let verdict = session.receive(now, side, component, address(host, port), &mut packet, sent);
+        sent.0 += usize::from(matches!(verdict, Ok(tandem_media::session::Verdict::Forward { .. })));
+    };
+    for n in 0..1000u16 {
+        now.instant += Duration::from_millis(10);
+        now.unix += Duration::from_millis(10);
+        let timestamp = u32::from(n / 3) * 2700;
+        let payload: &[u8] = if n % 100 == 0 { &[0x7c, 0x85] } else { &[0x41, 0x9a] };
+        if n % 17 != 5 {
+            Header { marker: n % 3 == 2, payload_type: 96, sequence: n, timestamp, ssrc: 9 }
+                .write(&mut buffer);
+            buffer[HEADER_LEN..HEADER_LEN + 2].copy_from_slice(payload);
+            receive(&mut session, now, 1, 4000, &mut buffer, 1200, &mut sent);
+        }
+        if n % 17 == 10 {
+            let lost = n - 5;
+            let timestamp = u32::from(lost / 3) * 2700;
+            Header { marker: false, payload_type: 97, sequence: n, timestamp, ssrc: 10 }.write(&mut buffer);
+            buffer[HEADER_LEN..HEADER_LEN + 2].copy_from_slice(&lost.to_be_bytes());
+            receive(&mut session, now, 1, 4000, &mut buffer, 1200, &mut sent);
+        }
+        if n % 10 == 9 {
+            let author = Author { sender: 7, media: 2000 };
+            let mut writer = Writer::new(&mut buffer);
+            let wanted: [u16; 8] = std::array::from_fn(|place| n.wrapping_add(place as u16));
+            author.missing(&mut writer, &wanted).unwrap();
+            author.picture_loss(&mut writer).unwrap();
+            author.bitrate(&mut writer, 400_000).unwrap();
+            let len = writer.len();
+            receive(&mut session, now, 2, 4001, &mut buffer, len, &mut sent);
+        }
+        if session.next_timeout() <= now.instant {
+            session.handle_timeout(now, &mut sent);
+        }
+        while session.poll_event().is_some() {}
+    }
+    (allocations() - before, sent.0)
+}
+
+#[test]
+fn video_and_its_repair_allocate_nothing() {
+    for viewer in [BROWSER, PHONE] {
+        let (allocated, sent) = video_call(viewer);
+        assert!(sent > 950, "{viewer:?}: only {sent} packets came out");
+        assert_eq!(allocated, 0, "{viewer:?}");
     }
 }

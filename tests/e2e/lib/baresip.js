@@ -1,5 +1,5 @@
 // baresip, a SIP telephone: headless, controlled over TCP, playing one tone and recording what it hears.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { longestTone, readWav, writeToneWav } from './audio.js';
@@ -15,9 +15,22 @@ const LOADED = [
   'g711', 'opus', 'g722', 'aufile', 'aubridge', 'sndfile', 'auresamp', 'stun', 'turn', 'ice', 'srtp', 'dtls_srtp',
   'uuid', 'account', 'contact', 'menu', 'ctrl_tcp', 'debug_cmd',
 ];
+const LOADED_FOR_VIDEO = ['avcodec', 'avformat', 'fakevideo', 'snapshot'];
 
-function configuration({ name, address, tone, recordings }) {
-  const modules = LOADED.filter((module) => existsSync(`${MODULES}/${module}.so`));
+function videoConfiguration({ clip, rate = 15 }) {
+  return `video_source avformat,${clip}
+video_display fakevideo,nil
+video_size 320x240
+video_bitrate 400000
+video_fps ${rate}
+avcodec_h264enc libx264
+avcodec_h264dec h264
+`;
+}
+
+function configuration({ name, address, tone, recordings, video }) {
+  const wanted = video ? [...LOADED, ...LOADED_FOR_VIDEO] : LOADED;
+  const modules = wanted.filter((module) => existsSync(`${MODULES}/${module}.so`));
   return `poll_method epoll
 sip_listen ${address}:5060
 audio_player aubridge,sink_${name}
@@ -42,7 +55,7 @@ ctrl_tcp_listen ${address}:${CONTROL_PORT}
 opus_bitrate 28000
 opus_stereo no
 opus_sprop_stereo no
-`;
+${video ? videoConfiguration(video) : ''}`;
 }
 
 /** A telephone. Its events are kept; {@link Baresip.event} waits for the next one of a type. */
@@ -62,15 +75,16 @@ export class Baresip {
    * @param {string} [options.codecs] as baresip writes them, for example `PCMU/8000/1`
    * @param {'srtp-mand' | 'dtls_srtp'} [options.encryption]
    * @param {'auto' | 'manual'} [options.answer]
+   * @param {{clip: string, rate?: number}} [options.video] the file that its camera shows, and its pictures a second
    */
-  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto' }) {
+  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto', video }) {
     const phone = new Baresip();
     const home = join(directory, `baresip-${user}`);
     phone.recordings = join(home, 'recordings');
     mkdirSync(phone.recordings, { recursive: true });
     const wav = join(home, 'tone.wav');
     writeToneWav(wav, { frequency: tone, seconds: TONE_SECONDS, rate: RATE });
-    const settings = { name: user, address: host.address, tone: wav, recordings: phone.recordings };
+    const settings = { name: user, address: host.address, tone: wav, recordings: phone.recordings, video };
     writeFileSync(join(home, 'config'), configuration(settings));
     const parameters = [
       `auth_user=${user}`, `auth_pass=${password}`, `outbound="sip:${server};transport=udp"`, 'regint=600',
@@ -143,6 +157,20 @@ export class Baresip {
       const from = now && now.samples.length >= before ? before : 0;
       return now && longestTone({ rate: now.rate, samples: now.samples.subarray(from) }, frequency) >= 1;
     }, { interval: 200, ...options });
+  }
+
+  /** A picture of what is seen now. @returns {Promise<string>} its file */
+  async snapshot() {
+    const file = join(this.recordings, `seen-${Date.now()}.png`);
+    this.command('snapshot_recv', file);
+    // It is written with the next picture, in one piece, but not at once.
+    let size = 0;
+    await until('a picture is kept', () => {
+      const before = size;
+      size = existsSync(file) ? statSync(file).size : 0;
+      return size > 0 && size === before;
+    }, { timeout: 3000 });
+    return file;
   }
 
   /** How many of its own INVITEs were answered and acknowledged. */

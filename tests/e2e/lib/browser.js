@@ -36,9 +36,10 @@ export function launchBrowser({ origin, directory, host }) {
 export class Listener {
   /**
    * @param {import('playwright-core').Browser} browser
-   * @param {{tone: number, codecs?: string[], colour?: string}} options see installKit
+   * @param {{tone: number, codecs?: string[], colour?: string, prepare?: (page: import('playwright-core').Page) => Promise<void>}} options
+   *   see installKit; `prepare` does more before the page is loaded
    */
-  static async open(browser, options) {
+  static async open(browser, { prepare, ...options }) {
     const listener = new this();
     // Content-Security-Policy would keep the recorder out; page.test.js loads the page without this.
     listener.context = await browser.newContext({ bypassCSP: true, ignoreHTTPSErrors: true });
@@ -47,6 +48,7 @@ export class Listener {
     listener.page.on('console', (message) => listener.console.push(message.text()));
     listener.page.on('pageerror', (error) => listener.console.push(String(error.stack)));
     await listener.page.addInitScript(installKit, options);
+    await prepare?.(listener.page);
     return listener;
   }
 

@@ -23,8 +23,10 @@ client.register = ({ server, user, password, domain }) => new Promise((resolve, 
   agent.on('newRTCSession', (event) => adopt(event.session));
   agent.start();
 });
-client.call = (target) => { agent.call(target, { mediaConstraints: { audio: true, video: false } }); };
-client.answer = () => session.answer({ mediaConstraints: { audio: true, video: false } });
+/** Whether calls begin with video. */
+client.withVideo = false;
+client.call = (target) => { agent.call(target, { mediaConstraints: { audio: true, video: client.withVideo } }); };
+client.answer = () => session.answer({ mediaConstraints: { audio: true, video: client.withVideo } });
 client.hangup = () => session.terminate();
 /** By INFO, with this many milliseconds from one to the next. */
 client.sendDigits = (digits, gap) => session.sendDTMF(digits, { duration: 100, interToneGap: gap, transportType: 'INFO' });
@@ -37,3 +39,14 @@ const renegotiate = (method) => () => new Promise((resolve, reject) => {
 });
 client.hold = renegotiate('hold');
 client.resume = renegotiate('unhold');
+client.addVideo = async () => {
+  const stream = await navigator.mediaDevices.getUserMedia({ video: true });
+  stream.getVideoTracks().forEach((track) => session.connection.addTrack(track, stream));
+  await renegotiate('renegotiate')();
+};
+/** Ends video for both sides (RFC 8829 section 4.1.4: a stopped transceiver is refused for good). */
+client.dropVideo = async () => {
+  session.connection.getTransceivers().filter(({ receiver }) => receiver.track.kind === 'video')
+    .forEach((transceiver) => transceiver.stop());
+  await renegotiate('renegotiate')();
+};

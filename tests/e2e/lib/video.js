@@ -1,0 +1,102 @@
+// Pictures of known colours: clips for telephones, and what a picture shows.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { SipPage } from './sip-page.js';
+import { ffmpeg } from './speech.js';
+import { installVideoKit } from './video-kit.js';
+import { until } from './wait.js';
+
+const run = promisify(execFile);
+
+/** How far each of red, green and blue may be from what was sent: encoders and colour spaces take their part. */
+const TOLERANCE = 45;
+
+export const COLOURS = { orange: [255, 128, 0], teal: [0, 128, 128], purple: [128, 0, 160], green: [0, 160, 0] };
+
+/** Whether a colour, as red, green and blue, is the one of that name. */
+export function isColour(seen, name) {
+  return Boolean(seen) && seen.every((value, index) => Math.abs(value - COLOURS[name][index]) <= TOLERANCE);
+}
+
+const css = (name) => `rgb(${COLOURS[name].join(' ')})`;
+
+/** Makes a clip of one colour in which something moves. @returns {Promise<string>} its file */
+export async function makeClip(directory, { colour, seconds = 60, rate = 15, size = '320x240' }) {
+  const file = join(directory, `${colour}.mp4`);
+  const [red, green, blue] = COLOURS[colour].map((value) => value.toString(16).padStart(2, '0'));
+  await ffmpeg(
+    '-f', 'lavfi', '-i', `color=c=0x${red}${green}${blue}:s=${size}:r=${rate}:d=${seconds}`,
+    '-vf', "drawbox=x='mod(n*7,300)':y=4:w=20:h=12:color=white:t=fill",
+    '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '30', file,
+  );
+  return file;
+}
+
+/** The colour in the middle of an image file: red, green and blue. */
+export async function colourOf(file) {
+  const { stdout } = await run('ffmpeg', [
+    '-hide_banner', '-nostdin', '-loglevel', 'error', '-i', file, '-frames:v', '1',
+    '-vf', 'crop=iw/4:ih/4,scale=1:1:flags=area', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-',
+  ], { encoding: 'buffer' });
+  return [...stdout.subarray(0, 3)];
+}
+
+/** A {@link SipPage} with a camera. */
+export class VideoPage extends SipPage {
+  /**
+   * @param {import('./world.js').World} world
+   * @param {object} options
+   * @param {number} options.tone what its microphone hears, in Hz
+   * @param {string} options.colour what its camera sees
+   * @param {string} [options.library]
+   * @param {string} [options.codec] @see installVideoKit
+   * @param {boolean} [options.repair] @see installVideoKit
+   * @param {import('playwright-core').Browser} [options.browser]
+   */
+  static async open(world, { tone, colour, library = 'jssip', rate = 15, browser = world.browser, ...options }) {
+    const camera = { colour: css(colour), rate, width: 320, height: 240, ...options };
+    const prepare = (page) => page.addInitScript(installVideoKit, camera);
+    const videoPage = await super.open({ browser, page: world.page }, library, { tone, prepare });
+    await videoPage.page.evaluate(() => { window.client.withVideo = true; });
+    return videoPage;
+  }
+
+  /** @see installVideoKit */
+  videoStats() {
+    return this.page.evaluate(() => window.kit.video.stats());
+  }
+
+  /** Waits until the page sees that colour. */
+  async sees(colour, options) {
+    let seen;
+    try {
+      await until(`the page sees ${colour}`, async () => {
+        seen = await this.page.evaluate(() => window.kit.video.seen());
+        return isColour(seen, colour);
+      }, { interval: 100, ...options });
+    } catch (error) {
+      throw new Error(`the page sees ${seen}, not ${colour}: ${JSON.stringify(await this.videoStats())}`, { cause: error });
+    }
+  }
+
+  /** Waits until so many more pictures were decoded; returns how many came a second, and what froze meanwhile. */
+  async watches(pictures, { timeout = 20_000 } = {}) {
+    const before = (await this.videoStats()).received;
+    assert.ok(before, 'video is received');
+    const start = performance.now();
+    const after = await until(`${pictures} pictures`, async () => {
+      const { received } = await this.videoStats();
+      return received.framesDecoded - before.framesDecoded >= pictures && received;
+    }, { timeout, interval: 100 });
+    const seconds = (performance.now() - start) / 1000;
+    return {
+      rate: (after.framesDecoded - before.framesDecoded) / seconds,
+      seconds,
+      frozen: after.totalFreezesDuration - before.totalFreezesDuration,
+      freezes: after.freezeCount - before.freezeCount,
+      received: after,
+    };
+  }
+}
