@@ -3,6 +3,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod peers;
+pub(crate) mod pictures;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use socket2::{Domain, SockAddr, Socket, Type};
