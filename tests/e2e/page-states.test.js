@@ -48,7 +48,7 @@ for (const size of Object.keys(SIZES)) {
     assert.deepEqual(await place(), idle, 'nothing jumps when a call begins');
     await callee.answer();
     await phone.state('talking');
-    await phone.page.getByText('Good connection').waitFor();
+    await phone.page.getByText(/(Good|Weak|Bad) connection/).waitFor();
     await looks.at('talking');
     assert.deepEqual(await place(), idle, 'nor when it is answered');
     await phone.press('Mute');

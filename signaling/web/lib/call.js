@@ -27,6 +27,8 @@ export class Call extends CallMedia {
   offersVideo = false;
   /** The offer of an incoming call; absent where the caller leaves the offer to us. @type {string | undefined} */
   #remoteOffer;
+  /** What we answered. @type {object | undefined} */
+  #answer;
 
   /**
    * Calls are made by `Tandem`.
@@ -69,10 +71,11 @@ export class Call extends CallMedia {
     await this.openMedia(video, async (media) => {
       const offer = this.#remoteOffer;
       const sdp = offer ? await media.accept(offer, false) : await media.offer();
-      this.link.send('answer', {
+      this.#answer = {
         callId: this.id, incoming: true, hasAudio: true, hasVideo: Boolean(media.camera), status: 'PENDING',
         mediaProvider: 'WebRTC', sdp,
-      });
+      };
+      this.link.send('answer', this.#answer);
     });
   }
 
@@ -182,9 +185,22 @@ export class Call extends CallMedia {
     this.changed();
   }
 
-  /** The connection to the server is there again: new paths are looked for. @internal */
-  restoreMedia() {
-    if (this.state === 'talking') this.media?.restart().catch(() => {});
+  /**
+   * The connection to the server is there again. What was said on the old one may not have arrived.
+   * @param {{status?: string, sipStatus?: number, info?: string}} event how the server sees the call
+   * @internal
+   */
+  restore(event) {
+    this.progress(event);
+    if (this.state === 'answering' && this.#answer) this.link.send('answer', this.#answer);
+    if (this.state !== 'talking') return;
+    if (this.held && event.status !== 'HOLD') this.link.send('hold', { callId: this.id });
+    this.media?.restart(true).catch(() => {});
+  }
+
+  /** The network is another one: new paths are looked for. @internal */
+  changePath() {
+    if (this.state === 'talking') this.media?.restart(false).catch(() => {});
   }
 
   #alerting() {

@@ -53,7 +53,7 @@ export class Media extends Emitter {
       if (!interrupted) this.#meter.start();
       this.emit('interrupted', interrupted);
     });
-    this.#path.on('mend', () => { this.restart().catch(() => {}); });
+    this.#path.on('mend', () => { this.restart(false).catch(() => {}); });
     this.#path.on('lost', () => this.emit('lost', undefined));
   }
 
@@ -110,11 +110,14 @@ export class Media extends Emitter {
     this.#afterDescription();
   }
 
-  /** Looks for new paths while the call goes on (an ICE restart, RFC 8445 section 9). */
-  restart() {
+  /**
+   * Looks for new paths while the call goes on (an ICE restart, RFC 8445 section 9).
+   * @param {boolean} isLost whether an offer under way was lost with the connection that carried it; otherwise its answer
+   *   is to come, and will do as well
+   */
+  restart(isLost) {
     return this.#inTurn(async () => {
-      // An offer that was under way may have been lost with the connection that carried it.
-      if (this.#connection.signalingState === 'have-local-offer') {
+      if (isLost && this.#connection.signalingState === 'have-local-offer') {
         await this.#connection.setLocalDescription({ type: 'rollback' });
       }
       if (this.#connection.signalingState !== 'stable') return;

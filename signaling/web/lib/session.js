@@ -15,9 +15,9 @@ const RECONNECT_WITHIN = 2_000;
 const RESUME_WITHIN = 4_000;
 /** How soon a living server answers when there is a reason to doubt it, in milliseconds. */
 const DOUBT = 1_500;
-/** Pauses between attempts, in milliseconds; the last is repeated, and the third while a call waits. */
+/** Pauses between attempts, in milliseconds; the last is repeated, and the second while a call waits. */
 const PAUSES = [0, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
-const URGENT_PAUSES = 3;
+const URGENT_PAUSES = 2;
 /** Every pause is lengthened by up to this share, so that a server which starts again is not met by all at once. */
 const SPREAD = 0.3;
 

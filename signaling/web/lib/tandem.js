@@ -146,7 +146,7 @@ export class Tandem extends Emitter {
   /** The network may be another one now. Browsers tell that by themselves, but not all of them, nor always. */
   networkChanged() {
     this.#session.check();
-    if (this.state === 'online') for (const call of this.calls) call.restoreMedia();
+    if (this.state === 'online') for (const call of this.calls) call.changePath();
   }
 
   /** @returns {import('./call-media.js').CallLink} */
@@ -194,9 +194,8 @@ export class Tandem extends Emitter {
     const states = new Map(kept.map((call) => [call.callId ?? call.id, call]));
     for (const call of this.calls) {
       const state = states.get(call.id);
-      if (!state) call.end(new Failure('cut-off'));
-      else call.progress(state);
-      call.restoreMedia();
+      if (state) call.restore(state);
+      else call.end(new Failure('cut-off'));
     }
     // What was hung up here meanwhile.
     for (const callId of states.keys()) {
