@@ -104,6 +104,89 @@ fn peers() -> [SocketAddr; 2] {
     ["192.0.2.1:4000".parse().unwrap(), "192.0.2.2:5000".parse().unwrap()]
 }
 
+/// Video on the same ports as the audio, or on those that the peer has for it.
+fn video(own: Option<SocketAddr>) -> Box<Video> {
+    let codec = VideoCodec::H264 { packetization_mode: 1, profile_level_id: [0x42, 0xe0, 0x1f] };
+    let types = vec![VideoPayloadType { number: 102, codec, rtx: Some(103) }];
+    let transport = own.map(|rtp| VideoTransport {
+        security: Security::None,
+        rtcp_mux: false,
+        remote: Some(Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1) }),
+        latch: Latch::Exact,
+        asymmetric: false,
+    });
+    Box::new(Video {
+        receive: types.clone(),
+        send: types,
+        may_receive: true,
+        may_send: true,
+        transport,
+        ssrc: 0xabcd,
+        rtx_ssrc: 0xabce,
+        feedback: VideoFeedback { nack: true, pli: true, ..VideoFeedback::default() },
+        max_bitrate: 0,
+        repeat_parameter_sets: own.is_some(),
+    })
+}
+
+/// A picture's packet.
+fn picture(sequence: u16, ssrc: u32) -> Vec<u8> {
+    let mut packet = rtp(sequence, ssrc);
+    packet[1] = 102;
+    packet[4..8].copy_from_slice(&(u32::from(sequence) * 1800).to_be_bytes());
+    // A key frame now and then; other slices between.
+    packet[12] = if sequence.is_multiple_of(50) { 0x65 } else { 0x41 };
+    packet.resize(1100, 0x55);
+    packet
+}
+
+/// Sound and pictures, from a leg that has both on its ports to one that has them apart, and back.
+#[test]
+fn a_call_with_video() {
+    let mut now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
+    let (queues, _ends) = local_queues();
+    let driver = SimDriver::new(64, now);
+    let mut worker = Worker::new(settings((ADDRESS, 31001).into()), driver, queues).unwrap();
+    let (session, local) = set_up(&mut worker, now, ADDRESS, peers().map(plain_leg));
+    let added = worker.request(now, Request::AddVideo { session, side: Side::B });
+    let Ok(Reply::VideoAdded(apart)) = added else { panic!("{added:?}") };
+    let [a, b] = peers();
+    let seen_at = SocketAddr::new(b.ip(), 6000);
+    for (side, video) in [(Side::A, video(None)), (Side::B, video(Some(seen_at)))] {
+        let peer = if side == Side::A { a } else { b };
+        let leg = LegConfig { video: Some(video), ..plain_leg(peer) };
+        assert_eq!(worker.request(now, Request::configure(session, side, leg)), Ok(Reply::Done));
+    }
+    let (mut carried, mut allocated) = ([0u32; 4], 0);
+    for sequence in 0..PACKETS {
+        let step = Duration::from_millis(20);
+        now = Now { instant: now.instant + step, unix: now.unix + step };
+        let driver = worker.driver_mut();
+        driver.set_now(now);
+        assert!(driver.deliver(a, local[0].rtp, &rtp(sequence, 1)));
+        assert!(driver.deliver(b, local[1].rtp, &rtp(sequence, 2)));
+        // Some are lost, and asked for.
+        if !sequence.is_multiple_of(37) {
+            assert!(driver.deliver(a, local[0].rtp, &picture(sequence, 3)));
+        }
+        assert!(driver.deliver(seen_at, apart.rtp, &picture(sequence, 4)));
+        let count = allocations(|| {
+            worker.step(now);
+        });
+        allocated += if sequence >= WARM_UP { count } else { 0 };
+        let look = |_, destination, bytes: &[u8]| (destination, bytes[1] & 0x7f == 102);
+        while let Some((destination, is_picture)) = worker.driver_mut().take_sent(look) {
+            let place = [(a, false), (b, false), (a, true), (seen_at, true)];
+            let place = place.iter().position(|place| *place == (destination, is_picture));
+            if let Some(place) = place {
+                carried[place] += 1;
+            }
+        }
+    }
+    assert!(carried.iter().all(|&count| count > u32::from(PACKETS) * 9 / 10), "{carried:?}");
+    assert_eq!(allocated, 0);
+}
+
 /// Carries a call over the simulation, 20 ms after 20 ms, and demands that most packets come out, without a
 /// single allocation.
 fn carries_without_allocating(legs: [LegConfig; 2], packet: impl FnMut(usize, u16) -> Vec<u8>) {

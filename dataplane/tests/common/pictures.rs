@@ -44,7 +44,7 @@ pub(crate) fn free_pair() -> SocketAddr {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = socket.local_addr().unwrap();
         let next = UdpSocket::bind((Ipv4Addr::LOCALHOST, address.port().checked_add(1)?));
-        (address.port() % 2 == 0 && next.is_ok()).then_some(address)
+        (address.port().is_multiple_of(2) && next.is_ok()).then_some(address)
     });
     pair.expect("a pair of ports is free")
 }

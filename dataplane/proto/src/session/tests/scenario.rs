@@ -3,7 +3,9 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::HashMap;
-use tandem_control::{Digits, DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Treatment};
+use tandem_control::{
+    Digits, DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, Treatment, VideoCodec,
+};
 
 const SPEECH_PACKETS: u16 = 400;
 const EVERY_CODING: [(u8, Codec, u32); 10] = [
@@ -237,7 +239,26 @@ fn every_kind() -> Vec<LegConfig> {
     let mut relayed = LegConfig { latch: Latch::Handover, asymmetric: true, ..plain.clone() };
     relayed.audio.speech = Treatment::Silenced;
     relayed.audio.receive.push(PayloadType { number: 18, codec: Codec::Other(1), clock: 8000 });
-    vec![LegConfig::idle(), relayed, listening, plain, muxed, sdes, sdes_gcm, server, client, webrtc]
+    let h264 = VideoCodec::H264 { packetization_mode: 1, profile_level_id: [0x42, 0xe0, 0x1f] };
+    let seeing = LegConfig {
+        video: Some(video::video(Side::A, &[(102, h264), (120, VideoCodec::Vp8)])),
+        ..muxed.clone()
+    };
+    let apart = video::apart(Side::A, &[(102, h264)], Security::None);
+    vec![
+        LegConfig::idle(),
+        relayed,
+        listening,
+        plain,
+        muxed,
+        sdes,
+        sdes_gcm,
+        server,
+        client,
+        webrtc,
+        seeing,
+        apart,
+    ]
 }
 
 proptest! {
@@ -253,6 +274,7 @@ proptest! {
             let mut there = leg(Side::B, &[random.choice(&EVERY_CODING[..7]).copied().unwrap(), EVENT]);
             there.audio.digits = random.choice([Digits::Events, Digits::Tones, Digits::Told]).unwrap();
             there.audio.ptime_ms = random.u8(..80);
+            there.video = random.bool().then(|| video::video(Side::B, &[(96, VideoCodec::Vp8)]));
             let mut fixture = Fixture::between(&kind, &there);
             for (is_rtcp, shape, bytes) in &packets {
                 let mut bytes = bytes.clone();
@@ -263,11 +285,15 @@ proptest! {
                         2 => *first = 20 + *first % 44,
                         3 => *first &= 3,
                         4 => *first = 0x80 | *first & 0x3f,
+                        5 => (*first, *second) = (0x80, random.choice([102, 120]).unwrap()),
                         _ => {}
                     }
                 }
                 let component = if *is_rtcp { Component::Rtcp } else { Component::Rtp };
+                let on_video = random.u8(..4) == 0;
+                let component = if on_video { component.of_video() } else { component };
                 let source = if random.bool() { peer(Side::A) } else { stranger() };
+                let source = if on_video && random.bool() { video::video_peer(Side::A) } else { source };
                 let _ = fixture.receive_at(Side::A, component, source, &bytes);
                 fixture.run(random.u64(..50));
             }

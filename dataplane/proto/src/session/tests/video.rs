@@ -14,7 +14,7 @@ const PICTURES: u32 = 0x5000;
 const FRAME: u32 = 3000;
 
 /// Its video, with the payload types that it sends and is sent.
-fn video(side: Side, types: &[(u8, VideoCodec)]) -> Box<Config> {
+pub(super) fn video(side: Side, types: &[(u8, VideoCodec)]) -> Box<Config> {
     let types: Vec<VideoPayloadType> =
         types.iter().map(|&(number, codec)| VideoPayloadType { number, codec, rtx: None }).collect();
     Box::new(Config {
@@ -42,12 +42,12 @@ fn bundled(side: Side, types: &[(u8, VideoCodec)]) -> LegConfig {
 }
 
 /// Where the peer has its video on ports of its own.
-fn video_peer(side: Side) -> SocketAddr {
+pub(super) fn video_peer(side: Side) -> SocketAddr {
     SocketAddr::new(peer(side).ip(), 5000)
 }
 
 /// A leg with PCMU, and video on ports of its own.
-fn apart(side: Side, types: &[(u8, VideoCodec)], security: Security) -> LegConfig {
+pub(super) fn apart(side: Side, types: &[(u8, VideoCodec)], security: Security) -> LegConfig {
     let rtp = video_peer(side);
     let transport = VideoTransport {
         security,
