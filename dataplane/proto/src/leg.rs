@@ -387,6 +387,15 @@ impl Leg {
         outbound.protect(buffer, len).map_err(|_| DropReason::SrtpProtect)
     }
 
+    /// As [`Leg::protect`], for a packet that was protected before and is the same to the bit.
+    pub(crate) fn protect_again(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, DropReason> {
+        if matches!(self.config.security, Security::None) {
+            return Ok(len);
+        }
+        let outbound = self.rtp.outbound.as_mut().ok_or(DropReason::NoDestination)?;
+        outbound.protect_again(buffer, len).map_err(|_| DropReason::SrtpProtect)
+    }
+
     /// Protects an RTP packet in place; in a batch its tag may be left due.
     pub(crate) fn protect_packet(&mut self, packet: &mut Packet<'_>) -> Result<(), DropReason> {
         let len = packet.len();

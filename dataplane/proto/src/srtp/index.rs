@@ -70,6 +70,13 @@ impl RtpIndexes {
         Ok(index)
     }
 
+    /// The index that `sequence` most likely has, if the stream has come so far.
+    pub(super) fn reached(&self, sequence: u16) -> Result<u64, SrtpError> {
+        let index = self.estimate(sequence)?;
+        let is_reached = self.window.highest.is_some_and(|highest| index <= highest);
+        if is_reached { Ok(index) } else { Err(SrtpError::TooOld) }
+    }
+
     /// Marks an index that [`RtpIndexes::check`] gave.
     pub(super) fn accept(&mut self, index: u64) {
         self.window.accept(index);

@@ -181,6 +181,19 @@ impl Outbound {
         Ok(end)
     }
 
+    /// As [`Outbound::protect`], for a packet that was protected before and must be the same to the bit: it becomes the
+    /// same again, so its key stream protects nothing else (RFC 3711 section 9.1).
+    ///
+    /// # Errors
+    /// As of [`Outbound::protect`]; one with an index that was not reached yet is [`SrtpError::TooOld`].
+    pub fn protect_again(&mut self, buffer: &mut [u8], length: usize) -> Result<usize, SrtpError> {
+        let header = RtpHeader::parse(buffer.get(..length).ok_or(SrtpError::NoRoom)?)?;
+        let packet = buffer.get_mut(..length + self.transform.rtp_tag_len()).ok_or(SrtpError::NoRoom)?;
+        let index = self.sources.rtp(self.sources.find(header.ssrc)?).reached(header.sequence)?;
+        self.transform.seal_rtp(packet, &header, index)?;
+        Ok(packet.len())
+    }
+
     /// As [`Outbound::protect`], but a tag that a batch computes at less cost is left out and returned as due: the
     /// packet must not be sent before [`ComputedTag::write`].
     ///

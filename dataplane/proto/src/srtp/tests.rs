@@ -208,6 +208,27 @@ fn a_buffer_without_room_is_refused() {
 }
 
 #[test]
+fn a_packet_that_is_sent_again_is_the_same_to_the_bit() {
+    for suite in SUITES {
+        let (mut outbound, mut inbound) = pair(suite);
+        let packets: Vec<_> = (0xfff0..0x1_0100u32)
+            .map(|n| (rtp(n as u16, 7), protect(&mut outbound, &rtp(n as u16, 7))))
+            .collect();
+        for (plain, protected) in packets.iter().step_by(17) {
+            let mut buffer = plain.clone();
+            buffer.resize(plain.len() + MAX_TRAILER, 0);
+            let length = outbound.protect_again(&mut buffer, plain.len()).unwrap();
+            assert_eq!(&buffer[..length], protected);
+        }
+        let mut ahead = [&rtp(0x0100, 7)[..], &[0; MAX_TRAILER]].concat();
+        assert_eq!(outbound.protect_again(&mut ahead, 172), Err(SrtpError::TooOld), "it was never sent");
+        let mut other = [&rtp(1, 8)[..], &[0; MAX_TRAILER]].concat();
+        assert_eq!(outbound.protect_again(&mut other, 172), Err(SrtpError::TooOld));
+        assert!(unprotect(&mut inbound, &packets[0].1).is_ok());
+    }
+}
+
+#[test]
 fn rtcp_is_guarded_against_replay_and_forgery() {
     for suite in SUITES {
         let (mut outbound, mut inbound) = pair(suite);

@@ -6,6 +6,15 @@ use super::rtx;
 use super::store::Store;
 use crate::rtp::{self, Header};
 
+/// A packet that is sent again, in the buffer that was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    /// So many bytes of the retransmission stream.
+    OnItsOwnStream(usize),
+    /// So many bytes, as they were sent first.
+    AsItWas(usize),
+}
+
 /// The packets that one receiver was sent, and the stream on which they are sent again. Its memory is taken when it is
 /// made.
 #[derive(Debug)]
@@ -35,7 +44,7 @@ impl Repeats {
         self.store.keep(sequence, packet);
     }
 
-    /// Writes a packet that the receiver asks for in front of `buffer`; returns its length. `rtx` gives the payload type
+    /// Writes a packet that the receiver asks for in front of `buffer`. `rtx` gives the payload type
     /// of the retransmissions of another one, if the receiver takes them. `None` as [`Store::resend`] says.
     pub fn repeat(
         &mut self,
@@ -44,23 +53,23 @@ impl Repeats {
         sequence: u16,
         rtx: impl Fn(u8) -> Option<u8>,
         buffer: &mut [u8],
-    ) -> Option<usize> {
+    ) -> Option<Repeated> {
         let original = self.store.resend(now, round_trip, sequence)?;
         let header = rtp::parse(original).ok()?.header;
-        let len = match rtx(header.payload_type) {
+        let repeated = match rtx(header.payload_type) {
             Some(payload_type) => {
                 let again = Header { payload_type, sequence: self.next, ssrc: self.ssrc, ..header };
                 let len = rtx::wrap(&again, original, buffer)?;
                 self.next = self.next.wrapping_add(1);
-                len
+                Repeated::OnItsOwnStream(len)
             }
             None => {
                 buffer.get_mut(..original.len())?.copy_from_slice(original);
-                original.len()
+                Repeated::AsItWas(original.len())
             }
         };
         self.sent += 1;
-        Some(len)
+        Some(repeated)
     }
 }
 
@@ -74,7 +83,9 @@ mod tests {
 
     fn repeated(repeats: &mut Repeats, now: Instant, rtx: Option<u8>) -> Option<(Header, Vec<u8>)> {
         let mut buffer = [0; 64];
-        let len = repeats.repeat(now, None, 500, |number| rtx.filter(|_| number == 102), &mut buffer)?;
+        let rtx = |number| rtx.filter(|_| number == 102);
+        let (Repeated::OnItsOwnStream(len) | Repeated::AsItWas(len)) =
+            repeats.repeat(now, None, 500, rtx, &mut buffer)?;
         let parsed = rtp::parse(&buffer[..len]).unwrap();
         Some((parsed.header, parsed.payload(&buffer[..len]).to_vec()))
     }

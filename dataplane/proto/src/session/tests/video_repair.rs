@@ -297,3 +297,30 @@ fn a_session_with_video_comes_to_rest() {
     }
     assert!(timeouts < 80, "{timeouts}");
 }
+
+#[test]
+fn a_secure_peer_without_rtx_is_sent_the_very_packet_again() {
+    let suite = SrtpSuite::AesCm128HmacSha1_80;
+    let mut secure = showing(Side::B, BROWSER);
+    secure.security = Security::Sdes { send: key(suite, 1), receive: Some(key(suite, 2)) };
+    video(&mut secure).send[0].rtx = None;
+    let mut fixture = Fixture::between(&showing(Side::A, BROWSER), &secure);
+    let (_, mut first) = fixture.receive(Side::A, &picture(1, KEY)).unwrap().unwrap();
+    let protected = first.clone();
+    fixture.receive(Side::A, &picture(2, SLICE)).unwrap();
+    let len = Inbound::new(&key(suite, 1)).unwrap().unprotect(&mut first).unwrap();
+    let sequence = rtp::parse(&first[..len]).unwrap().header.sequence;
+    let mut rtcp = [0; 128];
+    let mut writer = Writer::new(&mut rtcp);
+    Author { sender: SOURCE, media: 2000 }.missing(&mut writer, &[sequence]).unwrap();
+    let len = writer.len();
+    let len = Outbound::new(&key(suite, 2)).unwrap().protect_rtcp(&mut rtcp, len).unwrap();
+    let source = SocketAddr::new(peer(Side::B).ip(), 4001);
+    fixture.receive_at(Side::B, Component::Rtcp, source, &rtcp[..len]).unwrap();
+    let again = fixture
+        .sent
+        .packets
+        .iter()
+        .filter(|(side, component, ..)| (*side, *component) == (Side::B, Component::Rtp));
+    assert_eq!(again.map(|(.., bytes)| bytes.clone()).collect::<Vec<_>>(), [protected]);
+}

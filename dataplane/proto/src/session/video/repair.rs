@@ -14,7 +14,7 @@ use crate::video::feedback::{Author, Feedback};
 use crate::video::hold::Hold;
 use crate::video::limits::{MAX_FEEDBACK, MAX_RESENT};
 use crate::video::parameter_sets::ParameterSets;
-use crate::video::repeats::Repeats;
+use crate::video::repeats::{Repeated, Repeats};
 use crate::video::requests::Requests;
 
 /// Of one side.
@@ -93,7 +93,7 @@ impl Repair {
         sequence: u16,
         rtx: impl Fn(u8) -> Option<u8>,
         buffer: &mut [u8],
-    ) -> Option<usize> {
+    ) -> Option<Repeated> {
         self.repeats.as_mut()?.repeat(now, round_trip, sequence, rtx, buffer)
     }
 

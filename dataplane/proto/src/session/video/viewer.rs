@@ -16,6 +16,7 @@ use crate::reception::Place;
 use crate::rtp::{self, HEADER_LEN, Parsed};
 use crate::session::Component;
 use crate::video::hold::Turn;
+use crate::video::repeats::Repeated;
 use crate::video::{h264, vp8};
 
 /// A packet of pictures as it came.
@@ -199,10 +200,14 @@ impl<'a> Viewer<'a> {
             let config = self.leg.config().video.as_deref();
             let rtx = |number| config?.send.iter().find(|of| of.number == number)?.rtx;
             let room = buffer.get_mut(..MAX_DATAGRAM).unwrap_or_default();
-            let Some(len) = self.video.repair.repeat(now.instant, round_trip, sequence, rtx, room) else {
-                continue;
+            let repeated = self.video.repair.repeat(now.instant, round_trip, sequence, rtx, room);
+            let (carrier, ..) = self.video.carrier(self.leg);
+            let protected = match repeated {
+                Some(Repeated::OnItsOwnStream(len)) => carrier.protect(&mut buffer, len),
+                Some(Repeated::AsItWas(len)) => carrier.protect_again(&mut buffer, len),
+                None => continue,
             };
-            match self.video.carrier(self.leg).0.protect(&mut buffer, len) {
+            match protected {
                 Ok(len) => self.send(buffer.get(..len).unwrap_or_default(), out),
                 Err(reason) => out.dropped(reason),
             }
