@@ -72,3 +72,35 @@ fn a_session_that_lacks_ports_for_one_side_gives_back_the_other() {
     assert_eq!((worker.driver_mut().open_sockets(), worker.leftovers()), (1, (0, 0)));
     assert!(worker.request(now, create([OWN, OWN])).is_ok());
 }
+
+#[test]
+fn ports_of_video_go_with_their_leg_and_are_given_back() {
+    let now = now();
+    let mut worker = worker(&[], now);
+    let with_video = PortRequest { video: true, ..OWN };
+    let Ok(Reply::Created { session: one, local }) = worker.request(now, create([with_video, SHARED])) else {
+        panic!()
+    };
+    let video = local[0].video.unwrap();
+    assert_ne!(video.rtp, local[0].rtp);
+    let add = |session, side| Request::AddVideo { session, side };
+    assert_eq!(worker.request(now, add(one, Side::A)), Ok(Reply::VideoAdded(video)));
+    assert!(matches!(worker.request(now, add(one, Side::B)), Err(Refusal::Invalid(_))), "it needs none");
+    // One pair is left: enough for the audio, not for the video.
+    assert_eq!(worker.request(now, create([with_video, SHARED])), Err(Refusal::OutOfPorts));
+    assert_eq!(worker.driver_mut().open_sockets(), 5);
+    let Ok(Reply::Created { session: other, .. }) = worker.request(now, create([SHARED, SHARED])) else {
+        panic!()
+    };
+    let swap = Request::Swap { first: (one, Side::A), second: (other, Side::B) };
+    assert_eq!(worker.request(now, swap), Ok(Reply::Done));
+    assert!(worker.request(now, Request::Delete { session: one }).is_ok());
+    assert_eq!(worker.driver_mut().open_sockets(), 5, "they live with the other session now");
+    let listed = &worker.list(now, None)[0];
+    assert_eq!((listed.session, listed.local[1].video), (other, Some(video)));
+    assert!(worker.request(now, Request::Delete { session: other }).is_ok());
+    assert_eq!((worker.driver_mut().open_sockets(), worker.leftovers()), (1, (0, 0)));
+    worker.step(now);
+    worker.step(Now { instant: now.instant + QUIET_TIME, ..now });
+    assert_eq!(worker.counters().port_pairs_free, 3);
+}
