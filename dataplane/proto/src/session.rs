@@ -285,6 +285,11 @@ impl Session {
         if here.video.as_ref().is_some_and(|video| video.takes(parsed.header.payload_type)) {
             return self.video_rtp(now, side, parsed, packet, out);
         }
+        let entry = here.bridge.entry(parsed.header.payload_type);
+        // Another stream that nobody described, such as video before the answer that tells of it, is not the audio.
+        if entry.is_none() && here.reception.ssrc().is_some_and(|ssrc| ssrc != parsed.header.ssrc) {
+            return Err(DropReason::UnknownPayloadType);
+        }
         here.received.packets += 1;
         here.received.bytes += parsed.payload(packet.bytes()).len() as u64;
         here.received.ssrc = Some(parsed.header.ssrc);
@@ -296,7 +301,6 @@ impl Session {
             here.bridge.interrupt();
             return Err(DropReason::OnHold);
         }
-        let entry = here.bridge.entry(parsed.header.payload_type);
         let clock = entry.map(|entry| entry.clock);
         let place = here.reception.receive(now.instant, self.created, &parsed.header, clock)?;
         if let (Some(tap), Some(entry)) = (&mut self.tap, &entry) {

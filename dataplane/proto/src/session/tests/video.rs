@@ -203,6 +203,20 @@ fn pictures_stop_and_come_back_in_mid_call_without_a_gap() {
 }
 
 #[test]
+fn pictures_that_come_before_they_are_described_do_not_touch_the_audio() {
+    let mut fixture = Fixture::between(&leg(Side::A, &[PCMU]), &bundled(Side::B, &[(96, H264)]));
+    let (before, _) = fixture.forwarded(&speech(1, 160, 0, 7, b"x"));
+    assert_eq!(fixture.receive(Side::A, &packet(102, 10, 1, b"x")), Err(DropReason::UnknownPayloadType));
+    let (after, _) = fixture.forwarded(&speech(2, 320, 0, 7, b"x"));
+    assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+    assert!(!after.marker, "the audio goes on without a break");
+    let stats = fixture.session.stats(fixture.now);
+    assert_eq!((stats.legs[0].received.ssrc, stats.legs[0].lost), (Some(7), 0));
+    fixture.configure(Side::A, &bundled(Side::A, &[(102, H264)]));
+    shown(&mut fixture, Side::A, &packet(102, 11, 1, b"x"));
+}
+
+#[test]
 fn pictures_change_places_with_their_leg() {
     let (a, b) = (bundled(Side::A, &[(102, H264)]), bundled(Side::B, &[(96, H264)]));
     let mut one = Fixture::between(&a, &b);
