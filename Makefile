@@ -42,9 +42,11 @@ unit: deps-build deps-test deps-bench
 fuzz: deps-build
 	tests/fuzz/run $(FUZZ_SECONDS)
 
-# The page's library as an npm package: its types are checked and written, and it is packed (tests/e2e/package.test.js installs it).
+# The page's library as an npm package: tested, its types checked and written, packed (tests/e2e/package.test.js installs it).
+PACKED := $(abspath $(or $(CARGO_TARGET_DIR),target))/package
 package: deps-test
-	cd signaling/web/lib && npm ci --no-audit --no-fund --silent && npm pack --silent --pack-destination "$(abspath $(or $(CARGO_TARGET_DIR),target))"
+	mkdir -p "$(PACKED)"
+	cd signaling/web/lib && npm ci --no-audit --no-fund --silent && npm test && npm pack --silent --pack-destination "$(PACKED)"
 
 e2e: deps-build deps-test package
 	cargo build --workspace --bins

@@ -50,7 +50,10 @@ export class Session extends Emitter {
   #state = 'offline';
   #resumeToken = '';
   #isResuming = false;
-  #attempts = 0;
+  /** Which attempt to connect again is under way; an older one that fails is of no interest. */
+  #attempt = 0;
+  /** Those that failed one after the other. */
+  #failures = 0;
   #retryTimer = 0;
   /** Counts connections that were begun; what belongs to an older one is void. */
   #generation = 0;
@@ -105,7 +108,7 @@ export class Session extends Emitter {
   /** There is a reason to doubt the connection: asks the server, or tries at once if it is lost already. */
   check() {
     if (this.#state === 'online') this.#line?.probe(DOUBT);
-    if (this.#state === 'reconnecting' && this.#retryTimer) this.#retry(0);
+    if (this.#state === 'reconnecting') this.#retry(0);
   }
 
   /**
@@ -154,7 +157,7 @@ export class Session extends Emitter {
     if (!wasOnline) return;
     this.#become('reconnecting');
     if (!this.#resumeToken) this.emit('gone', new Failure('cut-off'));
-    this.#attempts = 0;
+    this.#failures = 0;
     this.#retry(0);
   }
 
@@ -170,13 +173,14 @@ export class Session extends Emitter {
   async #reconnect() {
     const login = this.#login;
     if (!login) return;
+    const attempt = (this.#attempt += 1);
     const [connectWithin, resumeWithin] = this.urgent ? [RECONNECT_WITHIN, RESUME_WITHIN] : [CONNECT_WITHIN, LOGIN_WITHIN];
     try {
       if (this.#resumeToken) await this.#connect(resumeRequest(this.#resumeToken), connectWithin, resumeWithin);
       else await this.#connect(connectionRequest(login), connectWithin, LOGIN_WITHIN);
       this.#become('online');
     } catch (error) {
-      if (this.#login === login) this.#failedAgain(Failure.from(error, 'unreachable'));
+      if (attempt === this.#attempt && this.#login === login) this.#failedAgain(Failure.from(error, 'unreachable'));
     }
   }
 
@@ -195,8 +199,8 @@ export class Session extends Emitter {
       return;
     }
     const last = (this.urgent ? URGENT_PAUSES : PAUSES.length) - 1;
-    this.#attempts += 1;
-    this.#retry(PAUSES[Math.min(this.#attempts, last)] ?? 0);
+    this.#failures += 1;
+    this.#retry(PAUSES[Math.min(this.#failures, last)] ?? 0);
   }
 
   /** @param {import('./line.js').Frame} frame */
