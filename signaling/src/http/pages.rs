@@ -1,7 +1,7 @@
 //! The phone page's files, which are part of the executable.
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use std::sync::LazyLock;
 
@@ -52,10 +52,23 @@ pub(super) fn get(path: &str, headers: &HeaderMap) -> Response<Body> {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    if is_for_other_pages(path) {
+        // No cookie and no credential goes with these requests, so that anybody's page may read what anybody may read.
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    }
     if let Ok(tag) = HeaderValue::from_str(tag) {
         headers.insert(header::ETAG, tag);
     }
     response
+}
+
+/// Which origins may embed a resource (Fetch standard, section 3.8); a page that isolates itself loads nothing without it.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Whether pages of other origins may use a file: the widget and the library, which are scripts; not the phone page.
+fn is_for_other_pages(path: &str) -> bool {
+    path.ends_with(".js")
 }
 
 fn content_type(path: &str) -> &'static str {

@@ -26,6 +26,20 @@ async fn the_page_is_served_with_its_guards() {
 }
 
 #[tokio::test]
+async fn scripts_are_for_other_pages_too_the_phone_page_is_not() {
+    let process = Process::start("").await;
+    for (path, is_shared) in
+        [("/widget.js", true), ("/widget/element.js", true), ("/", false), ("/index.html", false)]
+    {
+        let (head, _) = process.get(path, "").await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
+        for header in ["access-control-allow-origin: *", "cross-origin-resource-policy: cross-origin"] {
+            assert_eq!(head.contains(header), is_shared, "{header} of {path}: {head}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn other_paths_are_not_found() {
     let process = Process::start("").await;
     for path in ["/nothing", "/../Cargo.toml", "//", "/%2e%2e/", "/index.html/"] {

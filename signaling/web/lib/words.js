@@ -65,9 +65,11 @@ const BY_CODE = {
  * @returns {string} a sentence or two for a person
  */
 export function explain(failure, peer = 'The other side') {
+  if (failure.code === 'refused' || failure.code === 'token-refused') return refusal(failure);
+  // A server that says which limit is reached is to be heard; the phrase of RFC 3261 says nothing.
+  if (failure.status === 503 && failure.text && failure.text !== 'Service Unavailable') return refusal(failure);
   const known = BY_CODE[failure.code] ?? BY_STATUS[failure.status];
   if (known) return known.replace('%', () => peer);
-  if (failure.code === 'refused' || failure.code === 'token-refused') return refusal(failure);
   const detail = [failure.status || '', failure.text || ''].join(' ').trim();
   if (failure.status >= 500) return detail ? `The server failed (${detail}).` : 'The server failed.';
   return detail ? `The call failed (${detail}).` : 'The call failed.';

@@ -10,7 +10,7 @@ const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /**
  * @param {object} options
- * @param {string} options.origin the page's, which may use the microphone although it has no TLS
+ * @param {string | string[]} options.origin of pages that may use the microphone although they have no TLS
  * @param {string} options.directory where a wrapper may be written
  * @param {import('./network.js').Host} [options.host] where it runs, if not beside Tandem
  */
@@ -27,7 +27,7 @@ export function launchBrowser({ origin, directory, host }) {
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync', '--disable-features=LocalNetworkAccessChecks', '--autoplay-policy=no-user-gesture-required',
       '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
-      `--unsafely-treat-insecure-origin-as-secure=${new URL(origin).origin}`,
+      `--unsafely-treat-insecure-origin-as-secure=${[origin].flat().map((each) => new URL(each).origin).join(',')}`,
     ],
   });
 }

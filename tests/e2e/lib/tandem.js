@@ -54,14 +54,15 @@ export function program() {
 /** A running Tandem. */
 export class Tandem {
   /**
-   * @param {{address: string, directory: string, ring?: number, extra?: string}} options
-   *   `ring`: seconds a callee may ring; `extra`: more of the configuration
+   * @param {{address: string, directory: string, ring?: number, extra?: string | ((address: string) => string)}} options
+   *   `ring`: seconds a callee may ring; `extra`: more of the configuration, perhaps with Tandem's address in it
    */
   static async start({ address, directory, ring = 60, extra = '' }) {
     const state = join(directory, 'state');
     mkdirSync(state, { recursive: true });
     const config = join(directory, 'tandem.toml');
-    writeFileSync(config, configuration({ address, ring, extra }));
+    const more = typeof extra === 'function' ? extra(address) : extra;
+    writeFileSync(config, configuration({ address, ring, extra: more }));
     const tandem = new Tandem();
     tandem.address = address;
     tandem.page = `http://${address}:8080/`;
