@@ -1,5 +1,6 @@
 //! Video beside audio: bundled and on ports of its own.
 
+mod handshake;
 mod sync;
 
 use super::*;
