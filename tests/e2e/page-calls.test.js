@@ -58,6 +58,23 @@ world.test('a second call is taken, and both are switched between', async () => 
   await hear(phone, alice.tone, second, carol.tone);
 });
 
+world.test('another microphone in mid-call', async () => {
+  const [caller, callee] = await Promise.all([world.phone(alice), world.phone(bob)]);
+  await talk(caller, callee, 'bob');
+  await caller.press('Settings');
+  const list = caller.page.getByLabel('Microphone');
+  const names = await list.getByRole('option').allTextContents();
+  assert.ok(names.length > 2, `the browser has microphones: ${names}`);
+  await list.selectOption({ index: 2 });
+  await caller.press('Done');
+  const wanted = () => caller.page.evaluate(() => window.kit.wanted.map(({ audio }) => audio.deviceId?.ideal));
+  await until('the other microphone is opened', async () => (await wanted()).length === 2);
+  const [first, second] = await wanted();
+  assert.equal(first, undefined, 'at first the browser chose');
+  assert.equal(second, await caller.page.evaluate(() => JSON.parse(localStorage['tandem.settings']).microphone));
+  await hear(caller, alice.tone, callee, bob.tone);
+});
+
 world.test('what is kept in the browser: the call log, messages, settings, who logged in', async () => {
   const phone = await world.phone(alice);
   await phone.dial('nobody');

@@ -80,7 +80,7 @@ class Visitor extends Listener {
 world.test('a widget on a page of another origin calls a telephone', async () => {
   const telephone = await world.telephone({ user: 'carol', tone: PHONE_TONE });
   const visitor = await Visitor.visit(TOKENS.shop);
-  const early = await visitor.page.evaluate(() => window.kit.asked + window.kit.connections.length);
+  const early = await visitor.page.evaluate(() => window.kit.wanted.length + window.kit.connections.length);
   assert.equal(early, 0, 'nothing is asked before the click');
   assert.equal([...visitor.loaded.keys()].filter((url) => url.includes('/lib/')).length, 0, 'nor is the library loaded');
 
@@ -120,7 +120,7 @@ world.test('a token is refused in words: on another site, after its time, above 
     const visitor = await Visitor.visit(token, options);
     await visitor.button(LABEL).click();
     await visitor.says(words);
-    assert.equal(await visitor.page.evaluate(() => window.kit.asked), 0, 'the microphone was not asked for');
+    assert.equal(await visitor.page.evaluate(() => window.kit.wanted.length), 0, 'the microphone was not asked for');
   };
   await refused(TOKENS.shop, 'This call button may not be used on this page.', { site: world.thief });
   await refused(TOKENS.expired, 'This call button has expired.');

@@ -13,7 +13,7 @@ export function installKit({ tone, codecs, colour = 'rgb(40, 90, 160)' }) {
   const recorderSource = `registerProcessor('recorder', class extends AudioWorkletProcessor {
     process([[channel]]) { if (channel) this.port.postMessage(channel.slice()); return true; }
   });`;
-  const kit = { connections: [], chunks: [], asked: 0 };
+  const kit = { connections: [], chunks: [], wanted: [] };
   window.kit = kit;
 
   let audio;
@@ -31,7 +31,7 @@ export function installKit({ tone, codecs, colour = 'rgb(40, 90, 160)' }) {
   const nativeGetUserMedia = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
   if (nativeGetUserMedia) {
     navigator.mediaDevices.getUserMedia = async (constraints) => {
-      kit.asked += 1;
+      kit.wanted.push(constraints);
       // The browser's own microphone is opened as well, so that permission is asked for and may be refused.
       const microphone = await nativeGetUserMedia(constraints);
       microphone.getTracks().forEach((track) => track.stop());
