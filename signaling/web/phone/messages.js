@@ -19,8 +19,11 @@ let tandem;
 /** Whose conversation is seen; empty: a new one; `undefined`: the list of all. @type {string | undefined} */
 let peer;
 
-/** @param {import('../lib/index.js').Tandem} theTandem */
-export function installMessages(theTandem) {
+/**
+ * @param {import('../lib/index.js').Tandem} theTandem
+ * @param {(peer: string) => void} dial
+ */
+export function installMessages(theTandem, dial) {
   tandem = theTandem;
   tandem.on('message', (message) => {
     conversations.add(message, explain);
@@ -33,6 +36,7 @@ export function installMessages(theTandem) {
     render();
     ($('threads').querySelector('button') ?? $('new-thread')).focus();
   };
+  $('call-thread').onclick = () => { if (peer) dial(peer); };
   $('compose').onsubmit = send;
   $('text').oninput = fitText;
   $('text').onkeydown = (event) => {
@@ -90,6 +94,9 @@ function render() {
   $('messages-title').textContent = isList ? 'Messages' : peer ? thread?.name ?? peer : 'New message';
   $('close-thread').hidden = isList;
   $('new-thread').hidden = !isList;
+  $('call-thread').hidden = !peer;
+  $('call-thread').title = `Call ${thread?.name ?? peer}`;
+  $('call-thread').setAttribute('aria-label', $('call-thread').title);
   $('threads').hidden = !isList;
   $('no-threads').hidden = !isList || threads.length > 0;
   $('thread').hidden = isList;

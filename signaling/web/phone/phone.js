@@ -141,7 +141,7 @@ installPictures();
 installRinger(calls, tandem.devices);
 installTransfer(calls);
 installLog(calls, dial, openThread);
-installMessages(tandem);
+installMessages(tandem, dial);
 installSettings(tandem.devices, clearHistory);
 installViews(calls);
 fillLogin();
