@@ -5,6 +5,7 @@ import { after } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { launchBrowser, Listener } from './lib/browser.js';
 import { ForeignPage } from './lib/foreign-page.js';
+import { Looks, SIZES } from './lib/looks.js';
 import { DOMAIN, PASSWORD } from './lib/tandem.js';
 import { World } from './lib/world.js';
 
@@ -45,10 +46,11 @@ class Visitor extends Listener {
   received = [];
   loaded = new Map();
 
-  static async visit(token, { site = world.shop, attributes = {} } = {}) {
-    const visitor = world.keep(await super.open(world.browser, { tone: PAGE_TONE }));
+  static async visit(token, { site = world.shop, attributes = {}, hostile = true, size = 'desktop', ...options } = {}) {
+    const visitor = world.keep(await super.open(world.browser, { tone: PAGE_TONE, ...options }));
     visitor.watch();
-    await visitor.page.goto(site.page({ token, label: LABEL, ...attributes }));
+    await visitor.page.setViewportSize(SIZES[size]);
+    await visitor.page.goto(site.page({ token, label: LABEL, ...attributes }, { hostile }));
     await visitor.button(LABEL).waitFor();
     return visitor;
   }
@@ -167,3 +169,25 @@ world.test('the widget works under a strict policy and hostile styles, by keyboa
   const total = sizes.reduce((sum, size) => sum + size, 0);
   assert.ok(sizes.length > 3 && total < MOST_BYTES, `${sizes.length} files, ${total} bytes`);
 });
+
+for (const size of Object.keys(SIZES)) {
+  world.test(`the widget has no fault that axe calls serious, ${size}`, async () => {
+    const telephone = await world.telephone({ user: 'carol', tone: PHONE_TONE, answer: 'manual' });
+    const visitor = await Visitor.visit(TOKENS.shop, { hostile: false, size });
+    const looks = new Looks(visitor.page, `widget-${size}`, world.directory);
+    await looks.at('idle');
+    await visitor.button(LABEL).click();
+    await visitor.says('Ringing');
+    await looks.at('ringing');
+    telephone.command('accept');
+    await visitor.says('Connected');
+    await looks.at('talking');
+    await visitor.button('Keypad').click();
+    await visitor.button('Mute').click();
+    await looks.at('keypad');
+    telephone.hangup();
+    await visitor.says('The call has ended.');
+    await looks.at('over');
+    assert.deepEqual(looks.faults, []);
+  });
+}

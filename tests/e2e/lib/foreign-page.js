@@ -30,9 +30,13 @@ export class ForeignPage {
     return site;
   }
 
-  /** The address of a page with a widget. @param {Record<string, string>} attributes without `data-` */
-  page(attributes) {
-    return `${this.origin}/shop?${new URLSearchParams(attributes)}`;
+  /**
+   * The address of a page with a widget.
+   * @param {Record<string, string>} attributes without `data-`
+   * @param {{hostile?: boolean}} [options] `hostile`: whether its style sheet is
+   */
+  page(attributes, { hostile = true } = {}) {
+    return `${this.origin}/${hostile ? 'hostile' : 'plain'}?${new URLSearchParams(attributes)}`;
   }
 
   #answer({ pathname, searchParams }, response) {
@@ -40,14 +44,15 @@ export class ForeignPage {
       response.writeHead(200, { 'content-type': 'text/css' }).end(HOSTILE_STYLE);
       return;
     }
-    if (pathname !== '/shop') {
+    if (pathname !== '/hostile' && pathname !== '/plain') {
       response.writeHead(404).end();
       return;
     }
     const data = [...searchParams].map(([name, value]) => ` data-${name}="${value}"`).join('');
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy(this.gateway) });
     response.end(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/style.css">
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+${pathname === '/hostile' ? '<link rel="stylesheet" href="/style.css">' : ''}
 <script async src="${this.gateway}/widget.js"${data}></script></head>
 <body><main><h1>A shop</h1><p>Things.</p><button>Buy</button></main></body></html>`);
   }
