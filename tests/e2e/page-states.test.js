@@ -96,6 +96,30 @@ for (const size of Object.keys(SIZES)) {
   });
 }
 
+for (const size of Object.keys(SIZES)) {
+  world.test(`a connection that is lost and comes back, ${size}`, async () => {
+    const { phone, looks } = await open(size);
+    const connections = [];
+    let isBroken = false;
+    await phone.page.routeWebSocket(/:8080/, (socket) => {
+      if (isBroken) socket.close();
+      else socket.connectToServer();
+      connections.push(socket);
+    });
+    await logIn(phone);
+    isBroken = true;
+    await connections.at(-1).close({ code: 1001 });
+    await phone.says('The connection to the server was lost. Reconnecting…');
+    assert.ok(await phone.page.getByRole('button', { name: 'Call', exact: true }).isDisabled());
+    await looks.at('reconnecting');
+    isBroken = false;
+    await phone.says('Connected again.');
+    await phone.dial('nobody');
+    await phone.says('nobody does not exist.');
+    assert.deepEqual(looks.faults, []);
+  });
+}
+
 world.test('a call by keyboard alone, with the focus always in sight', async () => {
   const { phone } = await open('desktop');
   const { page } = phone;

@@ -14,7 +14,7 @@ const MAX_CALLS = 4;
  * @typedef {object} CallsEvents
  * @property {void} change anything of any call
  * @property {Call} began
- * @property {{call: Call, before: import('../lib/index.js').CallState, byUs: boolean}} ended
+ * @property {{call: Call, before: import('../lib/index.js').CallState, byUs: boolean, joinedWith?: Call}} ended
  * @property {Call} turnedAway somebody called, and was told that we are busy
  */
 
@@ -27,6 +27,8 @@ export class Calls extends Emitter {
   #isAdding = false;
   /** Calls to ask somebody before another call is transferred to them: that other call. @type {Map<Call, Call>} */
   #asking = new Map();
+  /** Calls that were joined with each other: they end without anybody having hung up. @type {Map<Call, Call>} */
+  #joined = new Map();
   /** What we hung up ourselves. @type {WeakSet<Call>} */
   #hungUp = new WeakSet();
 
@@ -107,6 +109,16 @@ export class Calls extends Emitter {
     this.emit('change', undefined);
   }
 
+  /**
+   * Transfers a call to the far end of another one.
+   * @param {Call} call
+   * @param {Call} other
+   */
+  join(call, other) {
+    this.#joined.set(call, other).set(other, call);
+    call.transfer(other);
+  }
+
   /** @param {Call} call */
   hangup(call) {
     this.#hungUp.add(call);
@@ -165,6 +177,9 @@ export class Calls extends Emitter {
       // Whoever was to be transferred waits for us again.
       if (original && original === this.#shown && !original.transferState) original.resume();
     }
-    this.emit('ended', { call, before, byUs: this.#hungUp.has(call) });
+    const other = this.#joined.get(call);
+    this.#joined.delete(call);
+    const isJoined = other && call.transferState !== 'failed' && other.transferState !== 'failed';
+    this.emit('ended', { call, before, byUs: this.#hungUp.has(call), joinedWith: isJoined ? other : undefined });
   }
 }

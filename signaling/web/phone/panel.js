@@ -18,6 +18,7 @@ const TICK = 500;
 let calls;
 let shownState = 'idle';
 let showsKeypad = false;
+let shownOthers = '';
 
 /** @param {import('./calls.js').Calls} theCalls */
 export function installPanel(theCalls) {
@@ -145,6 +146,10 @@ function showOthers() {
   const list = $('other-calls');
   const { others } = calls;
   list.hidden = others.length === 0;
+  // Made anew only for a reason: a button that is being pressed must stay.
+  const looks = JSON.stringify(others.map((call) => [call.id, call.peerName, call.state, stateWords(call)]));
+  if (looks === shownOthers) return;
+  shownOthers = looks;
   const focused = document.activeElement?.closest('li')?.dataset.call;
   list.replaceChildren(...others.map((call) => otherRow(call)));
   if (focused) list.querySelector(`[data-call="${CSS.escape(focused)}"] button`)?.focus();

@@ -121,11 +121,12 @@ function dial(callee, options) {
 }
 
 /** @param {import('./calls.js').CallsEvents['ended']} ended */
-function callEnded({ call, before, byUs }) {
+function callEnded({ call, before, byUs, joinedWith }) {
   const { failure, transferState } = call;
   const name = call.peerName || 'The other side';
   if (failure) say(explain(failure, name), true);
   else if (before === 'incoming' && !byUs) say(`Missed call from ${name}.`);
+  else if (joinedWith && !byUs) say(`${name} and ${joinedWith.peerName} are connected.`);
   else if (transferState && transferState !== 'failed') say(`${name} was transferred.`);
   else say(byUs ? 'Call ended.' : `${name} hung up.`);
 }

@@ -25,12 +25,12 @@ export function installTransfer(calls) {
   dialog.addEventListener('close', () => {
     const target = $('transfer-target').value.trim();
     if (dialog.returnValue === 'cancel' || !call || call.state !== 'talking' || !target) return;
-    if (dialog.returnValue === 'blind') handOver(call, target, target);
+    if (dialog.returnValue === 'blind') handOver(call, target);
     else calls.ask(target);
   });
   $('connect').onclick = () => {
     const { shown, askedFor } = calls;
-    if (shown && askedFor) handOver(askedFor, shown, shown.peerName);
+    if (shown && askedFor) join(calls, askedFor, shown);
   };
   calls.on('change', () => {
     if (dialog.open && call?.state !== 'talking') dialog.close('cancel');
@@ -39,12 +39,21 @@ export function installTransfer(calls) {
 
 /**
  * @param {import('../lib/index.js').Call} call
- * @param {string | import('../lib/index.js').Call} target
- * @param {string} name of the target
+ * @param {string} target
  */
-function handOver(call, target, name) {
+function handOver(call, target) {
+  say(`Transferring ${call.peerName} to ${target}…`);
   call.transfer(target);
-  say(`Transferring ${call.peerName} to ${name}…`);
+}
+
+/**
+ * @param {import('./calls.js').Calls} calls
+ * @param {import('../lib/index.js').Call} call
+ * @param {import('../lib/index.js').Call} other
+ */
+function join(calls, call, other) {
+  say(`Connecting ${call.peerName} with ${other.peerName}…`);
+  calls.join(call, other);
 }
 
 /**
@@ -58,7 +67,7 @@ function showOthers(calls, call) {
     type: 'button', className: 'secondary', textContent: `Connect with ${other.peerName}`,
     onclick: () => {
       $('transfer-dialog').close('cancel');
-      handOver(call, other, other.peerName);
+      join(calls, call, other);
     },
   })));
 }
