@@ -4,7 +4,7 @@ mod media;
 mod messages;
 mod tokens;
 
-pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES};
+pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES, VideoCodecName, VideoProfile};
 pub use messages::{MessageRules, PresenceRules, Trusted};
 pub use tokens::{Grant, MAX_CALLS_PER_HOUR, MAX_ORIGINS, Origin, Origins, TokenAccount, Tokens};
 

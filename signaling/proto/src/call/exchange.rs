@@ -83,7 +83,7 @@ impl Call {
             *media = *before;
             return self.tell(who, Signal::OfferReject(error.into()));
         }
-        let turned = media.direction(side) != before.direction(side);
+        let turned = media.wish(side) != before.wish(side);
         if turned && media.takes_offers(side.other()) {
             let sdp = media.write_offer(side.other(), random);
             self.exchange = Exchange::PassedOn { from: side, before };
@@ -168,7 +168,7 @@ impl Call {
             return self.undo(before, None);
         }
         self.configure_both();
-        let turned = |media: &Media| media.direction(side) != before.direction(side);
+        let turned = |media: &Media| media.wish(side) != before.wish(side);
         if self.media().is_some_and(turned) {
             self.owe_offer(side.other());
         }

@@ -1,12 +1,16 @@
 //! The media of one call: two legs and the dataplane's session that joins them.
 
 use crate::party::Cause;
-use crate::sdp::{self, Description, Direction, FarSide, Kind, Leg, LegAddresses, Random, SdpError};
+use crate::sdp::{
+    self, Description, Direction, FarSide, FarVideo, Kind, Leg, LegAddresses, Random, SdpError,
+};
 use crate::settings::{CodecName, DtmfMethod, MediaProfile};
 use crate::tones::Country;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use tandem_control::{Audio, Digits, Latch, LegConfig, LocalPorts, PortRequest, SessionId, Side};
+use tandem_control::{
+    Audio, Digits, Latch, LegConfig, LocalPorts, PortKind, PortRequest, SessionId, Side, StreamPorts, Video,
+};
 
 /// What is known of a party's media before it described any.
 #[derive(Clone, Debug)]
@@ -21,6 +25,13 @@ pub struct PartyMedia {
     pub takes_offers: bool,
     /// Whether it can be sent digits by INFO.
     pub info: TakesInfo,
+}
+
+impl PartyMedia {
+    /// Whether its video is switched on.
+    pub fn may_have_video(&self) -> bool {
+        !self.profile.video.codecs.is_empty()
+    }
 }
 
 /// Whether a party can be sent INFO requests.
@@ -56,12 +67,25 @@ impl MediaRules {
         self.advertised.iter().find(same).or(self.advertised.first()).copied()
     }
 
-    /// The ports that a leg toward a peer needs.
-    pub fn ports(&self, kind: Kind, peer: Option<IpAddr>) -> PortRequest {
+    /// Addresses of the dataplane, as advertised.
+    fn advertise(&self, rtp: SocketAddr, rtcp: SocketAddr) -> LegAddresses {
+        let address = self.address_toward(Some(rtp.ip())).unwrap_or(rtp.ip());
+        LegAddresses {
+            rtp: SocketAddr::new(address, rtp.port()),
+            rtcp: SocketAddr::new(address, rtcp.port()),
+        }
+    }
+
+    /// The ports that a leg toward a peer needs, with or without video.
+    pub fn ports(&self, kind: Kind, peer: Option<IpAddr>, video: bool) -> PortRequest {
         let advertised = self.address_toward(peer).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let behind = self.local.iter().find(|local| local.is_ipv4() == advertised.is_ipv4());
         // Without one the dataplane refuses, and says why.
-        PortRequest { address: behind.copied().unwrap_or(advertised), kind: kind.ports(), video: false }
+        PortRequest {
+            address: behind.copied().unwrap_or(advertised),
+            kind: kind.ports(),
+            video: video && kind.ports() == PortKind::Own,
+        }
     }
 
     /// Refuses media toward this host and its link, unless that is where the party itself is or what is configured.
@@ -100,13 +124,13 @@ impl Media {
         random: Random<'_>,
     ) -> Media {
         let mut leg = |party: &PartyMedia, local: LocalPorts| {
-            let family = Some(local.rtp.ip());
-            let address = rules.address_toward(family).unwrap_or(local.rtp.ip());
-            let addresses = LegAddresses {
-                rtp: SocketAddr::new(address, local.rtp.port()),
-                rtcp: SocketAddr::new(address, local.rtcp.port()),
-            };
-            Leg::new(party.kind, party.profile.clone(), addresses, rules.fingerprint, &mut *random)
+            let addresses = rules.advertise(local.rtp, local.rtcp);
+            let profile = party.profile.clone();
+            let mut leg = Leg::new(party.kind, profile, addresses, rules.fingerprint, &mut *random);
+            if let Some(video) = local.video {
+                leg.set_video_addresses(rules.advertise(video.rtp, video.rtcp));
+            }
+            leg
         };
         let [a, b] = [&parties[0], &parties[1]];
         let legs = [leg(a, local[0]), leg(b, local[1])];
@@ -135,8 +159,34 @@ impl Media {
 
     /// Which way the audio of one side's party flows, as it sees that: by its description and by what it said beside it.
     pub fn direction(&self, side: Side) -> Direction {
-        let described = self.leg(side).peer_direction();
+        self.open(side, self.leg(side).peer_direction())
+    }
+
+    /// The same for a stream that was described so.
+    fn open(&self, side: Side, described: Direction) -> Direction {
         if self.holds[index(side)] { Direction::Inactive } else { described }
+    }
+
+    /// What the other side must be offered anew if it changes: which way audio flows, and video, where it is wanted.
+    pub fn wish(&self, side: Side) -> (Direction, Option<Direction>) {
+        let video = self.leg(side).video_direction();
+        (self.direction(side), video.map(|direction| self.open(side, direction)))
+    }
+
+    /// Whether both parties have agreed to video.
+    pub fn has_video(&self) -> bool {
+        self.legs.iter().all(Leg::has_video)
+    }
+
+    /// Whether a leg must have ports for video before it can be described.
+    pub fn needs_video_ports(&self, side: Side) -> bool {
+        self.leg(side).needs_video_ports()
+    }
+
+    /// A leg was given ports for video.
+    pub fn add_video(&mut self, side: Side, ports: StreamPorts) {
+        let addresses = self.rules.advertise(ports.rtp, ports.rtcp);
+        self.legs[index(side)].set_video_addresses(addresses);
     }
 
     /// Whether one side's party has put the other one on hold.
@@ -151,7 +201,9 @@ impl Media {
 
     /// One side, as the other one has to know it.
     fn far_side(&self, side: Side) -> FarSide {
-        FarSide { direction: self.direction(side), ..self.leg(side).far_side() }
+        let far = self.leg(side).far_side();
+        let video = far.video.map(|video| FarVideo { direction: self.open(side, video.direction), ..video });
+        FarSide { direction: self.direction(side), video, ..far }
     }
 
     /// Takes an offer from one side. The answer is written by [`Media::write_answer`].
@@ -173,10 +225,13 @@ impl Media {
         if self.leg(side).kind() == Kind::WebRtc {
             return Ok(());
         }
-        let target = description.audio.as_ref().and_then(|audio| audio.remote);
+        let audio = description.audio.as_ref().and_then(|audio| audio.transport.remote);
+        let video = description.video.as_ref().and_then(|video| video.transport.remote);
         let party = &self.parties[index(side)];
-        self.rules.check_target(target.map(|remote| remote.rtp), party)?;
-        self.rules.check_target(target.map(|remote| remote.rtcp), party)
+        [audio, video].into_iter().flatten().try_for_each(|remote| {
+            self.rules.check_target(Some(remote.rtp), party)?;
+            self.rules.check_target(Some(remote.rtcp), party)
+        })
     }
 
     /// Writes our offer to one side, from what the other side has. Where that said nothing yet, it offers all that is
@@ -259,7 +314,7 @@ impl Media {
 
     /// One leg, as the dataplane shall have it.
     pub fn config(&self, side: Side) -> LegConfig {
-        let leg = self.leg(side).config(self.latch(side));
+        let leg = self.leg(side).config(self.latch(side, self.leg(side).peer_address()));
         let is_open = !self.holds[index(side)];
         let audio = Audio {
             may_receive: leg.audio.may_receive && is_open,
@@ -269,12 +324,21 @@ impl Media {
             always_transcode: self.leg(side).repacks_for(self.leg(side.other())),
             ..leg.audio
         };
-        LegConfig { audio, ..leg }
+        let video = leg.video.map(|video| self.video_config(side, video, is_open));
+        LegConfig { audio, video, ..leg }
     }
 
-    fn latch(&self, side: Side) -> Latch {
-        let described = self.leg(side).peer_address().map(|address| address.ip());
-        latch_for(described, self.parties[index(side)].source)
+    fn video_config(&self, side: Side, mut video: Box<Video>, is_open: bool) -> Box<Video> {
+        video.may_receive &= is_open;
+        video.may_send &= is_open;
+        if let Some(transport) = &mut video.transport {
+            transport.latch = self.latch(side, self.leg(side).video_peer_address());
+        }
+        video
+    }
+
+    fn latch(&self, side: Side, described: Option<SocketAddr>) -> Latch {
+        latch_for(described.map(|address| address.ip()), self.parties[index(side)].source)
     }
 }
 

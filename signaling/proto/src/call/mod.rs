@@ -166,17 +166,20 @@ impl Call {
     /// The cause for which the caller is to be refused.
     pub fn new(now: Instant, setup: Setup) -> Result<Call, Cause> {
         let Setup { rules, mut caller, offer, callees, ring } = setup;
-        let mut described = caller.source;
+        let (mut described, mut has_video) = (caller.source, false);
         if let Some(sdp) = &offer {
             let description = Description::parse(sdp)?;
             caller.kind = Kind::of_offer(&description)?;
-            let remote = description.audio.and_then(|audio| audio.remote);
+            has_video = description.video.is_some() && caller.may_have_video();
+            let remote = description.audio.and_then(|audio| audio.transport.remote);
             described = remote.map(|remote| remote.rtp.ip()).or(described);
         }
         let mut actions = VecDeque::new();
         let mut branches = Vec::new();
         for (branch, party) in callees.into_iter().take(MAX_BRANCHES).enumerate() {
-            let ports = [rules.ports(caller.kind, described), rules.ports(party.kind, party.source)];
+            let video = has_video && party.may_have_video();
+            let ports =
+                [rules.ports(caller.kind, described, video), rules.ports(party.kind, party.source, video)];
             actions.push_back(Action::Create { branch, ports });
             branches.push(Branch { party, media: None, state: BranchState::Creating });
         }

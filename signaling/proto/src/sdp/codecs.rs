@@ -89,7 +89,7 @@ pub(crate) fn read_payloads(media: &Media) -> Result<Vec<PayloadType>, SdpError>
         let described = maps.iter().find(|map| map.payload_type == number);
         let coding = described.map_or_else(|| static_coding(number), mapped_coding);
         let Some((codec, clock)) = coding else { continue };
-        let Some(codec) = fmtp::read(codec, clock, parameters(media, number)) else { continue };
+        let Some(codec) = fmtp::read(codec, clock, fmtp::of(media, number)) else { continue };
         let known = payloads.iter().any(|known| known.codec.same_coding(codec) && known.clock == clock);
         if !known && payloads.len() < MAX_PAYLOAD_TYPES {
             payloads.push(PayloadType { number, codec, clock });
@@ -130,14 +130,4 @@ pub(crate) fn named_coding(name: &str, clock: u32, channels: u8) -> Option<(Code
         (8_000 | 16_000 | 48_000, _) if is("telephone-event") => Some((Codec::TelephoneEvent, clock)),
         _ => None,
     }
-}
-
-/// What `a=fmtp` says of a payload type; empty where it says nothing.
-fn parameters(media: &Media, number: u8) -> &str {
-    media
-        .get_attribute_values("fmtp")
-        .flatten()
-        .filter_map(|value| value.trim().split_once(' '))
-        .find(|(payload, _)| payload.parse() == Ok(number))
-        .map_or("", |(_, parameters)| parameters)
 }

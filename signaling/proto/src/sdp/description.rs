@@ -1,11 +1,10 @@
 //! What a peer described, in types.
 
-use super::crypto::{self, Crypto};
-use super::{
-    MAX_BYTES, MAX_LINES, MAX_SECTIONS, SdpError, candidate, codecs, fingerprint, malformed, not_acceptable,
-};
-use sdp_types::{Media, Rtcp, Session};
-use std::net::{IpAddr, SocketAddr};
+mod reading;
+
+use super::crypto::Crypto;
+use super::{MAX_BYTES, MAX_LINES, MAX_SECTIONS, RemoteVideo, SdpError, candidate, malformed};
+use sdp_types::Session;
 use tandem_control::{Fingerprint, IceCredentials, PayloadType, Remote};
 
 /// Which way media flows, seen by who wrote it (RFC 3264 section 5.1).
@@ -133,23 +132,13 @@ impl RemoteIce {
     }
 }
 
-/// The audio section of a peer's description.
+/// How one stream of a peer is transported.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RemoteMedia {
-    /// Where it stands among the sections.
-    pub index: usize,
+pub struct RemoteTransport {
     /// Where it wants its media; `None` where only ICE will tell, or media is on hold by address zero.
     pub remote: Option<Remote>,
     /// `a=rtcp-mux`.
     pub rtcp_mux: bool,
-    /// As the peer sees it; an address of zero counts as hold (RFC 3264 section 8.4).
-    pub direction: Direction,
-    /// The payload types that mean something here, in the peer's order.
-    pub payloads: Vec<PayloadType>,
-    /// The packet time it wants, in milliseconds.
-    pub ptime: Option<u8>,
-    /// The longest packet time it takes, in milliseconds.
-    pub maxptime: Option<u8>,
     /// Its usable `a=crypto` lines.
     pub crypto: Vec<Crypto>,
     /// Its certificate's fingerprints.
@@ -158,6 +147,23 @@ pub struct RemoteMedia {
     pub setup: Option<Setup>,
     /// Its ICE parameters.
     pub ice: Option<RemoteIce>,
+}
+
+/// The audio section of a peer's description.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemoteMedia {
+    /// Where it stands among the sections.
+    pub index: usize,
+    /// How it is transported.
+    pub transport: RemoteTransport,
+    /// As the peer sees it; an address of zero counts as hold (RFC 3264 section 8.4).
+    pub direction: Direction,
+    /// The payload types that mean something here, in the peer's order.
+    pub payloads: Vec<PayloadType>,
+    /// The packet time it wants, in milliseconds.
+    pub ptime: Option<u8>,
+    /// The longest packet time it takes, in milliseconds.
+    pub maxptime: Option<u8>,
 }
 
 /// A peer's description.
@@ -169,6 +175,8 @@ pub struct Description {
     pub bundle: Vec<String>,
     /// The first audio section that can be used, if one can.
     pub audio: Option<RemoteMedia>,
+    /// The first video section that can be used, if one can.
+    pub video: Option<Box<RemoteVideo>>,
 }
 
 impl Description {
@@ -189,140 +197,18 @@ impl Description {
         if session.medias.len() > MAX_SECTIONS {
             return malformed(format!("more than {MAX_SECTIONS} media sections"));
         }
-        candidate::check(session.medias.iter().flat_map(|media| values(media, "candidate")))?;
+        candidate::check(session.medias.iter().flat_map(|media| reading::values(media, "candidate")))?;
         let bundle = session
             .get_attribute_values("group")
             .flatten()
             .find_map(|group| group.trim().strip_prefix("BUNDLE"))
             .map(|mids| mids.split_ascii_whitespace().map(str::to_owned).collect())
             .unwrap_or_default();
-        let sections: Vec<Section> = session.medias.iter().map(section).collect();
-        let audio = read_audio(&session, &sections)?;
-        Ok(Description { sections, bundle, audio })
+        let sections: Vec<Section> = session.medias.iter().map(reading::section).collect();
+        let audio = reading::audio(&session, &sections)?;
+        let video = reading::video(&session, &sections)?.map(Box::new);
+        Ok(Description { sections, bundle, audio, video })
     }
-}
-
-fn section(media: &Media) -> Section {
-    Section {
-        media: media.media.clone(),
-        protocol: media.proto.clone(),
-        formats: media.fmt.clone(),
-        mid: values(media, "mid").next().map(|mid| mid.trim().to_owned()),
-        rejected: media.port == 0 && !media.has_attribute("bundle-only"),
-    }
-}
-
-fn read_audio(session: &Session, sections: &[Section]) -> Result<Option<RemoteMedia>, SdpError> {
-    for (index, (media, section)) in session.medias.iter().zip(sections).enumerate() {
-        if section.media == "audio" && !section.rejected && is_rtp(&section.protocol) {
-            let audio = read_section(session, media, index)?;
-            if audio.payloads.iter().any(|payload| codecs::name_of(payload).is_some()) {
-                return Ok(Some(audio));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// The profiles of RTP over UDP (RFC 3551, 3711, 4585, 5124, 5764).
-fn is_rtp(protocol: &str) -> bool {
-    let profile = protocol.strip_prefix("UDP/TLS/").unwrap_or(protocol);
-    matches!(profile, "RTP/AVP" | "RTP/AVPF" | "RTP/SAVP" | "RTP/SAVPF")
-}
-
-fn read_section(session: &Session, media: &Media, index: usize) -> Result<RemoteMedia, SdpError> {
-    let ice = read_ice(session, media)?;
-    let address = read_address(session, media, ice.is_some())?;
-    let mut direction = read_direction(session, media);
-    if address.is_none() && ice.is_none() {
-        // RFC 3264 section 8.4: the older way to put a stream on hold.
-        direction = Direction::new(direction.sends(), false);
-    }
-    let rtcp_mux = media.has_attribute("rtcp-mux");
-    Ok(RemoteMedia {
-        index,
-        remote: address.map(|rtp| Remote { rtp, rtcp: read_rtcp(media, rtp, rtcp_mux) }),
-        rtcp_mux,
-        direction,
-        payloads: codecs::read_payloads(media)?,
-        ptime: read_milliseconds(media, "ptime"),
-        maxptime: read_milliseconds(media, "maxptime"),
-        crypto: crypto::read_all(values(media, "crypto"))?,
-        fingerprints: fingerprint::read_all(both_levels(session, media, "fingerprint"))?,
-        setup: read_setup(session, media)?,
-        ice,
-    })
-}
-
-/// `None` for address zero, port 9 (RFC 8839 section 4.2.1) and, with ICE, for a name.
-fn read_address(session: &Session, media: &Media, with_ice: bool) -> Result<Option<SocketAddr>, SdpError> {
-    let Some(connection) = media.connections.first().or(session.connection.as_ref()) else {
-        return if with_ice {
-            Ok(None)
-        } else {
-            malformed("no connection address (c=) for the audio section")
-        };
-    };
-    let text = connection.connection_address.as_str();
-    let ip = match text.split('/').next().unwrap_or_default().parse::<IpAddr>() {
-        Ok(ip) => ip,
-        Err(_) if with_ice => return Ok(None),
-        Err(_) => return not_acceptable("the connection address (c=) is no IP address"),
-    };
-    if ip.is_multicast() || ip == IpAddr::V4(std::net::Ipv4Addr::BROADCAST) {
-        return not_acceptable("the connection address (c=) is not unicast");
-    }
-    let described = !ip.is_unspecified() && media.port != 0 && media.port != 9;
-    Ok(described.then(|| SocketAddr::new(ip, media.port)))
-}
-
-/// RFC 3605: the RTCP port, and perhaps another address; else the next higher port (RFC 3550 section 11).
-fn read_rtcp(media: &Media, rtp: SocketAddr, mux: bool) -> SocketAddr {
-    if mux {
-        return rtp;
-    }
-    let attribute = media.attributes_typed::<Rtcp>().find_map(Result::ok);
-    let port = attribute.as_ref().map_or(rtp.port().saturating_add(1), |rtcp| rtcp.port);
-    let ip = attribute.and_then(|rtcp| rtcp.connection_address?.parse().ok()).unwrap_or(rtp.ip());
-    SocketAddr::new(ip, port)
-}
-
-fn read_direction(session: &Session, media: &Media) -> Direction {
-    let all = [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
-    let of_media = all.into_iter().find(|direction| media.has_attribute(direction.name()));
-    let of_session = || all.into_iter().find(|direction| session.has_attribute(direction.name()));
-    of_media.or_else(of_session).unwrap_or_default()
-}
-
-fn read_setup(session: &Session, media: &Media) -> Result<Option<Setup>, SdpError> {
-    both_levels(session, media, "setup").next().map(Setup::parse).transpose()
-}
-
-fn read_ice(session: &Session, media: &Media) -> Result<Option<RemoteIce>, SdpError> {
-    let ufrag = both_levels(session, media, "ice-ufrag").next().map(str::trim);
-    let password = both_levels(session, media, "ice-pwd").next().map(str::trim);
-    let (Some(ufrag), Some(password)) = (ufrag, password) else { return Ok(None) };
-    RemoteIce::read(ufrag, password, session.has_attribute("ice-lite")).map(Some)
-}
-
-fn read_milliseconds(media: &Media, name: &'static str) -> Option<u8> {
-    values(media, name).next()?.trim().parse().ok().filter(|milliseconds| *milliseconds > 0)
-}
-
-/// The values of an attribute in one section.
-fn values<'a>(media: &'a Media, name: &'static str) -> impl Iterator<Item = &'a str> {
-    media.get_attribute_values(name).flatten()
-}
-
-/// The values of an attribute in the section or, where it has none, of the whole session.
-fn both_levels<'a>(
-    session: &'a Session,
-    media: &'a Media,
-    name: &'static str,
-) -> impl Iterator<Item = &'a str> {
-    let in_media = media.has_attribute(name);
-    let of_session = session.get_attribute_values(name).flatten().filter(move |_| !in_media);
-    values(media, name).chain(of_session)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The parameters of a payload type (`a=fmtp`, RFC 8866 section 6.15), read and written.
 
+use sdp_types::Media;
 use tandem_control::{Codec, OpusParameters, PayloadType};
 
 /// The bounds of `maxaveragebitrate`, in bits per second (RFC 7587 section 6.1).
@@ -9,6 +10,21 @@ const OPUS_RATES: std::ops::RangeInclusive<u32> = 8_000..=48_000;
 /// The Speex modes that our encoder makes (RFC 5574 section 4.1.1): narrow band at 15 kbit/s, wide band at 27.8.
 const SPEEX_NARROW_MODE: &str = "5";
 const SPEEX_WIDE_MODE: &str = "8";
+
+/// What `a=fmtp` says of a payload type; empty where it says nothing.
+pub(crate) fn of(media: &Media, number: u8) -> &str {
+    media
+        .get_attribute_values("fmtp")
+        .flatten()
+        .filter_map(|value| value.trim().split_once(' '))
+        .find(|(payload, _)| payload.parse() == Ok(number))
+        .map_or("", |(_, parameters)| parameters)
+}
+
+/// The value of one parameter.
+pub(crate) fn value<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
+    each(parameters).find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
 
 /// The codec with the parameters that its receiver described; `None` where it does not take what we send.
 pub(crate) fn read(codec: Codec, clock: u32, parameters: &str) -> Option<Codec> {

@@ -1,11 +1,13 @@
 //! Our own descriptions.
 
+mod video;
+
 use super::crypto::Crypto;
 use super::leg::{Kind, LegAddresses};
-use super::{Direction, Random, Section, candidate, codecs, fingerprint};
+use super::{Direction, Random, Section, VideoFormat, candidate, codecs, fingerprint};
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 use std::net::SocketAddr;
-use tandem_control::{IceCredentials, PayloadType};
+use tandem_control::{IceCredentials, PayloadType, VideoFeedback};
 
 /// The media stream's name that browsers show to scripts (RFC 8830).
 const STREAM: &str = "tandem";
@@ -26,11 +28,18 @@ pub(super) struct Local {
 pub(super) struct Content<'a> {
     /// The sections of the peer's last description, or the one that we begin with.
     pub(super) sections: &'a [Section],
-    /// Which of them is the audio section.
-    pub(super) index: usize,
-    /// The mids that go into our BUNDLE group, if there is one.
-    pub(super) bundled: Option<&'a str>,
     pub(super) kind: Kind,
+    pub(super) audio: AudioContent<'a>,
+    /// `None`: a video section is refused.
+    pub(super) video: Option<VideoContent<'a>>,
+}
+
+/// What varies of the audio.
+pub(super) struct AudioContent<'a> {
+    /// Which section it is.
+    pub(super) index: usize,
+    /// Its mid, if it is in our BUNDLE group.
+    pub(super) mid: Option<&'a str>,
     pub(super) payloads: &'a [PayloadType],
     pub(super) direction: Direction,
     pub(super) ptime: u8,
@@ -38,6 +47,35 @@ pub(super) struct Content<'a> {
     pub(super) rtcp_mux: bool,
     pub(super) crypto: &'a [Crypto],
     pub(super) setup: &'static str,
+}
+
+/// What varies of the video.
+pub(super) struct VideoContent<'a> {
+    /// Which section it is.
+    pub(super) index: usize,
+    /// Its mid, if it is in our BUNDLE group.
+    pub(super) mid: Option<&'a str>,
+    pub(super) addresses: LegAddresses,
+    pub(super) formats: &'a [VideoFormat],
+    pub(super) direction: Direction,
+    pub(super) rtcp_mux: bool,
+    pub(super) crypto: &'a [Crypto],
+    pub(super) setup: &'static str,
+    pub(super) feedback: VideoFeedback,
+    /// Bits per second; 0: no limit is described.
+    pub(super) max_bitrate: u32,
+    pub(super) ssrc: u32,
+    pub(super) rtx_ssrc: u32,
+}
+
+/// How a section is transported.
+struct Transported<'a> {
+    addresses: LegAddresses,
+    rtcp_mux: bool,
+    crypto: &'a [Crypto],
+    setup: &'static str,
+    /// The track's name.
+    track: &'static str,
 }
 
 impl Local {
@@ -60,81 +98,118 @@ impl Local {
         self.ice = new_credentials(random);
     }
 
-    /// Writes one description.
-    pub(super) fn write(&mut self, content: &Content<'_>) -> Vec<u8> {
-        let text = self.text(content);
-        if text == self.written {
-            return text;
-        }
-        self.version += 1;
-        self.written = self.text(content);
-        self.written.clone()
+    /// Writes one description: the last one again if nothing in it changed. [`Local::keep`] follows.
+    pub(super) fn text(&self, content: &Content<'_>) -> Vec<u8> {
+        let again = self.render(content, self.version);
+        if again == self.written { again } else { self.render(content, self.version + 1) }
     }
 
-    fn text(&self, content: &Content<'_>) -> Vec<u8> {
+    /// A description was written to the peer.
+    pub(super) fn keep(&mut self, text: &[u8]) {
+        if text != self.written {
+            self.version += 1;
+            self.written = text.to_vec();
+        }
+    }
+
+    fn render(&self, content: &Content<'_>, version: u64) -> Vec<u8> {
         let address = self.addresses.rtp;
-        let origin = Origin::with_ip_addr(self.session_id, self.version, address.ip());
+        let origin = Origin::with_ip_addr(self.session_id, version, address.ip());
         let mut session = Session::new(origin, "-");
         session.set_connection(Connection::from_ip_addr(address.ip()));
         if content.kind == Kind::WebRtc {
-            if let Some(mid) = content.bundled {
-                session.attributes.push(Attribute::with_value("group", format!("BUNDLE {mid}")));
+            let video = content.video.as_ref().and_then(|video| video.mid);
+            let mids: Vec<&str> = content.audio.mid.into_iter().chain(video).collect();
+            if !mids.is_empty() {
+                session.attributes.push(Attribute::with_value("group", format!("BUNDLE {}", mids.join(" "))));
             }
             session.attributes.push(Attribute::with_value("msid-semantic", " WMS *"));
             session.attributes.push(Attribute::new("ice-lite"));
         }
         for (index, section) in content.sections.iter().enumerate() {
-            let media = if index == content.index { self.audio(section, content) } else { refused(section) };
-            session.medias.push(media);
+            let video = content.video.as_ref().filter(|video| video.index == index);
+            session.medias.push(match video {
+                _ if index == content.audio.index => self.audio(section, content.kind, &content.audio),
+                Some(video) => self.video(section, content.kind, video),
+                None => refused(section),
+            });
         }
         let mut bytes = Vec::with_capacity(1_024);
         session.write(&mut bytes).expect("writing to a Vec does not fail");
         bytes
     }
 
-    fn audio(&self, section: &Section, content: &Content<'_>) -> Media {
+    fn audio(&self, section: &Section, kind: Kind, audio: &AudioContent<'_>) -> Media {
         let mut media = plain(section, self.addresses.rtp.port());
         media.fmt =
-            content.payloads.iter().map(|payload| payload.number.to_string()).collect::<Vec<_>>().join(" ");
-        for payload in content.payloads {
+            audio.payloads.iter().map(|payload| payload.number.to_string()).collect::<Vec<_>>().join(" ");
+        for payload in audio.payloads {
             let number = payload.number;
             media.add_attribute_with_value("rtpmap", format!("{number} {}", codecs::rtpmap(payload)));
             if let Some(parameters) = codecs::fmtp(payload) {
                 media.add_attribute_with_value("fmtp", format!("{number} {parameters}"));
             }
         }
-        media.add_attribute_with_value("ptime", content.ptime);
-        if let Some(maxptime) = content.maxptime {
+        media.add_attribute_with_value("ptime", audio.ptime);
+        if let Some(maxptime) = audio.maxptime {
             media.add_attribute_with_value("maxptime", maxptime);
         }
         if let Some(mid) = &section.mid {
             media.add_attribute_with_value("mid", mid);
         }
-        media.add_attribute(Attribute::new(content.direction.name()));
-        self.transport(&mut media, content);
+        media.add_attribute(Attribute::new(audio.direction.name()));
+        let transported = Transported {
+            addresses: self.addresses,
+            rtcp_mux: audio.rtcp_mux,
+            crypto: audio.crypto,
+            setup: audio.setup,
+            track: "audio",
+        };
+        self.transport(&mut media, kind, &transported);
         media
     }
 
-    fn transport(&self, media: &mut Media, content: &Content<'_>) {
-        if content.rtcp_mux {
+    fn video(&self, section: &Section, kind: Kind, video: &VideoContent<'_>) -> Media {
+        let mut media = plain(section, video.addresses.rtp.port());
+        video::write(&mut media, video);
+        if let Some(mid) = &section.mid {
+            media.add_attribute_with_value("mid", mid);
+        }
+        media.add_attribute(Attribute::new(video.direction.name()));
+        let transported = Transported {
+            addresses: video.addresses,
+            rtcp_mux: video.rtcp_mux,
+            crypto: video.crypto,
+            setup: video.setup,
+            track: "video",
+        };
+        self.transport(&mut media, kind, &transported);
+        if kind == Kind::WebRtc {
+            video::write_sources(&mut media, video, STREAM);
+        }
+        media
+    }
+
+    fn transport(&self, media: &mut Media, kind: Kind, transported: &Transported<'_>) {
+        if transported.rtcp_mux {
             media.add_attribute(Attribute::new("rtcp-mux"));
         } else {
-            media.add_attribute_with_value("rtcp", self.addresses.rtcp.port());
+            media.add_attribute_with_value("rtcp", transported.addresses.rtcp.port());
         }
-        for crypto in content.crypto {
+        for crypto in transported.crypto {
             media.add_attribute_with_value("crypto", crypto.write());
         }
-        if matches!(content.kind, Kind::Dtls | Kind::WebRtc) {
+        if matches!(kind, Kind::Dtls | Kind::WebRtc) {
             media.add_attribute_with_value("fingerprint", fingerprint::write(&self.fingerprint));
-            media.add_attribute_with_value("setup", content.setup);
+            media.add_attribute_with_value("setup", transported.setup);
         }
-        if content.kind == Kind::WebRtc {
+        if kind == Kind::WebRtc {
             media.add_attribute_with_value("ice-ufrag", &self.ice.ufrag);
             media.add_attribute_with_value("ice-pwd", &self.ice.password);
-            let address: SocketAddr = self.addresses.rtp;
+            let address: SocketAddr = transported.addresses.rtp;
             media.add_attribute_with_value("candidate", candidate::host(1, address));
             media.add_attribute(Attribute::new("end-of-candidates"));
-            media.add_attribute_with_value("msid", format!("{STREAM} {STREAM}-audio"));
+            media.add_attribute_with_value("msid", format!("{STREAM} {STREAM}-{}", transported.track));
         }
     }
 }

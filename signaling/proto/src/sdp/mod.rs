@@ -10,15 +10,18 @@ pub(crate) mod crypto;
 mod description;
 pub(crate) mod fingerprint;
 pub(crate) mod fmtp;
+mod h264;
 mod leg;
 mod local;
 #[cfg(test)]
 pub(crate) mod samples;
+mod video;
 
 pub use choice::{answer_codec, offer_codecs};
-pub use description::{Description, Direction, RemoteIce, RemoteMedia, Section, Setup};
-pub use leg::{FarSide, Kind, Leg, LegAddresses};
+pub use description::{Description, Direction, RemoteIce, RemoteMedia, RemoteTransport, Section, Setup};
+pub use leg::{FarSide, FarVideo, Kind, Leg, LegAddresses};
 pub(crate) use local::new_credentials;
+pub use video::{RemoteVideo, VideoFormat};
 
 use thiserror::Error;
 

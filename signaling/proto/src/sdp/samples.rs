@@ -160,3 +160,94 @@ a=rtpmap:101 telephone-event/8000\r\n\
 a=rtpmap:103 telephone-event/16000\r\n\
 a=ptime:30\r\n\
 a=maxptime:60\r\n";
+
+/// A camera as Chromium 156 puts it behind [`CHROMIUM`] (its group is then `BUNDLE 0 1`), without the extensions and the
+/// codecs that are nothing to us except one of each.
+pub(crate) const CHROMIUM_CAMERA: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103 104 107 108 109 114 115 45 46 118\r\n\
+c=IN IP4 0.0.0.0\r\n\
+a=rtcp:9 IN IP4 0.0.0.0\r\n\
+a=ice-ufrag:abcd\r\n\
+a=ice-pwd:0123456789abcdefghijklmn\r\n\
+a=ice-options:trickle\r\n\
+a=fingerprint:sha-256 1F:2E:3D:4C:5B:6A:79:88:97:A6:B5:C4:D3:E2:F1:00:1F:2E:3D:4C:5B:6A:79:88:97:A6:B5:C4:D3:E2:F1:00\r\n\
+a=setup:actpass\r\n\
+a=mid:1\r\n\
+a=extmap:14 urn:ietf:params:rtp-hdrext:toffset\r\n\
+a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
+a=sendrecv\r\n\
+a=msid:5c8f4b0e-1d7e-4f7e-a0c6-111111111111 8dfb134c-83dc-4665-8bca-333333333333\r\n\
+a=rtcp-mux\r\n\
+a=rtcp-rsize\r\n\
+a=rtpmap:96 VP8/90000\r\n\
+a=rtcp-fb:96 goog-remb\r\n\
+a=rtcp-fb:96 transport-cc\r\n\
+a=rtcp-fb:96 ccm fir\r\n\
+a=rtcp-fb:96 nack\r\n\
+a=rtcp-fb:96 nack pli\r\n\
+a=rtpmap:97 rtx/90000\r\n\
+a=fmtp:97 apt=96\r\n\
+a=rtpmap:102 H264/90000\r\n\
+a=rtcp-fb:102 goog-remb\r\n\
+a=rtcp-fb:102 transport-cc\r\n\
+a=rtcp-fb:102 ccm fir\r\n\
+a=rtcp-fb:102 nack\r\n\
+a=rtcp-fb:102 nack pli\r\n\
+a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n\
+a=rtpmap:103 rtx/90000\r\n\
+a=fmtp:103 apt=102\r\n\
+a=rtpmap:104 H264/90000\r\n\
+a=rtcp-fb:104 goog-remb\r\n\
+a=rtcp-fb:104 transport-cc\r\n\
+a=rtcp-fb:104 ccm fir\r\n\
+a=rtcp-fb:104 nack\r\n\
+a=rtcp-fb:104 nack pli\r\n\
+a=fmtp:104 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42001f\r\n\
+a=rtpmap:107 rtx/90000\r\n\
+a=fmtp:107 apt=104\r\n\
+a=rtpmap:108 H264/90000\r\n\
+a=rtcp-fb:108 goog-remb\r\n\
+a=rtcp-fb:108 transport-cc\r\n\
+a=rtcp-fb:108 ccm fir\r\n\
+a=rtcp-fb:108 nack\r\n\
+a=rtcp-fb:108 nack pli\r\n\
+a=fmtp:108 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n\
+a=rtpmap:109 rtx/90000\r\n\
+a=fmtp:109 apt=108\r\n\
+a=rtpmap:114 H264/90000\r\n\
+a=rtcp-fb:114 goog-remb\r\n\
+a=rtcp-fb:114 transport-cc\r\n\
+a=rtcp-fb:114 ccm fir\r\n\
+a=rtcp-fb:114 nack\r\n\
+a=rtcp-fb:114 nack pli\r\n\
+a=fmtp:114 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f\r\n\
+a=rtpmap:115 rtx/90000\r\n\
+a=fmtp:115 apt=114\r\n\
+a=rtpmap:45 AV1/90000\r\n\
+a=fmtp:45 level-idx=5;profile=0;tier=0\r\n\
+a=rtpmap:46 rtx/90000\r\n\
+a=fmtp:46 apt=45\r\n\
+a=rtpmap:118 red/90000\r\n\
+a=ssrc-group:FID 460727768 1206571853\r\n\
+a=ssrc:460727768 cname:4TOk42mSjXCkVIa6\r\n\
+a=ssrc:1206571853 cname:4TOk42mSjXCkVIa6\r\n";
+
+/// A camera as baresip 1.0 puts it behind [`BARESIP`], with the modules avcodec and vp8.
+pub(crate) const BARESIP_CAMERA: &str = "m=video 48406 RTP/AVP 96 97 34 99 100\r\n\
+b=AS:512\r\n\
+a=rtpmap:96 H264/90000\r\n\
+a=fmtp:96 packetization-mode=0;profile-level-id=42e01f\r\n\
+a=rtpmap:97 H264/90000\r\n\
+a=fmtp:97 packetization-mode=1;profile-level-id=42e01f\r\n\
+a=rtpmap:34 H263/90000\r\n\
+a=fmtp:34 CIF=1;CIF4=1\r\n\
+a=rtpmap:99 H265/90000\r\n\
+a=fmtp:99 profile-id=1\r\n\
+a=rtpmap:100 VP8/90000\r\n\
+a=fmtp:100 max-fs=3600\r\n\
+a=sendrecv\r\n\
+a=label:2\r\n\
+a=rtcp-rsize\r\n\
+a=ssrc:1244285677 cname:sip:bob@192.0.2.20\r\n\
+a=framerate:15.00\r\n\
+a=rtcp-fb:* nack pli\r\n\
+a=content:main\r\n";

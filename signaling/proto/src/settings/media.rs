@@ -47,6 +47,39 @@ impl CodecName {
     }
 }
 
+/// A video codec as configured. Video is forwarded, never transcoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VideoCodecName {
+    /// H.264.
+    H264,
+    /// VP8.
+    Vp8,
+}
+
+impl VideoCodecName {
+    /// Every codec, with the name that it has in the configuration file.
+    pub const ALL: [(&'static str, VideoCodecName); 2] =
+        [("H264", VideoCodecName::H264), ("VP8", VideoCodecName::Vp8)];
+}
+
+/// How the video of one side is described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoProfile {
+    /// The codecs that are switched on, in the order of preference; none: no video.
+    pub codecs: Vec<VideoCodecName>,
+    /// The most bits per second that this side is asked for, and is said to take; 0: no limit.
+    pub max_bitrate: u32,
+    /// Whether the parameter sets of H.264 are sent to this side again before each key frame that comes without them.
+    pub repeat_parameter_sets: bool,
+}
+
+impl Default for VideoProfile {
+    fn default() -> VideoProfile {
+        let codecs = vec![VideoCodecName::H264, VideoCodecName::Vp8];
+        VideoProfile { codecs, max_bitrate: 0, repeat_parameter_sets: true }
+    }
+}
+
 /// How digits are sent to a party. From each party every way is understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DtmfMethod {
@@ -81,6 +114,11 @@ pub struct MediaProfile {
     pub ring_back: bool,
     /// How long callers of this side hear the busy or congestion tone before they are refused; zero: not at all.
     pub failure_tone: Duration,
+    /// What those hear whom this side puts on hold, in the place of what it sends: a file of announcements. `None`: what
+    /// it sends.
+    pub hold_music: Option<String>,
+    /// The video.
+    pub video: VideoProfile,
 }
 
 impl Default for MediaProfile {
@@ -94,6 +132,8 @@ impl Default for MediaProfile {
             opus: OpusEncoding::default(),
             ring_back: false,
             failure_tone: Duration::ZERO,
+            hold_music: None,
+            video: VideoProfile::default(),
         }
     }
 }

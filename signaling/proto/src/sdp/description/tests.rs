@@ -17,24 +17,24 @@ fn chromium_is_understood() {
     let numbers: Vec<u8> = audio.payloads.iter().map(|payload| payload.number).collect();
     assert_eq!(numbers, [111, 9, 0, 8, 13, 110, 126]);
     assert_eq!(audio.payloads[0].codec, Codec::opus(true));
-    assert!(audio.rtcp_mux);
-    assert_eq!(audio.setup, Some(Setup::ActPass));
-    assert_eq!(audio.fingerprints.len(), 1);
-    assert_eq!(audio.ice.unwrap().credentials.ufrag, "abcd");
+    assert!(audio.transport.rtcp_mux);
+    assert_eq!(audio.transport.setup, Some(Setup::ActPass));
+    assert_eq!(audio.transport.fingerprints.len(), 1);
+    assert_eq!(audio.transport.ice.unwrap().credentials.ufrag, "abcd");
 }
 
 #[test]
 fn firefox_with_session_level_attributes_and_a_zero_address_is_not_on_hold() {
     let audio = audio(samples::FIREFOX);
     assert_eq!(audio.direction, Direction::SendRecv);
-    assert_eq!(audio.remote, None);
-    assert_eq!(audio.fingerprints.len(), 1);
+    assert_eq!(audio.transport.remote, None);
+    assert_eq!(audio.transport.fingerprints.len(), 1);
 }
 
 #[test]
 fn baresip_and_its_rtcp_port_are_understood() {
     let audio = audio(samples::BARESIP);
-    let remote = audio.remote.unwrap();
+    let remote = audio.transport.remote.unwrap();
     assert_eq!(remote.rtp, "192.0.2.20:10018".parse().unwrap());
     assert_eq!(remote.rtcp, "192.0.2.20:10019".parse().unwrap());
     assert_eq!(audio.ptime, Some(20));

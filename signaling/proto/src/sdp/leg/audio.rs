@@ -1,6 +1,6 @@
 //! What a leg describes of its audio, and what the dataplane is told of it.
 
-use super::{Leg, is_same};
+use super::{FarVideo, Leg, is_same};
 use crate::sdp::{Direction, RemoteMedia, SdpError, codecs, not_acceptable};
 use crate::settings::{CodecName, PACKET_TIMES};
 use tandem_control::{Audio, Codec, OpusParameters, PayloadType};
@@ -9,7 +9,7 @@ use tandem_control::{Audio, Codec, OpusParameters, PayloadType};
 pub(super) const USUAL_PTIME_MS: u8 = 20;
 
 /// What the far side of the call is like, as far as its description matters to this one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FarSide {
     /// Which way its media flows, as it sees that.
     pub direction: Direction,
@@ -21,6 +21,8 @@ pub struct FarSide {
     pub opus: Option<OpusParameters>,
     /// The highest sampling rate of its codecs in Hz, once it described any.
     pub sampling_rate: Option<u32>,
+    /// Its video, if it wants any.
+    pub video: Option<FarVideo>,
 }
 
 impl Leg {
@@ -51,6 +53,7 @@ impl Leg {
             maxptime: remote.maxptime,
             opus,
             sampling_rate: codecs.iter().map(|codec| codec.sampling_rate()).max(),
+            video: self.far_video(),
         }
     }
 

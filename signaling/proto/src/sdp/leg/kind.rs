@@ -1,6 +1,6 @@
 //! How a leg is transported and protected.
 
-use crate::sdp::{Description, SdpError, not_acceptable};
+use crate::sdp::{Description, RemoteTransport, SdpError, Section, not_acceptable};
 use crate::settings::OfferSecurity;
 use tandem_control::PortKind;
 
@@ -26,14 +26,22 @@ impl Kind {
         let Some(audio) = &offer.audio else {
             return not_acceptable("the offer has no audio section with a known codec over RTP");
         };
-        let protocol = offer.sections.get(audio.index).map_or("", |section| section.protocol.as_str());
-        let secure = protocol.ends_with("/SAVP") || protocol.ends_with("/SAVPF");
-        if secure && !audio.fingerprints.is_empty() {
-            // With two lite agents nobody would send checks: the described addresses are used then.
-            let full_ice = audio.ice.as_ref().is_some_and(|ice| !ice.lite);
-            return Ok(if full_ice && audio.rtcp_mux { Kind::WebRtc } else { Kind::Dtls });
+        match offer.sections.get(audio.index) {
+            Some(section) => Kind::of_section(section, &audio.transport),
+            None => not_acceptable("the audio section is none of the description's"),
         }
-        if !audio.crypto.is_empty() {
+    }
+
+    /// What one section asks for.
+    pub(super) fn of_section(section: &Section, transport: &RemoteTransport) -> Result<Kind, SdpError> {
+        let protocol = section.protocol.as_str();
+        let secure = protocol.ends_with("/SAVP") || protocol.ends_with("/SAVPF");
+        if secure && !transport.fingerprints.is_empty() {
+            // With two lite agents nobody would send checks: the described addresses are used then.
+            let full_ice = transport.ice.as_ref().is_some_and(|ice| !ice.lite);
+            return Ok(if full_ice && transport.rtcp_mux { Kind::WebRtc } else { Kind::Dtls });
+        }
+        if !transport.crypto.is_empty() {
             return Ok(Kind::Sdes);
         }
         if secure {

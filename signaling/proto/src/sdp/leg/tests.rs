@@ -83,9 +83,9 @@ fn our_offer_to_a_browser_is_one_that_we_understand_ourselves() {
     let read = parse(&offer);
     assert_eq!(Kind::of_offer(&read).unwrap(), Kind::Dtls, "we are a lite agent: {offer}");
     let audio = read.audio.unwrap();
-    assert!(audio.ice.unwrap().lite);
+    assert!(audio.transport.ice.unwrap().lite);
     assert_eq!(numbers(&audio.payloads), [0, 111, 101, 110]);
-    assert_eq!(audio.setup, Some(Setup::ActPass));
+    assert_eq!(audio.transport.setup, Some(Setup::ActPass));
     assert_eq!(read.bundle, ["0"]);
 }
 
