@@ -1,13 +1,13 @@
 //! Reads `[codecs]`, `[audio]`, `[opus]`, `[dtmf]` and `[tones]`: how the audio of each side is described and made. And
-//! `[[provider]]`: how that of a single provider is.
+//! `[[provider]]`: how the media of a single provider is.
 
-use super::domains;
 use super::reader::Section;
+use super::{domains, video};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tandem_control::OpusEncoding;
-use tandem_sip::settings::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES};
+use tandem_sip::settings::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES, VideoProfile};
 use tandem_sip::tones::Country;
 
 /// The longest time that a caller is kept to hear why its call fails, in seconds.
@@ -28,6 +28,8 @@ struct Keys {
     comfort_noise: &'static str,
     ring_back: &'static str,
     failure_seconds: &'static str,
+    hold_music: &'static str,
+    video: video::Keys,
 }
 
 const SIP: Keys = Keys {
@@ -37,6 +39,8 @@ const SIP: Keys = Keys {
     comfort_noise: "sip_comfort_noise",
     ring_back: "sip_ring_back",
     failure_seconds: "sip_failure_seconds",
+    hold_music: "sip_music",
+    video: video::SIP,
 };
 const BROWSER: Keys = Keys {
     side: "browser",
@@ -45,11 +49,14 @@ const BROWSER: Keys = Keys {
     comfort_noise: "browser_comfort_noise",
     ring_back: "browser_ring_back",
     failure_seconds: "browser_failure_seconds",
+    hold_music: "browser_music",
+    video: video::BROWSER,
 };
 
 pub(super) fn read(root: &Section<'_>) -> Audio {
     let (codecs, audio) = (root.section("codecs"), root.section("audio"));
     let (dtmf, tones) = (root.section("dtmf"), root.section("tones"));
+    let (hold, video) = (root.section("hold"), root.section("video"));
     let opus = opus(root);
     let side = |keys: &Keys, usual: &[CodecName]| {
         let (ptime, maxptime) = packet_times(&audio, keys.ptime, keys.maxptime);
@@ -64,6 +71,8 @@ pub(super) fn read(root: &Section<'_>) -> Audio {
             failure_tone: Duration::from_secs(
                 tones.integer(keys.failure_seconds, 0..=MAX_FAILURE_TONE).map_or(0, |seconds| seconds.value),
             ),
+            hold_music: video::hold_music(root, &hold, keys.hold_music),
+            video: video::side(&video, &keys.video),
         };
         Arc::new(profile)
     };
@@ -73,7 +82,7 @@ pub(super) fn read(root: &Section<'_>) -> Audio {
         browser: side(&BROWSER, &MediaProfile::default().codecs),
         tones: country(&tones),
     };
-    [codecs, audio, dtmf, tones].into_iter().for_each(Section::finish);
+    [codecs, audio, dtmf, tones, hold, video].into_iter().for_each(Section::finish);
     audio_of
 }
 
@@ -88,6 +97,12 @@ pub(super) fn read_providers(root: &Section<'_>, sip: &MediaProfile) -> HashMap<
             ptime: ptime.or(sip.ptime),
             maxptime: maxptime.or(sip.maxptime),
             dtmf: dtmf_method(&section, "dtmf").unwrap_or(sip.dtmf),
+            hold_music: video::hold_music(root, &section, "hold_music").or(sip.hold_music.clone()),
+            video: VideoProfile {
+                codecs: video::codec_list(&section, "video").unwrap_or_else(|| sip.video.codecs.clone()),
+                max_bitrate: video::bitrate(&section, "video_max_kbits").unwrap_or(sip.video.max_bitrate),
+                ..sip.video
+            },
             ..sip.clone()
         };
         match domain {

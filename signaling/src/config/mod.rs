@@ -13,6 +13,7 @@ mod providers;
 mod reader;
 mod sections;
 mod tokens;
+mod video;
 
 pub(crate) use accounts::create_state_directory;
 pub use accounts::{DEFAULT_DOMAIN, DefaultAccount, default_accounts};

@@ -1,6 +1,6 @@
 use super::*;
 use tandem_control::RecordingFormat;
-use tandem_sip::settings::{CodecName, DtmfMethod, OfferSecurity};
+use tandem_sip::settings::{CodecName, DtmfMethod, OfferSecurity, VideoCodecName};
 use tandem_sip::tones::Country;
 use tandem_sip::transport::Transport;
 
@@ -71,6 +71,7 @@ fn everything_can_be_set() {
         timeout = 30
         recordings = "/rec"
         recording_format = "wav"
+        announcements = "/announcements"
         [[domain]]
         name = "Example.org"
         [[domain.user]]
@@ -92,6 +93,12 @@ fn everything_can_be_set() {
         country = "GB"
         browser_ring_back = true
         sip_failure_seconds = 5
+        [hold]
+        browser_music = "waltz.ogg"
+        [video]
+        sip = ["h264"]
+        browser = []
+        sip_max_kbits = 1500
         [providers]
         allowed = ["voip.example"]
         [[provider]]
@@ -113,6 +120,10 @@ fn everything_can_be_set() {
     assert_eq!((sip.opus.complexity, sip.opus.bitrate, browser.opus.dtx), (9, 16_000, true));
     assert!(browser.ring_back && !sip.ring_back);
     assert_eq!(sip.failure_tone.as_secs(), 5);
+    assert_eq!((sip.hold_music.as_deref(), browser.hold_music.as_deref()), (None, Some("waltz.ogg")));
+    assert_eq!(sip.video.codecs, [VideoCodecName::H264]);
+    assert!(browser.video.codecs.is_empty() && sip.video.repeat_parameter_sets);
+    assert_eq!((sip.video.max_bitrate, browser.video.max_bitrate), (1_500_000, 0));
     assert_eq!(Some(config.settings.tones), Country::find("uk"));
     let provider = &config.settings.providers.media["voip.example"];
     assert_eq!((&provider.codecs[..], provider.dtmf), (&[CodecName::G729][..], DtmfMethod::Info));
@@ -161,6 +172,13 @@ fn wrong_types_and_ranges_are_refused() {
         ("[[provider]]\ndomain = \"a\"\n[[provider]]\ndomain = \"A\"", 4, "a second [[provider]]"),
         ("[tones]\ncountry = \"xx\"", 2, "the code of a country: de, at"),
         ("[tones]\nsip_failure_seconds = 61", 2, "from 0 to 60"),
+        (
+            "[hold]\nsip_music = \"waltz.ogg\"",
+            2,
+            "needs the directory of its file: `announcements` in [media]",
+        ),
+        ("[video]\nsip = [\"h265\"]", 2, "one of \"H264\" and \"VP8\""),
+        ("[video]\nsip_max_kbits = 5", 2, "from 30 to 50000"),
         ("[codecs]\nsip = [\"pcma\", \"pcma\"]", 2, "twice"),
         ("[log]\nlevel = \"info,=,\"", 2, "must be"),
         ("sip = 5060", 1, "a table: [sip]"),

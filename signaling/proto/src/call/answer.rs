@@ -4,6 +4,7 @@ use super::tones::Hears;
 use super::{Call, Who};
 use crate::party::{Cause, Signal};
 use crate::sdp::Random;
+use std::time::Instant;
 use tandem_control::Side;
 
 impl Call {
@@ -27,13 +28,13 @@ impl Call {
         Ok(answer)
     }
 
-    pub(super) fn answer(&mut self, branch: usize, sdp: Option<Vec<u8>>, random: Random<'_>) {
+    pub(super) fn answer(&mut self, now: Instant, branch: usize, sdp: Option<Vec<u8>>, random: Random<'_>) {
         if self.answered.is_some() {
             return;
         }
         let answer = match (sdp, &self.answer) {
             (Some(sdp), _) if self.offer.is_some() => self.take_answer(branch, &sdp),
-            (Some(sdp), _) => self.offer_to_caller(branch, &sdp, random),
+            (Some(sdp), _) => self.offer_to_caller(branch, &sdp, &mut *random),
             (None, Some(answer)) if self.hears == Hears::Callee => Ok(answer.clone()),
             (None, _) => Err(Cause::new(488, "The callee answered without a session description")),
         };
@@ -43,6 +44,11 @@ impl Call {
                 self.ring_until = None;
                 self.drop_branches(Some(branch), &Cause::new(200, "Call completed elsewhere"));
                 self.tell(Who::Caller, Signal::Answer { sdp: Some(sdp) });
+                // An answer that the caller was given earlier may lack the video that the callee has.
+                if self.offer.is_some() {
+                    self.level_video(now, Side::A);
+                    self.settle_exchange(now, random);
+                }
             }
             Err(cause) => {
                 self.tell(Who::Callee(branch), Signal::Hangup(cause.clone()));
@@ -63,10 +69,10 @@ impl Call {
         Ok(offer)
     }
 
-    pub(super) fn late_answer(&mut self, sdp: &[u8], random: Random<'_>) {
+    pub(super) fn late_answer(&mut self, now: Instant, sdp: &[u8], random: Random<'_>) {
         if self.answer.is_some() {
-            self.exchange_late_answer(Side::A, sdp);
-            return self.settle_exchange(random);
+            self.exchange_late_answer(now, Side::A, sdp);
+            return self.settle_exchange(now, random);
         }
         let Some(media) = self.media_mut() else { return };
         match media.receive_answer(Side::A, sdp) {

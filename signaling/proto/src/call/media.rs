@@ -108,8 +108,10 @@ impl MediaRules {
 pub struct Media {
     session: SessionId,
     rules: MediaRules,
-    parties: [PartyMedia; 2],
+    pub(super) parties: [PartyMedia; 2],
     legs: [Leg; 2],
+    /// Whether each leg was refused ports for video.
+    no_video: [bool; 2],
     /// Whether each side holds the other one without having described that.
     holds: [bool; 2],
 }
@@ -134,7 +136,7 @@ impl Media {
         };
         let [a, b] = [&parties[0], &parties[1]];
         let legs = [leg(a, local[0]), leg(b, local[1])];
-        Media { session, rules, parties, legs, holds: [false; 2] }
+        Media { session, rules, parties, legs, no_video: [false; 2], holds: [false; 2] }
     }
 
     /// The dataplane's session.
@@ -159,7 +161,10 @@ impl Media {
 
     /// Which way the audio of one side's party flows, as it sees that: by its description and by what it said beside it.
     pub fn direction(&self, side: Side) -> Direction {
-        self.open(side, self.leg(side).peer_direction())
+        let open = self.open(side, self.leg(side).peer_direction());
+        // In the place of who holds, music may be sent.
+        let music = !open.receives() && self.parties[index(side)].profile.hold_music.is_some();
+        Direction::new(open.sends() || music, open.receives())
     }
 
     /// The same for a stream that was described so.
@@ -178,9 +183,23 @@ impl Media {
         self.legs.iter().all(Leg::has_video)
     }
 
-    /// Whether a leg must have ports for video before it can be described.
-    pub fn needs_video_ports(&self, side: Side) -> bool {
-        self.leg(side).needs_video_ports()
+    /// The legs that must have ports of their own before video can be had as this side offers it.
+    pub fn lacks_video_ports(&self, side: Side, offer: &[u8]) -> [bool; 2] {
+        let is_wanted = Description::parse(offer).is_ok_and(|offer| offer.video.is_some());
+        let may_have = self.legs.iter().all(Leg::may_have_video)
+            && self.takes_offers(side.other())
+            && !self.no_video.contains(&true);
+        [Side::A, Side::B].map(|each| is_wanted && may_have && self.leg(each).needs_video_ports())
+    }
+
+    /// A leg cannot have ports for video.
+    pub fn refuse_video(&mut self, side: Side) {
+        self.no_video[index(side)] = true;
+    }
+
+    /// RFC 3261 section 14.1: both descriptions are again as they were. What did not come by them stays.
+    pub fn restore(&mut self, before: Media) {
+        self.legs = before.legs;
     }
 
     /// A leg was given ports for video.

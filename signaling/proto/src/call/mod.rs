@@ -21,7 +21,7 @@ pub use media::{Media, MediaRules, PartyMedia, TakesInfo};
 use crate::party::{Cause, Signal};
 use crate::sdp::{Description, Kind, Random};
 use digits::{Heard, KeyPress};
-use exchange::Exchange;
+use exchange::{Exchange, Owed};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tandem_control::{LegConfig, LocalPorts, PortRequest, Refusal, SessionId, Side, Tones};
@@ -87,7 +87,23 @@ pub enum Action {
         /// The tone.
         tones: Tones,
     },
-    /// End the tone that the peer of one side hears.
+    /// Play music on hold to the peer of one side until [`Action::StopTone`] or the session's end.
+    PlayMusic {
+        /// Which session.
+        session: SessionId,
+        /// Who hears it.
+        side: Side,
+        /// A file of announcements.
+        path: String,
+    },
+    /// Give a leg ports for video; answered by [`Call::video_added`].
+    AddVideo {
+        /// Which session.
+        session: SessionId,
+        /// Which leg.
+        side: Side,
+    },
+    /// End the tone or the music that the peer of one side hears.
     StopTone {
         /// Which session.
         session: SessionId,
@@ -145,10 +161,12 @@ pub struct Call {
     /// The answer that the caller was given, early or not. It does not change until the next offer.
     answer: Option<Vec<u8>>,
     exchange: Exchange,
-    /// Sides that are to be sent an offer as soon as no other exchange is open.
-    owed: [bool; 2],
+    /// The offers that each side is to be sent.
+    owed: [Owed; 2],
     /// Sides that were told that they are on hold.
     told_hold: [bool; 2],
+    /// Sides that hear music on hold.
+    has_music: [bool; 2],
     /// What the caller hears before the answer.
     hears: Hears,
     /// The digits of the caller, and those of the callee.
@@ -191,8 +209,9 @@ impl Call {
             answered: None,
             answer: None,
             exchange: Exchange::None,
-            owed: [false; 2],
+            owed: Default::default(),
             told_hold: [false; 2],
+            has_music: [false; 2],
             hears: Hears::default(),
             heard: Default::default(),
             ring_until: Some(now + ring),
@@ -214,11 +233,11 @@ impl Call {
     /// When to call [`Call::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
         let digits = self.heard.iter().filter_map(Heard::next_timeout);
-        digits.chain(self.ring_until).min().filter(|_| self.ended.is_none())
+        digits.chain(self.ring_until).chain(self.owed_at()).min().filter(|_| self.ended.is_none())
     }
 
     /// Nobody answered in time, or something else has waited for long enough.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    pub fn handle_timeout(&mut self, now: Instant, random: Random<'_>) {
         if self.ended.is_some() {
             return;
         }
@@ -227,6 +246,7 @@ impl Call {
             return self.fail(cause);
         }
         self.pass_waiting_digits(now);
+        self.settle_exchange(now, random);
     }
 
     /// A branch has its session.
@@ -303,22 +323,22 @@ impl Call {
         }
         match (from, signal) {
             (Who::Callee(branch), Signal::Progress { status, sdp }) => self.progress(branch, status, sdp),
-            (Who::Callee(branch), Signal::Answer { sdp }) => self.answer(branch, sdp, random),
+            (Who::Callee(branch), Signal::Answer { sdp }) => self.answer(now, branch, sdp, random),
             (Who::Callee(branch), Signal::Reject(cause)) => self.callee_failed(now, branch, cause),
             (Who::Callee(branch), Signal::Hangup(cause)) if self.answered.is_none() => {
                 self.callee_failed(now, branch, cause);
             }
             (from, Signal::Hangup(cause)) => self.hang_up(Some(from), cause),
             (Who::Caller, Signal::LateAnswer { sdp }) if self.answered.is_some() && self.offer.is_none() => {
-                self.late_answer(&sdp, random);
+                self.late_answer(now, &sdp, random);
             }
             (from, Signal::Digit { digit, duration_ms, format }) => {
                 self.digit_told(now, from, KeyPress { digit, duration_ms, format });
             }
-            (from, Signal::Hold { on }) => self.hold(from, on, random),
+            (from, Signal::Hold { on }) => self.hold(now, from, on, random),
             (from, Signal::Info { content_type, body }) => self.info_told(from, content_type, body),
             (from, Signal::InfoDone(cause)) => self.info_done(from, cause),
-            (from, signal) => self.exchange_signal(from, signal, random),
+            (from, signal) => self.exchange_signal(now, from, signal, random),
         }
     }
 

@@ -2,6 +2,7 @@ mod digits;
 mod hold;
 mod info;
 mod tones;
+mod video;
 
 use super::*;
 use crate::party::DigitFormat;
@@ -85,7 +86,7 @@ impl Bench {
     /// Time passes.
     fn wait(&mut self, time: Duration) -> Vec<Action> {
         self.now += time;
-        self.call.handle_timeout(self.now);
+        self.call.handle_timeout(self.now, &mut *self.random);
         self.actions()
     }
 
@@ -245,7 +246,7 @@ fn nobody_answers() {
     bench.create(0);
     let at = bench.call.next_timeout().unwrap();
     assert_eq!(at, bench.now + Duration::from_secs(60));
-    bench.call.handle_timeout(at);
+    bench.call.handle_timeout(at, &mut *bench.random);
     let actions = bench.actions();
     assert_eq!(signals_to(Who::Caller, &actions), [Signal::Reject(Cause::new(408, "No answer"))]);
 }
@@ -425,7 +426,7 @@ mod invariant {
                     Step::Signal(true, _, signal) => drop(bench.signal(Who::Caller, signal)),
                     Step::Signal(false, branch, signal) => drop(bench.signal(Who::Callee(branch), signal)),
                     Step::Media(session, kind) => bench.call.media_event(bench.now, SessionId(session), &kind),
-                    Step::Timeout => bench.call.handle_timeout(bench.now + Duration::from_secs(61)),
+                    Step::Timeout => drop(bench.wait(Duration::from_secs(61))),
                 }
                 bench.actions();
             }

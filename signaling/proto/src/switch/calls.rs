@@ -13,7 +13,8 @@ use crate::transport::Flow;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 use tandem_control::{
-    DigitSound, EventKind, LegConfig, LocalPorts, MAX_NOTE, Near, Refusal, Request, SessionId, Source,
+    DigitSound, EventKind, LegConfig, LocalPorts, MAX_NOTE, Near, Refusal, Request, SessionId, Side, Source,
+    StreamPorts,
 };
 
 /// Names a call. Never used twice.
@@ -271,6 +272,19 @@ impl Switch {
         self.with_call(now, id, |call, _| call.refused(branch, refusal));
     }
 
+    /// A leg was given ports for video, or not.
+    pub(super) fn video_added(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        side: Side,
+        ports: Option<StreamPorts>,
+    ) {
+        if let Some(id) = self.calls.by_session.get(&session).copied() {
+            self.with_call(now, id, |call, random| call.video_added(now, session, side, ports, random));
+        }
+    }
+
     pub(super) fn configuration_refused(&mut self, now: Instant, session: SessionId, refusal: &Refusal) {
         if let Some(id) = self.calls.by_session.get(&session).copied() {
             self.with_call(now, id, |call, _| call.configuration_refused(session, refusal));
@@ -291,7 +305,7 @@ impl Switch {
     }
 
     pub(super) fn call_timeout(&mut self, now: Instant, id: CallId) {
-        self.with_call(now, id, |call, _| call.handle_timeout(now));
+        self.with_call(now, id, |call, random| call.handle_timeout(now, random));
     }
 
     /// Does what a call wants, and forgets it when it is over.
@@ -335,6 +349,13 @@ impl Switch {
             Action::PlayTone { session, side, tones } => {
                 let request = Request::Play { session, side, source: Source::Tone(tones), times: 0, id: 0 };
                 self.ask(now, request, Purpose::Other);
+            }
+            Action::PlayMusic { session, side, path } => {
+                let request = Request::Play { session, side, source: Source::File(path), times: 0, id: 0 };
+                self.ask(now, request, Purpose::Other);
+            }
+            Action::AddVideo { session, side } => {
+                self.ask(now, Request::AddVideo { session, side }, Purpose::AddVideo(session, side));
             }
             Action::StopTone { session, side } => {
                 self.ask(now, Request::StopPlay { session, side }, Purpose::Other);

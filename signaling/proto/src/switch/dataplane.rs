@@ -5,7 +5,7 @@ use super::{Output, Switch, Timer};
 use crate::control_client::{ControlClient, DELETE_AGAIN, ORPHAN_GRACE};
 use crate::party::Cause;
 use std::time::Instant;
-use tandem_control::{Event, Hello, Message, Refusal, Reply, Request, RequestFrame, SessionId};
+use tandem_control::{Event, Hello, Message, Refusal, Reply, Request, RequestFrame, SessionId, Side};
 
 /// Requests that may wait for their answers.
 const MAX_OPEN: usize = 8_192;
@@ -19,6 +19,8 @@ pub(super) enum Purpose {
     Create(CallId, usize),
     /// A session is configured; without it the call has no media.
     Configure(SessionId),
+    /// A leg is given ports for video; without them the call goes on.
+    AddVideo(SessionId, Side),
     /// A session that nobody needs is deleted.
     Delete(SessionId),
     /// Which sessions are there.
@@ -81,6 +83,13 @@ impl Switch {
             }
             (Purpose::Create(call, branch), Err(refusal)) => {
                 self.session_refused(now, call, branch, &refusal);
+            }
+            (Purpose::AddVideo(session, side), result) => {
+                let ports = match result {
+                    Ok(Reply::VideoAdded(ports)) => Some(ports),
+                    _ => None,
+                };
+                self.video_added(now, session, side, ports);
             }
             (Purpose::Configure(session), Err(refusal)) if self.dataplane.hello().is_some() => {
                 self.configuration_refused(now, session, &refusal);

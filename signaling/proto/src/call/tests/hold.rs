@@ -94,3 +94,54 @@ fn a_held_party_that_takes_no_offers_is_only_told() {
     assert_eq!(signals_to(Who::Callee(0), &actions), [Signal::Hold { on: true }]);
     assert_eq!(flows(&actions)[0], (true, false));
 }
+
+#[test]
+fn who_is_held_hears_music_where_it_is_configured() {
+    let profile =
+        crate::settings::MediaProfile { hold_music: Some("waltz.ogg".to_owned()), ..Default::default() };
+    let caller = PartyMedia { profile: profile.into(), ..party(Kind::WebRtc) };
+    let (mut bench, _) =
+        Bench::of(Some(samples::CHROMIUM), caller, &[party(Kind::Rtp)]).answered(samples::SIPP);
+    let music = Action::PlayMusic { session: SessionId(1), side: Side::B, path: "waltz.ogg".to_owned() };
+    let stop = Action::StopTone { session: SessionId(1), side: Side::B };
+    for _ in 0..2 {
+        let actions = bench.signal(Who::Caller, Signal::Hold { on: true });
+        assert!(actions.contains(&music));
+        assert!(offers_to(Who::Callee(0), &actions)[0].contains("a=sendonly"), "music is sent");
+        let held = format!("{}a=recvonly\r\n", samples::SIPP);
+        let actions = bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: held.into() });
+        assert_eq!(flows(&actions), [(false, false), (false, true)]);
+        let actions = bench.signal(Who::Caller, Signal::Hold { on: false });
+        assert!(actions.contains(&stop));
+        bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: samples::SIPP.into() });
+    }
+    // By a description too; and not to who holds as well, and would not hear it.
+    let hold = samples::CHROMIUM.replace("a=sendrecv", "a=inactive");
+    bench.signal(Who::Caller, Signal::Offer { sdp: Some(hold.into()), update: false });
+    let both = format!("{}a=inactive\r\n", samples::SIPP);
+    let actions = bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: both.into() });
+    assert!(!actions.contains(&music));
+}
+
+#[test]
+fn an_offer_that_meets_another_is_made_again() {
+    let (mut bench, _) = Bench::talking(samples::CHROMIUM, Kind::Rtp, samples::SIPP);
+    let pending = || Signal::OfferReject(Cause::new(491, "Request Pending"));
+    bench.signal(Who::Caller, Signal::Hold { on: true });
+    for _ in 0..2 {
+        assert_eq!(offers_to(Who::Callee(0), &bench.signal(Who::Callee(0), pending())), Vec::<String>::new());
+        let actions = bench.wait(Duration::from_secs(1));
+        assert!(offers_to(Who::Callee(0), &actions)[0].contains("a=inactive"));
+    }
+    let held = format!("{}a=inactive\r\n", samples::SIPP);
+    bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: held.into() });
+    assert_eq!(bench.call.next_timeout(), None);
+    // And not for ever.
+    bench.signal(Who::Caller, Signal::Hold { on: false });
+    let made = (0..100).take_while(|_| {
+        bench.signal(Who::Callee(0), pending());
+        !offers_to(Who::Callee(0), &bench.wait(Duration::from_secs(1))).is_empty()
+    });
+    assert_eq!(made.count(), 5);
+    assert!(bench.call.ended().is_none());
+}

@@ -172,8 +172,19 @@ impl Switch {
 
     /// A new offer of the browser's inside a call.
     pub(super) fn browser_offers(&mut self, now: Instant, id: BrowserId, call_id: String, sdp: String) {
+        let mut meets_ours = false;
+        self.with_browser_call(id, &call_id, |call| {
+            meets_ours = call.owes.take_if(|owes| *owes == Owes::OfferAnswer).is_some();
+        });
+        let endpoint = Endpoint::Browser(id, call_id);
+        if meets_ours {
+            // Of two offers that meet the browser's is answered: it does not take ours while its own is open (RFC 3264
+            // section 4 leaves it to the protocol who yields).
+            let pending = Cause::new(491, "Request Pending");
+            self.endpoint_signal(now, &endpoint, Signal::OfferReject(pending));
+        }
         let offer = Signal::Offer { sdp: Some(sdp.into_bytes()), update: false };
-        self.endpoint_signal(now, &Endpoint::Browser(id, call_id), offer);
+        self.endpoint_signal(now, &endpoint, offer);
     }
 
     /// The browser puts a call on hold, or takes it back.
