@@ -19,7 +19,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const binaries = process.env.TANDEM_BIN
   ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug');
 
-function configuration({ address, ring, extra }) {
+function configuration({ address, ring, media, extra }) {
   const users = USERS.map(({ name, srtp }) => `[[domain.user]]
 name = "${name}"
 password = "${PASSWORD}"
@@ -28,6 +28,7 @@ ${srtp ? `srtp = "${srtp}"` : ''}`);
 ip_local = "${address}"
 [media]
 ports = "20000-39999"
+${media}
 [providers]
 allow_private = true
 [timers]
@@ -54,15 +55,16 @@ export function program() {
 /** A running Tandem. */
 export class Tandem {
   /**
-   * @param {{address: string, directory: string, ring?: number, extra?: string | ((address: string) => string)}} options
-   *   `ring`: seconds a callee may ring; `extra`: more of the configuration, perhaps with Tandem's address in it
+   * @param {{address: string, directory: string, ring?: number, media?: string, extra?: string | ((address: string) => string)}} options
+   *   `ring`: seconds a callee may ring; `media`: more of [media]; `extra`: more of the configuration, perhaps with Tandem's
+   *   address in it
    */
-  static async start({ address, directory, ring = 60, extra = '' }) {
+  static async start({ address, directory, ring = 60, media = '', extra = '' }) {
     const state = join(directory, 'state');
     mkdirSync(state, { recursive: true });
     const config = join(directory, 'tandem.toml');
     const more = typeof extra === 'function' ? extra(address) : extra;
-    writeFileSync(config, configuration({ address, ring, extra: more }));
+    writeFileSync(config, configuration({ address, ring, media, extra: more }));
     const tandem = new Tandem();
     tandem.address = address;
     tandem.page = `http://${address}:8080/`;

@@ -21,11 +21,12 @@ export class World {
    * @param {string} name of the test file
    * @param {object} [options]
    * @param {number} [options.ring] see {@link Tandem.start}
+   * @param {string} [options.media] see {@link Tandem.start}
    * @param {string} [options.extra] see {@link Tandem.start}
    * @param {boolean} [options.browser] whether there is one
    * @param {(world: World) => Promise<string>} [options.start] starts something else than Tandem; gives a page's address
    */
-  static async create(name, { ring, extra, browser = true, start } = {}) {
+  static async create(name, { ring, media, extra, browser = true, start } = {}) {
     const world = new World();
     if (SKIP) return world;
     world.directory = mkdtempSync(join(tmpdir(), `tandem-e2e-${name}-`));
@@ -35,7 +36,7 @@ export class World {
       if (start) {
         world.page = await start(world);
       } else {
-        world.tandem = await Tandem.start({ address, directory: world.directory, ring, extra });
+        world.tandem = await Tandem.start({ address, directory: world.directory, ring, media, extra });
         world.#open.push(world.tandem);
         world.page = `${world.tandem.page}health`;
       }

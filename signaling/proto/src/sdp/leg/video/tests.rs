@@ -125,7 +125,7 @@ fn a_telephones_camera_is_offered_to_a_browser_in_its_bundle() {
 
     // Chromium answers with our numbers.
     let read = parse(&offer).video.unwrap();
-    let lines: String = read.formats.iter().map(|format| answered_format(format)).collect();
+    let lines: String = read.formats.iter().map(answered_format).collect();
     let list: Vec<String> = numbers(video).iter().map(u8::to_string).collect();
     let camera = format!(
         "m=video 9 UDP/TLS/RTP/SAVPF {}\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\n\
