@@ -10,7 +10,7 @@ export const DOMAIN = 'tandem.test';
 export const PASSWORD = 'open-sesame';
 /** Users: browsers, and telephones by the way that media is offered to them. */
 const USERS = [
-  { name: 'alice' }, { name: 'bob' }, { name: 'carol' }, { name: 'dave' },
+  { name: 'alice' }, { name: 'bob' }, { name: 'carol' }, { name: 'dave' }, { name: 'erin' }, { name: 'frank' },
   { name: 'sdes', srtp: 'sdes' }, { name: 'dtls', srtp: 'dtls' },
 ];
 
