@@ -1,9 +1,11 @@
 //! What the call logic must know of the configuration. The configuration file itself is the process's business.
 
+mod lines;
 mod media;
 mod messages;
 mod tokens;
 
+pub use lines::Line;
 pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES, VideoCodecName, VideoProfile};
 pub use messages::{MessageRules, PresenceRules, Trusted};
 pub use tokens::{Grant, MAX_CALLS_PER_HOUR, MAX_ORIGINS, Origin, Origins, TokenAccount, Tokens};
@@ -28,6 +30,8 @@ pub struct Settings {
     pub user_ports: Option<(u16, u16)>,
     /// Local domains with their users.
     pub domains: Vec<Domain>,
+    /// The accounts at providers that users of these have.
+    pub lines: Vec<Line>,
     /// Rules for domains that are registered and called at their own registrar.
     pub providers: Providers,
     /// Click to call.
@@ -127,6 +131,8 @@ pub struct Limits {
     pub calls_per_user: usize,
     /// Contacts of one address of record.
     pub contacts_per_user: usize,
+    /// Registrations at providers at once, of browsers and of the configuration together.
+    pub registrations: usize,
     /// Transactions at once; above it requests get a stateless 503 (attacks.md row 8).
     pub transactions: usize,
     /// Requests a second from one source address, and the burst above it.

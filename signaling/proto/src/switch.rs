@@ -6,8 +6,10 @@ mod browsers;
 mod calls;
 mod counters;
 mod dataplane;
+mod lines;
 mod lockout;
 mod messages;
+mod ports;
 mod requests;
 mod routing;
 mod subscriptions;
@@ -25,6 +27,7 @@ use browsers::{Browser, BrowserId};
 use calls::{CallId, Calls};
 use counters::Counters;
 use dataplane::Dataplane;
+use lines::Lines;
 use lockout::Lockout;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -195,6 +198,10 @@ enum Timer {
     Orphans,
     /// A session is deleted for which the dataplane was too busy.
     DeleteAgain(tandem_control::SessionId),
+    /// An account of the configuration is opened.
+    Line(usize),
+    /// A port that an account had for itself, or that another program has, has rested.
+    Port { port: u16, is_open: bool },
     /// Bindings and lock-outs that have lapsed, and memory that is needed no more.
     Tidy,
 }
@@ -218,6 +225,7 @@ pub struct Switch {
     browser_by_contact: HashMap<String, BrowserId>,
     browser_by_registration: HashMap<RegistrationHandle, BrowserId>,
     tokens: TokenTable,
+    lines: Lines,
     dataplane: Dataplane,
     /// Where clients of local domains are: requests may go there although it is a private address.
     client_addresses: HashSet<IpAddr>,
@@ -248,7 +256,7 @@ impl Switch {
             max: settings.timers.registration_max,
             contacts: settings.limits.contacts_per_user,
         };
-        Switch {
+        let mut switch = Switch {
             user_agent: UserAgent::new(UaSettings::from_settings(&settings), Box::new(random.clone())),
             random: Box::new(random),
             authenticator: Authenticator::new(&secret, NONCE_LIFETIME, now),
@@ -263,13 +271,16 @@ impl Switch {
             browser_by_contact: HashMap::new(),
             browser_by_registration: HashMap::new(),
             tokens: TokenTable::new(&settings.tokens),
+            lines: Lines::new(settings.user_ports),
             dataplane: dataplane::dataplane(),
             client_addresses: HashSet::new(),
             timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Tidy)]),
             outputs: VecDeque::new(),
             counters: Counters::default(),
             settings,
-        }
+        };
+        switch.add_lines(now);
+        switch
     }
 
     /// Something happened. Take every [`Switch::poll_output`] after it.
@@ -287,8 +298,7 @@ impl Switch {
             }
             Input::Wcs { connection, text } => self.browser_said(now, connection, &text),
             Input::WcsClosed { connection } => self.browser_closed(now, connection),
-            // No account has asked for a port.
-            Input::PortOpened { .. } => {}
+            Input::PortOpened { port, is_open } => self.port_opened(now, port, is_open),
             Input::TokenAnswered { query, grant } => self.token_answered(now, query, grant),
             Input::DataplaneUp(hello) => self.dataplane_up(now, hello),
             Input::DataplaneDown => self.dataplane_down(now),
@@ -317,6 +327,8 @@ impl Switch {
                 Timer::Call(call) => self.call_timeout(now, call),
                 Timer::Orphans => self.delete_orphans(now),
                 Timer::DeleteAgain(session) => self.delete_session(now, session),
+                Timer::Line(index) => self.open_line(now, index),
+                Timer::Port { port, is_open } => self.port_rested(port, is_open),
                 Timer::Tidy => {
                     self.registrar.expire(now);
                     self.lockout.expire(now);
@@ -342,9 +354,16 @@ impl Switch {
                 UaEvent::MessageDone { .. }
                 | UaEvent::StateWanted { .. }
                 | UaEvent::SubscriptionEnded { .. } => {}
-                UaEvent::Registered { handle, .. } => self.registered(handle),
+                UaEvent::Registered { handle, .. } => {
+                    if !self.line_registered(handle) {
+                        self.registered(handle);
+                    }
+                }
                 UaEvent::RegistrationFailed { handle, cause, will_retry } => {
-                    self.registration_failed(handle, &cause, will_retry);
+                    self.counters.registrations_failed += 1;
+                    if !self.line_failed(now, handle, will_retry) {
+                        self.registration_failed(now, handle, &cause, will_retry);
+                    }
                 }
             }
         }

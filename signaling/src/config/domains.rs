@@ -1,14 +1,17 @@
 //! Reads `[[domain]]` and its users.
 
 use super::reader::Section;
-use super::{ConfigError, accounts, read_text};
+use super::{ConfigError, accounts, lines, read_text};
 use std::collections::HashSet;
 use std::path::Path;
-use tandem_sip::settings::{Domain, Ha1, OfferSecurity, User};
+use tandem_sip::registrar::AddressOfRecord;
+use tandem_sip::settings::{Domain, Ha1, Line, OfferSecurity, User};
 use zeroize::Zeroizing;
 
-/// Reads all domains. Relative password files are beside the configuration file.
-pub(super) fn read(root: &Section<'_>, file: &Path) -> Vec<Domain> {
+/// Reads all domains, and the accounts at providers that their users have. Relative password files are beside the
+/// configuration file.
+pub(super) fn read(root: &Section<'_>, file: &Path) -> (Vec<Domain>, Vec<Line>) {
+    let mut lines = Vec::new();
     let mut names = HashSet::new();
     let mut domains = Vec::new();
     for section in root.sections("domain") {
@@ -18,18 +21,18 @@ pub(super) fn read(root: &Section<'_>, file: &Path) -> Vec<Domain> {
                 section.problem(section.offset(), "a [[domain]] must have a `name`");
             }
             // Read all the same, so that its other problems are reported in the same run.
-            read_users(&section, "", file);
+            read_users(&section, "", file, &mut lines);
             section.finish();
             continue;
         };
         if !names.insert(name.value.clone()) {
             section.problem(name.offset, "a second [[domain]] of the same `name`");
         }
-        let users = read_users(&section, &name.value, file);
+        let users = read_users(&section, &name.value, file, &mut lines);
         domains.push(Domain { name: name.value, users });
         section.finish();
     }
-    domains
+    (domains, lines)
 }
 
 /// A host name or address, in lower case.
@@ -44,7 +47,7 @@ pub(super) fn user_name(text: &str) -> Option<String> {
     (!text.is_empty() && text.len() <= 128 && text.chars().all(letter)).then(|| text.to_owned())
 }
 
-fn read_users(domain: &Section<'_>, realm: &str, file: &Path) -> Vec<User> {
+fn read_users(domain: &Section<'_>, realm: &str, file: &Path, accounts: &mut Vec<Line>) -> Vec<User> {
     let mut names = HashSet::new();
     let mut users = Vec::new();
     for section in domain.sections("user") {
@@ -52,6 +55,8 @@ fn read_users(domain: &Section<'_>, realm: &str, file: &Path) -> Vec<User> {
         let display_name = section.string("display_name").map(|text| text.value);
         let offer_security = offer_security(&section, "srtp");
         let ha1 = read_credentials(&section, name.as_ref().map_or("", |name| &name.value), realm, file);
+        let user = name.as_ref().map_or(String::new(), |name| name.value.clone());
+        lines::read(&section, &AddressOfRecord { user, domain: realm.to_owned() }, file, accounts);
         match name {
             Some(name) => {
                 if !names.insert(name.value.clone()) {

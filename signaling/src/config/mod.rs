@@ -6,6 +6,7 @@
 mod accounts;
 mod audio;
 mod domains;
+mod lines;
 mod messages;
 mod network;
 mod ng;

@@ -45,7 +45,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
     let ng = ng::read(root, relay, &local, &advertised, media_timeout, &media.files, audio.sip.opus);
     check_ports(root, &sip, &http, &media);
     let uses_default_domain = !root.has("domain") && !relay;
-    let mut domains = domains::read(root, file);
+    let (mut domains, lines) = domains::read(root, file);
     if uses_default_domain {
         domains.push(default_domain(&state_directory)?);
     }
@@ -56,6 +56,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
         advertised: advertised.clone(),
         domains,
         tokens,
+        lines,
         providers: providers::read(root, provider_media),
         sip_media: audio.sip,
         browser_media: audio.browser,
@@ -326,6 +327,7 @@ fn limits(root: &Section<'_>) -> Limits {
         calls: count(&section, "calls", 1_000_000, 4_000),
         calls_per_user: count(&section, "calls_per_user", 1_000_000, 100),
         contacts_per_user: count(&section, "contacts_per_user", 1_000, 10),
+        registrations: count(&section, "registrations", 1_000_000, 10_000),
         transactions: count(&section, "transactions", 10_000_000, 50_000),
         requests_per_source: small(&section, "requests_per_source", 200),
         wrong_passwords: small(&section, "wrong_passwords", 10),

@@ -151,6 +151,11 @@ fn wrong_types_and_ranges_are_refused() {
     for (text, line, wanted) in [
         ("[sip]\nudp = 70000", 2, "from 1 to 65535"),
         ("[sip]\nudp = \"5060\"", 2, "a port from 1 to 65535, or false"),
+        ("[sip]\nuser_ports = \"30000\"", 2, "a range like"),
+        ("[sip]\nuser_ports = \"5000-6000\"", 1, "udp lies in the range of user_ports"),
+        ("[sip]\nuser_ports = \"30000-31001\"", 1, "user_ports and [media] ports overlap"),
+        ("[sip]\nudp = false\nuser_ports = \"30000-31000\"", 1, "user_ports needs udp"),
+        ("[providers]\nkeep_alive = \"stun\"", 2, "one of \"lines\", \"options\" and \"off\""),
         ("ip = \"300.1.1.1\"", 1, "an IP address"),
         ("ip = [\"192.0.2.1\",\n\"192.0.2.2\"]", 2, "at most one address of each family"),
         ("ip = \"0.0.0.0\"", 1, "they can reach"),

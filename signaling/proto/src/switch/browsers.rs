@@ -2,6 +2,7 @@
 
 mod calls;
 mod click_to_call;
+mod line;
 mod login;
 mod requests;
 mod telling;
@@ -62,6 +63,10 @@ struct ProviderAccount {
     credentials: Credentials,
     /// The user part of our Contact: unique, so that the provider's calls find the browser, and unguessable.
     contact_user: String,
+    /// Whether it is to be called.
+    registers: bool,
+    /// The UDP port that it has for itself.
+    port: Option<u16>,
     registration: Option<RegistrationHandle>,
     is_registered: bool,
 }
@@ -167,14 +172,8 @@ impl Switch {
             let gone = Cause::new(480, "The browser's connection closed");
             self.endpoint_signal(now, &Endpoint::Browser(id, call_id), Signal::Hangup(gone));
         }
-        let browser = self.browsers.remove(&id);
-        if let Some(Account::Provider(account)) = browser.and_then(|browser| browser.account) {
-            self.browser_by_contact.remove(&account.contact_user);
-            if let Some(registration) = account.registration {
-                self.browser_by_registration.remove(&registration);
-                self.user_agent.unregister(now, registration);
-            }
-        }
+        self.close_browser_line(now, id);
+        self.browsers.remove(&id);
     }
 
     pub(super) fn browser_said(&mut self, now: Instant, connection: ConnectionId, text: &str) {

@@ -2,6 +2,7 @@
 
 use super::browsers::BrowserId;
 use super::dataplane::Purpose;
+use super::lines::Identity;
 use super::{Switch, Timer};
 use crate::call::{Action, Call, MediaRules, PartyMedia, Setup, TakesInfo, Who};
 use crate::party::{Cause, DigitFormat, Signal};
@@ -36,7 +37,14 @@ pub(super) enum Target {
     /// A browser on the WCS protocol.
     Browser(BrowserId),
     /// Whoever the provider finds, with the user's credentials, from the account's own UDP port where it has one.
-    Provider { uri: Uri, route: Option<Uri>, port: Option<u16>, credentials: Box<Credentials> },
+    /// Of a local user's account with its identity.
+    Provider {
+        uri: Uri,
+        route: Option<Uri>,
+        port: Option<u16>,
+        credentials: Box<Credentials>,
+        identity: Option<Box<Identity>>,
+    },
 }
 
 /// One callee of a plan.
@@ -384,9 +392,14 @@ impl Switch {
         let Some(entry) = self.calls.entries.get(&id) else { return };
         let plan = &entry.plan;
         let Some(callee) = plan.callees.get(branch) else { return };
+        let (mut from, mut contact_user) = (plan.from.clone(), plan.contact_user.clone());
         let (target, route, via, port, credentials) = match &callee.target {
             Target::Contact { uri, flow } => (uri.clone(), None, Some(*flow), None, None),
-            Target::Provider { uri, route, port, credentials } => {
+            Target::Provider { uri, route, port, credentials, identity } => {
+                if let Some(identity) = identity {
+                    from.uri = Uri::Sip(identity.uri.clone());
+                    contact_user.clone_from(&identity.contact_user);
+                }
                 (uri.clone(), route.clone(), None, *port, Some((**credentials).clone()))
             }
             Target::Browser(browser) => {
@@ -409,9 +422,9 @@ impl Switch {
             route,
             via,
             port,
-            from: plan.from.clone(),
+            from,
             to: plan.to.clone(),
-            contact_user: plan.contact_user.clone(),
+            contact_user,
             sdp: Some(sdp),
             credentials,
             headers: Vec::new(),

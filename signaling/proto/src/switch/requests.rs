@@ -70,9 +70,12 @@ impl Switch {
 
     fn invite(&mut self, now: Instant, handle: RequestHandle, flow: Flow, request: &Request) {
         let called = request.uri.as_sip().and_then(|uri| uri.user_name());
-        let browser = called.and_then(|user| self.browser_by_contact.get(&user).copied());
+        let browser = called.as_ref().and_then(|user| self.browser_by_contact.get(user).copied());
         if let Some(browser) = browser {
             return self.invite_from_provider(now, handle, flow, request, browser);
+        }
+        if let Some(line) = called.and_then(|user| self.lines.by_contact(&user)) {
+            return self.invite_for_line(now, handle, &flow, request, line);
         }
         let domain = self.domain_of_sender(request);
         let user = self.authenticate(now, handle, &flow, request, Challenger::Proxy, &domain);
@@ -115,7 +118,13 @@ impl Switch {
         self.accept(now, handle, request, plan);
     }
 
-    fn accept(&mut self, now: Instant, handle: RequestHandle, request: &Request, plan: Result<Plan, Cause>) {
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        handle: RequestHandle,
+        request: &Request,
+        plan: Result<Plan, Cause>,
+    ) {
         let mut plan = match plan {
             Ok(plan) => plan,
             Err(cause) => return self.refuse(now, handle, request, cause.status, &cause.text),
@@ -179,7 +188,7 @@ fn without_tag(mut address: NameAddr) -> NameAddr {
 }
 
 /// What of a plan the request itself says.
-fn plan_of(request: &Request, caller_media: PartyMedia, callees: Vec<Callee>) -> Plan {
+pub(super) fn plan_of(request: &Request, caller_media: PartyMedia, callees: Vec<Callee>) -> Plan {
     let address = |address: Result<NameAddr, _>| {
         address.map_or_else(|_| NameAddr::new(request.uri.clone()), without_tag)
     };

@@ -20,6 +20,10 @@ impl Switch {
         uri: &Uri,
         caller: &str,
     ) -> Result<(Vec<Callee>, NameAddr, Option<String>), Cause> {
+        if let Some((callee, to)) = self.by_account(uri, caller) {
+            self.admit(caller, None)?;
+            return Ok((vec![callee], to, None));
+        }
         let callee = match uri {
             Uri::Tel(tel) => {
                 let (_, domain) = caller.rsplit_once('@').unwrap_or_default();
@@ -45,8 +49,20 @@ impl Switch {
         Ok((callees, to, Some(callee.to_string())))
     }
 
+    /// The way to somebody who is not here, by an account of the caller's.
+    fn by_account(&self, uri: &Uri, caller: &str) -> Option<(Callee, NameAddr)> {
+        let (user, domain) = caller.rsplit_once('@')?;
+        let owner = AddressOfRecord { user: user.to_owned(), domain: domain.to_owned() };
+        let called = match uri {
+            Uri::Tel(tel) => Some(AddressOfRecord { user: tel.digits(), domain: owner.domain.clone() }),
+            uri => self.local_user(uri),
+        };
+        let is_here = called.is_some_and(|called| self.users.contains_key(&called));
+        if is_here { None } else { self.by_line(&owner, uri) }
+    }
+
     /// Everywhere a user can be reached: its telephones and SIP browsers, and its browsers on the WCS protocol.
-    fn reachable(&self, now: Instant, aor: &AddressOfRecord) -> Vec<Callee> {
+    pub(super) fn reachable(&self, now: Instant, aor: &AddressOfRecord) -> Vec<Callee> {
         let contacts = self.registrar.bindings(now, aor).map(|binding| Callee {
             target: Target::Contact { uri: request_uri(&binding.contact.uri), flow: binding.flow },
             media: self.sip_media(&binding.flow, Some(aor)),

@@ -1,4 +1,5 @@
 mod bench;
+mod lines;
 mod media;
 mod tokens;
 mod transfers;

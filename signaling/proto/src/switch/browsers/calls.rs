@@ -113,7 +113,13 @@ impl Switch {
         let route = account.route.clone().or_else(|| elsewhere.then(home));
         let credentials = Box::new(account.credentials.clone());
         Callee {
-            target: Target::Provider { uri: uri.clone(), route, port: None, credentials },
+            target: Target::Provider {
+                uri: uri.clone(),
+                route,
+                port: account.port,
+                credentials,
+                identity: None,
+            },
             media: self.provider_media(&account.uri.host),
         }
     }

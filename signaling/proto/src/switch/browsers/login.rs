@@ -4,7 +4,6 @@ use super::{Account, BrowserId, ProviderAccount};
 use crate::party::Cause;
 use crate::registrar::AddressOfRecord;
 use crate::sip::auth::{Credentials, Secret};
-use crate::sip::user_agent::{Register, RegistrationHandle};
 use crate::sip::{SipUri, Uri};
 use crate::switch::Switch;
 use crate::switch::authentication::LoginError;
@@ -81,25 +80,8 @@ impl Switch {
         account: &wcs::Account,
         domain: SipUri,
     ) -> Result<bool, Cause> {
-        let mut provider = self.provider_account(account, domain)?;
-        if account.register {
-            let register = Register {
-                aor: Uri::Sip(provider.uri.clone()),
-                route: provider.route.clone(),
-                contact_user: provider.contact_user.clone(),
-                port: None,
-                expires: self.settings.providers.register_expires,
-                keep_alive: self.settings.providers.keep_alive,
-                credentials: provider.credentials.clone(),
-            };
-            let handle = self.user_agent.register(now, register);
-            provider.registration = Some(handle);
-            self.browser_by_registration.insert(handle, id);
-        }
-        self.browser_by_contact.insert(provider.contact_user.clone(), id);
-        if let Some(browser) = self.browsers.get_mut(&id) {
-            browser.account = Some(Account::Provider(Box::new(provider)));
-        }
+        let provider = self.provider_account(account, domain)?;
+        self.open_browser_line(now, id, ProviderAccount { registers: account.register, ..provider })?;
         Ok(!account.register)
     }
 
@@ -129,38 +111,11 @@ impl Switch {
             route,
             credentials,
             contact_user: self.token(),
+            registers: false,
+            port: None,
             registration: None,
             is_registered: false,
         })
-    }
-
-    pub(in crate::switch) fn registered(&mut self, handle: RegistrationHandle) {
-        let Some(id) = self.browser_by_registration.get(&handle).copied() else { return };
-        let Some(browser) = self.browsers.get_mut(&id) else { return };
-        // A refresh is no news to the browser.
-        if let Some(Account::Provider(account)) = &mut browser.account
-            && !std::mem::replace(&mut account.is_registered, true)
-        {
-            self.say(id, &ServerMessage::Registered);
-        }
-    }
-
-    pub(in crate::switch) fn registration_failed(
-        &mut self,
-        handle: RegistrationHandle,
-        cause: &Cause,
-        will_retry: bool,
-    ) {
-        let Some(id) = self.browser_by_registration.get(&handle).copied() else { return };
-        if !will_retry {
-            self.browser_by_registration.remove(&handle);
-        }
-        let Some(browser) = self.browsers.get_mut(&id) else { return };
-        if let Some(Account::Provider(account)) = &mut browser.account {
-            account.is_registered = false;
-            account.registration = account.registration.filter(|_| will_retry);
-        }
-        self.say(id, &ServerMessage::RegisterFailed(cause));
     }
 }
 

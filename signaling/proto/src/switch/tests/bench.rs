@@ -30,6 +30,7 @@ fn settings() -> Settings {
             .map(|transport| (transport, "198.51.100.1:5060".parse().unwrap()))
             .to_vec(),
         domains: vec![Domain { name: DOMAIN.to_owned(), users: users.to_vec() }],
+        lines: Vec::new(),
         providers: Providers {
             allowed: Vec::new(),
             allow_private: false,
@@ -46,6 +47,7 @@ fn settings() -> Settings {
             calls: 10,
             calls_per_user: 2,
             contacts_per_user: 3,
+            registrations: 5,
             transactions: 1_000,
             requests_per_source: 1_000,
             wrong_passwords: 3,
@@ -113,11 +115,24 @@ impl Bench {
         bench
     }
 
+    /// One of the usual settings, changed.
+    pub(super) fn changed(change: impl FnOnce(&mut Settings)) -> Bench {
+        let mut settings = settings();
+        change(&mut settings);
+        let mut bench = Bench::of(settings);
+        bench.dataplane_up();
+        bench
+    }
+
     pub(super) fn without_dataplane() -> Bench {
+        Bench::of(settings())
+    }
+
+    fn of(settings: Settings) -> Bench {
         let now = Instant::now();
         let mut random = fastrand::Rng::with_seed(7);
         Bench {
-            switch: Switch::new(now, settings(), move |bytes: &mut [u8]| random.fill(bytes)),
+            switch: Switch::new(now, settings, move |bytes: &mut [u8]| random.fill(bytes)),
             now,
             sip: Vec::new(),
             frames: Vec::new(),
