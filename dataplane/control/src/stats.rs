@@ -62,9 +62,10 @@ pub struct VideoStats {
     pub received: StreamStats,
     /// To the peer.
     pub sent: StreamStats,
-    /// RTP packets, and what is neither RTP nor RTCP, that were dropped on arrival, for any reason.
+    /// RTP packets, and what is neither RTP nor RTCP, that were dropped on arrival at ports of its own, for any reason.
+    /// Where it has none, [`LegStats::dropped`] counts them.
     pub dropped: u64,
-    /// RTCP packets that were dropped on arrival, for any reason.
+    /// The same of RTCP packets.
     pub rtcp_dropped: u64,
     /// Milliseconds since the last RTP packet that was taken from the peer; `None` if there was none.
     pub silent_ms: Option<u64>,

@@ -22,8 +22,8 @@ pub struct Video {
     /// How it is reached on ports of its own, which the leg must have ([`Request::AddVideo`]); `None`: bundled with
     /// the audio (RFC 9143), then no payload type is one of the audio's.
     pub transport: Option<VideoTransport>,
-    /// The SSRC of what we send, as our description says (`a=ssrc`, RFC 5576). It stays for the life of the leg: as
-    /// long as there is video, another one is refused.
+    /// The SSRC of what we send, as our description says (`a=ssrc`, RFC 5576). Another one than before begins another
+    /// stream; the same goes on where it was, also if the leg had no video in between.
     pub ssrc: u32,
     /// The SSRC of what we send again as RTX (RFC 4588 section 4), as our description says (`a=ssrc-group:FID`).
     pub rtx_ssrc: u32,

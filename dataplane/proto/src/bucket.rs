@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use crate::limits::{
-    MAX_BYTES_PER_SECOND, MAX_PACKETS_PER_SECOND, MAX_VIDEO_BYTES_PER_SECOND, MAX_VIDEO_PACKETS_PER_SECOND,
+    MAX_BYTES_PER_SECOND, MAX_DATAGRAM, MAX_PACKETS_PER_SECOND, MAX_VIDEO_BYTES_PER_SECOND,
+    MAX_VIDEO_PACKETS_PER_SECOND,
 };
 
 /// A token bucket for packets and one for bytes; each holds what one second brings.
@@ -28,8 +29,8 @@ const WITH_VIDEO: Rates = Rates {
     packets: MAX_PACKETS_PER_SECOND + MAX_VIDEO_PACKETS_PER_SECOND,
     bytes: MAX_BYTES_PER_SECOND + MAX_VIDEO_BYTES_PER_SECOND,
 };
-/// A full bucket, and one that a second more is poured into, can be counted in thousandths.
-const _: () = assert!(WITH_VIDEO.bytes < u32::MAX / 1000);
+/// A full bucket into which a second more is poured can be counted in thousandths.
+const _: () = assert!(WITH_VIDEO.bytes < u32::MAX / 2000);
 
 impl Bucket {
     /// Full, for a leg with audio.
@@ -46,12 +47,12 @@ impl Bucket {
     pub(crate) fn take(&mut self, now: Instant, len: usize) -> bool {
         let elapsed_ms = now.saturating_duration_since(self.filled_at).as_millis().min(1000) as u32;
         if elapsed_ms > 0 {
-            let fill = |has: u32, rate: u32| has.saturating_add(elapsed_ms * rate).min(rate * 1000);
-            self.packets = fill(self.packets, self.rates.packets);
-            self.bytes = fill(self.bytes, self.rates.bytes);
+            let Rates { packets, bytes } = *self.rates;
+            self.packets = (self.packets + elapsed_ms * packets).min(packets * 1000);
+            self.bytes = (self.bytes + elapsed_ms * bytes).min(bytes * 1000);
             self.filled_at = now;
         }
-        let cost = (len as u32).saturating_mul(1000);
+        let cost = len.min(MAX_DATAGRAM) as u32 * 1000;
         let enough = self.packets >= 1000 && self.bytes >= cost;
         if enough {
             self.packets -= 1000;

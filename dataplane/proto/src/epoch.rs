@@ -28,12 +28,12 @@ impl Epoch {
         }
     }
 
-    /// The output index of a packet.
+    /// The output index of a packet of the input.
     ///
     /// # Errors
     /// [`DropReason::TooLate`] if it is from before the epoch.
-    pub(crate) fn index(&self, place: Place) -> Result<u64, DropReason> {
-        let ahead = place.index.checked_sub(self.first_in).ok_or(DropReason::TooLate)?;
+    pub(crate) fn index(&self, input: u64) -> Result<u64, DropReason> {
+        let ahead = input.checked_sub(self.first_in).ok_or(DropReason::TooLate)?;
         Ok(self.first_out + ahead)
     }
 
@@ -49,7 +49,7 @@ impl Epoch {
 
     /// Puts a packet in the place of that one, which moves behind it. Those from before are too late then.
     pub(crate) fn insert(&mut self, place: Place) -> Result<u64, DropReason> {
-        let index = self.index(place)?;
+        let index = self.index(place.index)?;
         self.first_in = place.index;
         self.first_out = index + 1;
         Ok(index)

@@ -43,7 +43,8 @@ pub(crate) struct Io<'a> {
     pub(crate) events: &'a mut Events,
 }
 
-/// One leg.
+/// One leg: its two ports. Those of video are such a leg beside it, and are called [`Component::Rtp`] and
+/// [`Component::Rtcp`] there too.
 pub(crate) struct Leg {
     side: Side,
     identity: Arc<Identity>,
@@ -254,10 +255,10 @@ impl Leg {
             return Err(DropReason::UnexpectedDtls);
         }
         self.check_source(now, component, component == Component::Rtcp, source)?;
-        let described = self.config.remote.map(|remote| match component {
-            Component::Rtp | Component::VideoRtp => remote.rtp,
-            Component::Rtcp | Component::VideoRtcp => remote.rtcp,
-        });
+        let described = self
+            .config
+            .remote
+            .map(|remote| if component == Component::Rtp { remote.rtp } else { remote.rtcp });
         if self.ice.is_none() && !self.protection(component).admits(source, described) {
             return Err(DropReason::StrangerSource);
         }

@@ -14,10 +14,10 @@ pub const MAX_PACKETS_PER_SECOND: u32 = 300;
 /// Bytes a second that one leg may receive, and how many may come at once. Opus takes 64,000 at the very most, linear
 /// stereo at 48 kHz, which may be forwarded, 192,000 and its headers.
 pub const MAX_BYTES_PER_SECOND: u32 = 240_000;
-/// The same for video, beside the audio: 16 Mbit/s, which is more than any browser sends.
+/// The same for video, beside the audio: 15 Mbit/s, which is more than any browser sends.
 pub const MAX_VIDEO_PACKETS_PER_SECOND: u32 = 2_000;
 /// See [`MAX_VIDEO_PACKETS_PER_SECOND`].
-pub const MAX_VIDEO_BYTES_PER_SECOND: u32 = 2_000_000;
+pub const MAX_VIDEO_BYTES_PER_SECOND: u32 = 1_900_000;
 /// How long after its configuration a leg with [`tandem_control::Latch::Any`] takes an unknown source.
 pub const LATCH_WINDOW: Duration = Duration::from_secs(15);
 /// How long the latched source of a leg with [`tandem_control::Latch::Handover`] must have been silent before another

@@ -39,7 +39,7 @@ pub(crate) trait Seen: Default {
     /// How far behind the newest packet a late one may be.
     const MISORDER: u16;
 
-    /// The newest packet is so far ahead of the one that was it.
+    /// A packet that is so far ahead of the newest one is it now.
     fn advance(&mut self, ahead: u16);
 
     /// Notes the packet so far behind the newest, at most [`Seen::MISORDER`]; `false` if it has come before.
@@ -50,7 +50,7 @@ impl Seen for u128 {
     const MISORDER: u16 = MAX_MISORDER;
 
     fn advance(&mut self, ahead: u16) {
-        *self = self.checked_shl(u32::from(ahead)).unwrap_or(0);
+        *self = self.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
     }
 
     fn note(&mut self, behind: u16) -> bool {
@@ -93,6 +93,7 @@ impl Seen for SeenVideo {
             let (word, bit) = Self::bit(self.newest);
             self.bits[word] &= !bit;
         }
+        self.note(0);
     }
 
     fn note(&mut self, behind: u16) -> bool {
@@ -175,7 +176,6 @@ impl<S: Seen> Stream<S> {
         if (1..MAX_DROPOUT).contains(&ahead) {
             self.newest += u64::from(ahead);
             self.seen.advance(ahead);
-            self.seen.note(0);
         } else if ahead != 0 && ahead <= u16::MAX - S::MISORDER {
             return Err(DropReason::SequenceJump);
         }

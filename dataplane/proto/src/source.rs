@@ -150,10 +150,7 @@ impl SourceGuard {
     }
 
     fn latched(&self, component: Component) -> Option<SocketAddr> {
-        match component {
-            Component::Rtp | Component::VideoRtp => self.rtp,
-            Component::Rtcp | Component::VideoRtcp => self.rtcp,
-        }
+        if component == Component::Rtp { self.rtp } else { self.rtcp }
     }
 
     /// Consecutive packets of one SSRC from one source end the probation.
@@ -172,10 +169,7 @@ impl SourceGuard {
 }
 
 fn described(remote: Remote, component: Component) -> SocketAddr {
-    match component {
-        Component::Rtp | Component::VideoRtp => remote.rtp,
-        Component::Rtcp | Component::VideoRtcp => remote.rtcp,
-    }
+    if component == Component::Rtp { remote.rtp } else { remote.rtcp }
 }
 
 #[cfg(test)]

@@ -43,8 +43,11 @@ impl Bridge {
         header: &Header,
     ) -> Result<(u64, Epoch, bool), DropReason> {
         let begins = self.epoch.is_none();
-        let epoch = *self.epoch.get_or_insert_with(|| Epoch::begin(now, place, header, &self.output));
-        Ok((epoch.index(place)?, epoch, begins))
+        let epoch = match self.epoch {
+            Some(epoch) => epoch,
+            None => *self.epoch.insert(Epoch::begin(now, place, header, &self.output)),
+        };
+        Ok((epoch.index(place.index)?, epoch, begins))
     }
 
     pub(super) fn forward(

@@ -79,7 +79,7 @@ impl Outgoing {
     ) -> Result<Header, DropReason> {
         let input = &parsed.header;
         let (epoch, timestamp) = self.stand(now, place, input);
-        let index = epoch.index(place)?;
+        let index = epoch.index(place.index)?;
         let header = self.output.header(index, timestamp, number, input.marker);
         rtp::rewrite(packet, parsed, &header);
         self.output.sent(now, &header, index, packet.len());
