@@ -34,6 +34,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokens::TokenTable;
+use transfer::Transfer;
 use zeroize::Zeroizing;
 
 /// Something that happened.
@@ -218,6 +219,8 @@ pub struct Switch {
     registrar: Registrar,
     lockout: Lockout,
     calls: Calls,
+    /// By the call that somebody is transferred from.
+    transfers: HashMap<CallId, Transfer>,
     last_browser: u64,
     browsers: HashMap<BrowserId, Browser>,
     browser_by_connection: HashMap<ConnectionId, BrowserId>,
@@ -265,6 +268,7 @@ impl Switch {
             registrar: Registrar::new(limits),
             lockout: Lockout::new(settings.limits.wrong_passwords, settings.limits.lockout),
             calls: Calls::default(),
+            transfers: HashMap::new(),
             last_browser: 0,
             browsers: HashMap::new(),
             browser_by_connection: HashMap::new(),
@@ -350,6 +354,7 @@ impl Switch {
                 // An INVITE is accepted or refused the moment it comes, so there is none that could go.
                 UaEvent::RequestGone { .. } => {}
                 UaEvent::Signal { call, signal } => self.sip_signal(now, call, signal),
+                UaEvent::Refer { call, refer } => self.sip_refer(now, call, *refer),
                 UaEvent::Ended { call } => self.sip_ended(now, call),
                 UaEvent::MessageDone { .. }
                 | UaEvent::StateWanted { .. }

@@ -22,6 +22,7 @@ pub(super) fn read(root: &Section<'_>, media: HashMap<String, Arc<MediaProfile>>
         media,
         offer_security: domains::offer_security(&section, "srtp"),
         register_expires: seconds(&section, "register_expires", 60, 600),
+        accept_transfers: section.boolean("accept_transfers").unwrap_or(false),
         keep_alive: keep_alive(&section),
     };
     section.finish();

@@ -33,9 +33,10 @@ impl Call {
             return;
         }
         let answer = match (sdp, &self.answer) {
-            (Some(sdp), _) if self.offer.is_some() => self.take_answer(branch, &sdp),
-            (Some(sdp), _) => self.offer_to_caller(branch, &sdp, &mut *random),
-            (None, Some(answer)) if self.hears == Hears::Callee => Ok(answer.clone()),
+            (Some(sdp), _) if self.is_awaited(Side::A) => self.take_answer_alone(branch, &sdp).map(|()| None),
+            (Some(sdp), _) if self.offer.is_some() => self.take_answer(branch, &sdp).map(Some),
+            (Some(sdp), _) => self.offer_to_caller(branch, &sdp, &mut *random).map(Some),
+            (None, Some(answer)) if self.hears == Hears::Callee => Ok(Some(answer.clone())),
             (None, _) => Err(Cause::new(488, "The callee answered without a session description")),
         };
         match answer {
@@ -43,7 +44,7 @@ impl Call {
                 self.answered = Some(branch);
                 self.ring_until = None;
                 self.drop_branches(Some(branch), &Cause::new(200, "Call completed elsewhere"));
-                self.tell(Who::Caller, Signal::Answer { sdp: Some(sdp) });
+                self.tell(Who::Caller, Signal::Answer { sdp });
                 // An answer that the caller was given earlier may lack the video that the callee has.
                 if self.offer.is_some() {
                     self.level_video(now, Side::A);

@@ -1,5 +1,6 @@
 //! The media of one call: two legs and the dataplane's session that joins them.
 
+use super::join::Moved;
 use crate::party::Cause;
 use crate::sdp::{
     self, Description, Direction, FarSide, FarVideo, Kind, Leg, LegAddresses, Random, SdpError,
@@ -88,6 +89,11 @@ impl MediaRules {
         }
     }
 
+    /// A place for somebody who brings a leg along: it costs no port.
+    pub fn place(&self) -> PortRequest {
+        self.ports(Kind::WebRtc, None, false)
+    }
+
     /// Refuses media toward this host and its link, unless that is where the party itself is or what is configured.
     fn check_target(&self, target: Option<SocketAddr>, party: &PartyMedia) -> Result<(), SdpError> {
         let Some(target) = target.map(|address| address.ip().to_canonical()) else { return Ok(()) };
@@ -152,6 +158,24 @@ impl Media {
     /// Whether the party on this side can be sent offers in mid-call.
     pub fn takes_offers(&self, side: Side) -> bool {
         self.parties[index(side)].takes_offers
+    }
+
+    /// The party on this side, its leg, and whether it holds the other one without having described that.
+    pub(super) fn part(&self, side: Side) -> (PartyMedia, Leg, bool) {
+        (self.parties[index(side)].clone(), self.legs[index(side)].clone(), self.holds[index(side)])
+    }
+
+    /// Puts a party with its leg on this side.
+    pub(super) fn put(&mut self, side: Side, moved: &Moved) {
+        self.parties[index(side)] = moved.party.clone();
+        self.legs[index(side)] = moved.leg.clone();
+        self.holds[index(side)] = moved.holds;
+        self.no_video[index(side)] = false;
+    }
+
+    /// Whether this side was last told another direction than the other side has now.
+    pub(super) fn is_outdated(&self, side: Side) -> bool {
+        !self.leg(side).is_told(self.direction(side.other()))
     }
 
     /// Whether either party, or both, do not want to hear.

@@ -10,18 +10,21 @@ mod ending;
 mod exchange;
 mod hold;
 mod info;
+mod join;
 pub(crate) mod media;
 mod media_events;
 #[cfg(test)]
 mod tests;
 mod tones;
 
+pub use join::Moved;
 pub use media::{Media, MediaRules, PartyMedia, TakesInfo};
 
 use crate::party::{Cause, Signal};
 use crate::sdp::{Description, Kind, Random};
 use digits::{Heard, KeyPress};
 use exchange::{Exchange, Owed};
+use join::Awaited;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tandem_control::{LegConfig, LocalPorts, PortRequest, Refusal, SessionId, Side, Tones};
@@ -49,6 +52,8 @@ pub enum Action {
         /// Our offer.
         sdp: Vec<u8>,
     },
+    /// The session is there in which the callee of [`Setup::awaited`] is to take its place.
+    Ready,
     /// Tell a party that was rung, or the caller.
     Signal(Who, Signal),
     /// Make a session for this branch; answered by [`Call::created`] or [`Call::refused`].
@@ -130,6 +135,9 @@ pub struct Setup {
     pub callees: Vec<PartyMedia>,
     /// How long they may ring.
     pub ring: Duration,
+    /// Somebody of another call, who takes this place later: the caller's when the callee answers, or that of the only
+    /// callee at once. [`Call::take_in`] puts it there.
+    pub awaited: Option<(Who, Moved)>,
 }
 
 #[derive(Debug)]
@@ -163,6 +171,7 @@ pub struct Call {
     exchange: Exchange,
     /// The offers that each side is to be sent.
     owed: [Owed; 2],
+    awaited: Option<Awaited>,
     /// Sides that were told that they are on hold.
     told_hold: [bool; 2],
     /// Sides that hear music on hold.
@@ -183,8 +192,10 @@ impl Call {
     /// # Errors
     /// The cause for which the caller is to be refused.
     pub fn new(now: Instant, setup: Setup) -> Result<Call, Cause> {
-        let Setup { rules, mut caller, offer, callees, ring } = setup;
-        let (mut described, mut has_video) = (caller.source, false);
+        let Setup { rules, mut caller, offer, callees, ring, awaited } = setup;
+        let awaited = awaited.map(|(who, moved)| Awaited { side: Call::side(who), moved });
+        let mut described = caller.source;
+        let mut has_video = awaited.as_ref().is_some_and(|awaited| awaited.moved.leg.has_video());
         if let Some(sdp) = &offer {
             let description = Description::parse(sdp)?;
             caller.kind = Kind::of_offer(&description)?;
@@ -196,8 +207,11 @@ impl Call {
         let mut branches = Vec::new();
         for (branch, party) in callees.into_iter().take(MAX_BRANCHES).enumerate() {
             let video = has_video && party.may_have_video();
-            let ports =
+            let mut ports =
                 [rules.ports(caller.kind, described, video), rules.ports(party.kind, party.source, video)];
+            if let Some(awaited) = &awaited {
+                ports[media::index(awaited.side)] = rules.place();
+            }
             actions.push_back(Action::Create { branch, ports });
             branches.push(Branch { party, media: None, state: BranchState::Creating });
         }
@@ -210,6 +224,7 @@ impl Call {
             answer: None,
             exchange: Exchange::None,
             owed: Default::default(),
+            awaited,
             told_hold: [false; 2],
             has_music: [false; 2],
             hears: Hears::default(),
@@ -261,8 +276,15 @@ impl Call {
             Some(offer) => media.receive_offer(Side::A, offer, &mut *random),
             None => Ok(()),
         };
+        if let Some(awaited) = &self.awaited {
+            media.put(awaited.side, &awaited.moved);
+        }
         slot.state = BranchState::Inviting;
         match taken {
+            Ok(()) if self.awaited.as_ref().is_some_and(|awaited| awaited.side == Side::B) => {
+                slot.media = Some(media);
+                self.callee_may_come(branch);
+            }
             Ok(()) => {
                 let sdp = media.write_offer(Side::B, random);
                 slot.media = Some(media);
@@ -370,6 +392,9 @@ impl Call {
     }
 
     fn configure(&mut self, branch: usize, side: Side) {
+        if self.is_awaited(side) {
+            return;
+        }
         if let Some(media) = self.branches.get(branch).and_then(|slot| slot.media.as_ref()) {
             let (session, leg) = (media.session(), Box::new(media.config(side)));
             self.actions.push_back(Action::Configure { session, side, leg });

@@ -59,6 +59,7 @@ impl Bench {
             offer: offer.map(|offer| offer.as_bytes().to_vec()),
             callees: callees.to_vec(),
             ring: Duration::from_secs(60),
+            awaited: None,
         };
         Bench { call: Call::new(now, setup).unwrap(), now, random: Box::new(random()), sessions: Vec::new() }
     }

@@ -106,6 +106,11 @@ impl Leg {
         self.remote.as_ref().map_or(Direction::SendRecv, |remote| remote.direction)
     }
 
+    /// Whether our last description says this direction of the far side, as far as the peer lets it.
+    pub fn is_told(&self, far: Direction) -> bool {
+        self.direction == far || self.direction == far.and(self.peer_direction().reversed())
+    }
+
     /// Where the peer last said it is.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.transport.rtp_address()

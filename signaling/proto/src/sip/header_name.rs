@@ -83,6 +83,7 @@ header_names! {
     RAck "RAck";
     Reason "Reason";
     RecvInfo "Recv-Info";
+    ReferSub "Refer-Sub";
     ReferTo "Refer-To" "r";
     ReferredBy "Referred-By" "b";
     RejectContact "Reject-Contact" "j";

@@ -351,6 +351,12 @@ impl SipUri {
         Transport::from_name(self.params.get("transport")?)
     }
 
+    /// The first header field of this name that the URI wants in the request, without escapes.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let named = self.headers.iter().find(|(each, _)| each.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| unescape(value))
+    }
+
     /// The `lr` parameter: a loose router (RFC 3261 section 19.1.1).
     pub fn is_loose_router(&self) -> bool {
         self.params.has("lr")

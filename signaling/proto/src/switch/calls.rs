@@ -4,11 +4,11 @@ use super::browsers::BrowserId;
 use super::dataplane::Purpose;
 use super::lines::Identity;
 use super::{Switch, Timer};
-use crate::call::{Action, Call, MediaRules, PartyMedia, Setup, TakesInfo, Who};
+use crate::call::{Action, Call, MediaRules, Moved, PartyMedia, Setup, TakesInfo, Who};
 use crate::party::{Cause, DigitFormat, Signal};
 use crate::sip::auth::Credentials;
 use crate::sip::user_agent::{CallHandle, Invite};
-use crate::sip::{NameAddr, Uri};
+use crate::sip::{HeaderName, NameAddr, Uri};
 use crate::table::shrink;
 use crate::transport::Flow;
 use std::collections::{HashMap, HashSet};
@@ -27,6 +27,16 @@ pub(super) struct CallId(pub(super) u64);
 pub(super) enum Endpoint {
     Sip(CallHandle),
     Browser(BrowserId, String),
+    /// Nobody yet: whoever is transferred from this call comes here.
+    Awaited(CallId),
+    /// Nobody any more.
+    Nobody,
+}
+
+impl Endpoint {
+    pub(super) fn is_somebody(&self) -> bool {
+        matches!(self, Endpoint::Sip(_) | Endpoint::Browser(..))
+    }
 }
 
 /// Whom a branch rings.
@@ -45,6 +55,8 @@ pub(super) enum Target {
         credentials: Box<Credentials>,
         identity: Option<Box<Identity>>,
     },
+    /// Nobody: whoever is transferred from this call comes here.
+    Awaited(CallId),
 }
 
 /// One callee of a plan.
@@ -67,24 +79,53 @@ pub(super) struct Plan {
     pub(super) max_forwards: u8,
     /// Whose calls are counted against the limit: the caller and the callee, where they are ours.
     pub(super) users: [Option<String>; 2],
+    /// Those on whose accounts it is made, and who are in it no more: they are counted too.
+    pub(super) payers: Vec<String>,
+    /// More header fields of the INVITEs.
+    pub(super) headers: Vec<(HeaderName, String)>,
+}
+
+impl Plan {
+    /// A party's address, and its user where it is one of ours.
+    pub(super) fn party(&self, who: Who) -> (NameAddr, Option<String>) {
+        let [caller, callee] = &self.users;
+        match who {
+            Who::Caller => (self.from.clone(), caller.clone()),
+            Who::Callee(_) => (self.to.clone(), callee.clone()),
+        }
+    }
+
+    /// Puts another party there; who it was before.
+    pub(super) fn set_party(
+        &mut self,
+        who: Who,
+        (address, user): (NameAddr, Option<String>),
+    ) -> (NameAddr, Option<String>) {
+        let [caller, callee] = &mut self.users;
+        let (its_address, its_user) = match who {
+            Who::Caller => (&mut self.from, caller),
+            Who::Callee(_) => (&mut self.to, callee),
+        };
+        (std::mem::replace(its_address, address), std::mem::replace(its_user, user))
+    }
 }
 
 #[derive(Debug)]
-struct Entry {
-    call: Call,
-    caller: Endpoint,
-    plan: Plan,
+pub(super) struct Entry {
+    pub(super) call: Call,
+    pub(super) caller: Endpoint,
+    pub(super) plan: Plan,
     /// The endpoint of each branch that rings.
-    rung: HashMap<usize, Endpoint>,
+    pub(super) rung: HashMap<usize, Endpoint>,
     timer: Option<Instant>,
 }
 
 /// The calls, and their indices.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    last_id: u64,
-    entries: HashMap<CallId, Entry>,
-    by_endpoint: HashMap<Endpoint, (CallId, Who)>,
+    pub(super) last_id: u64,
+    pub(super) entries: HashMap<CallId, Entry>,
+    pub(super) by_endpoint: HashMap<Endpoint, (CallId, Who)>,
     by_session: HashMap<SessionId, CallId>,
     by_user: HashMap<String, Vec<CallId>>,
 }
@@ -118,11 +159,11 @@ impl Calls {
         self.by_user.get(user).map_or(0, Vec::len)
     }
 
-    fn count(&mut self, user: &str, call: CallId) {
+    pub(super) fn count(&mut self, user: &str, call: CallId) {
         self.by_user.entry(user.to_owned()).or_default().push(call);
     }
 
-    fn uncount(&mut self, user: &str, call: CallId) {
+    pub(super) fn uncount(&mut self, user: &str, call: CallId) {
         let Some(calls) = self.by_user.get_mut(user) else { return };
         if let Some(index) = calls.iter().position(|each| *each == call) {
             calls.swap_remove(index);
@@ -132,13 +173,26 @@ impl Calls {
         }
     }
 
-    /// A session of another call of these users. Calls of one user share a worker where they can: only then can their
+    /// A session of the call that somebody of this one comes from, or of another call of these users. Calls of one user share a worker where they can: only then can their
     /// parties change places (see [`Request::Swap`]).
     fn near(&self, call: CallId) -> Option<Near> {
-        let users = self.entries.get(&call)?.plan.users.iter().flatten();
-        let others =
-            users.filter_map(|user| self.by_user.get(user)).flatten().filter(|other| **other != call);
-        let session = others.filter_map(|other| self.entries.get(other)?.call.session()).next()?;
+        let entry = self.entries.get(&call)?;
+        let from =
+            [&entry.caller].into_iter().chain(entry.rung.values()).filter_map(|endpoint| match endpoint {
+                Endpoint::Awaited(from) => Some(from),
+                _ => None,
+            });
+        let plan = &entry.plan;
+        let others = plan
+            .users
+            .iter()
+            .flatten()
+            .chain(&plan.payers)
+            .filter_map(|user| self.by_user.get(user))
+            .flatten()
+            .filter(|other| **other != call);
+        let session =
+            from.chain(others).filter_map(|other| self.entries.get(other)?.call.session()).next()?;
         Some(Near::Session(session))
     }
 
@@ -153,16 +207,23 @@ impl Calls {
 }
 
 impl Switch {
-    /// Whether a call of these users may begin, or the cause for which it may not.
-    pub(super) fn admit(&self, caller: &str, callee: Option<&str>) -> Result<(), Cause> {
-        let limits = &self.settings.limits;
+    /// Whether one more call may begin, whoever makes it.
+    pub(super) fn admit_more(&self) -> Result<(), Cause> {
         if self.dataplane.hello().is_none() {
             return Err(Cause::new(503, "The media server is not available"));
         }
-        if self.calls.len() >= limits.calls {
+        if self.calls.len() >= self.settings.limits.calls {
             return Err(Cause::new(503, "The limit of calls is reached"));
         }
-        if self.calls.of_user(caller) >= limits.calls_per_user {
+        Ok(())
+    }
+
+    /// Whether a call of these users may begin, or the cause for which it may not. Whoever transfers a call gives one up
+    /// for it, and is not named.
+    pub(super) fn admit(&self, caller: Option<&str>, callee: Option<&str>) -> Result<(), Cause> {
+        self.admit_more()?;
+        let limits = &self.settings.limits;
+        if caller.is_some_and(|caller| self.calls.of_user(caller) >= limits.calls_per_user) {
             return Err(Cause::new(403, "Your limit of calls is reached"));
         }
         if callee.is_some_and(|callee| self.calls.of_user(callee) >= limits.calls_per_user) {
@@ -174,14 +235,21 @@ impl Switch {
     /// Begins a call.
     pub(super) fn start_call(&mut self, now: Instant, caller: Endpoint, plan: Plan) -> Result<(), Cause> {
         self.counters.calls_attempted += 1;
-        let result = self.place_call(now, caller, plan);
+        let result = self.place_call(now, caller, plan, None);
         if let Err(cause) = &result {
             *self.counters.calls_failed.entry(cause.status).or_default() += 1;
         }
         result
     }
 
-    fn place_call(&mut self, now: Instant, caller: Endpoint, plan: Plan) -> Result<(), Cause> {
+    /// Makes a call. A place in it may be `awaited`: somebody of another call takes it later.
+    pub(super) fn place_call(
+        &mut self,
+        now: Instant,
+        caller: Endpoint,
+        plan: Plan,
+        awaited: Option<(Who, Moved)>,
+    ) -> Result<(), Cause> {
         let Some(hello) = self.dataplane.hello() else {
             return Err(Cause::new(503, "The media server is not available"));
         };
@@ -200,23 +268,36 @@ impl Switch {
                 offer: plan.offer.clone(),
                 callees: plan.callees.iter().map(|callee| callee.media.clone()).collect(),
                 ring: self.settings.timers.ring,
+                awaited,
             },
         )?;
         self.calls.last_id += 1;
         let id = CallId(self.calls.last_id);
-        for user in plan.users.iter().flatten() {
+        for user in plan.users.iter().flatten().chain(&plan.payers) {
             self.calls.count(user, id);
         }
-        self.calls.by_endpoint.insert(caller.clone(), (id, Who::Caller));
+        if caller.is_somebody() {
+            self.calls.by_endpoint.insert(caller.clone(), (id, Who::Caller));
+        }
+        let rung = plan.callees.iter().enumerate().filter_map(|(branch, callee)| match callee.target {
+            Target::Awaited(from) => Some((branch, Endpoint::Awaited(from))),
+            _ => None,
+        });
+        let rung = rung.collect();
         let timer = call.next_timeout();
         self.timers.extend(timer.map(|at| (at, Timer::Call(id))));
-        self.calls.entries.insert(id, Entry { call, caller, plan, rung: HashMap::new(), timer });
+        self.calls.entries.insert(id, Entry { call, caller, plan, rung, timer });
         self.run(now, id);
         Ok(())
     }
 
     /// Tells a call something, and does what it wants then.
-    fn with_call(&mut self, now: Instant, id: CallId, tell: impl FnOnce(&mut Call, crate::sdp::Random<'_>)) {
+    pub(super) fn with_call(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        tell: impl FnOnce(&mut Call, crate::sdp::Random<'_>),
+    ) {
         if let Some(entry) = self.calls.entries.get_mut(&id) {
             tell(&mut entry.call, &mut *self.random);
             self.run(now, id);
@@ -226,6 +307,9 @@ impl Switch {
     /// An endpoint signals.
     pub(super) fn endpoint_signal(&mut self, now: Instant, endpoint: &Endpoint, signal: Signal) {
         if let Some((id, who)) = self.calls.by_endpoint.get(endpoint).copied() {
+            if matches!(signal, Signal::Hangup(_)) && self.transferor_leaves(now, id, who) {
+                return;
+            }
             self.with_call(now, id, |call, random| call.signal(now, who, signal, random));
         }
     }
@@ -322,8 +406,9 @@ impl Switch {
             self.act(now, id, action);
         }
         let Some(entry) = self.calls.entries.get_mut(&id) else { return };
-        if entry.call.ended().is_some() {
-            return self.forget(id);
+        if let Some(cause) = entry.call.ended().cloned() {
+            self.forget(id);
+            return self.transfers_end(now, id, &cause);
         }
         let at = entry.call.next_timeout();
         let before = std::mem::replace(&mut entry.timer, at);
@@ -331,11 +416,17 @@ impl Switch {
             before.map(|at| self.timers.remove(&(at, Timer::Call(id))));
             self.timers.extend(at.map(|at| (at, Timer::Call(id))));
         }
+        self.go_on_with_transfers(now, id);
     }
 
     fn act(&mut self, now: Instant, id: CallId, action: Action) {
         match action {
             Action::Invite { branch, sdp } => self.ring(now, id, branch, sdp),
+            Action::Ready => {
+                if let Some(Endpoint::Awaited(from)) = self.calls.endpoint(id, Who::Callee(0)).cloned() {
+                    self.target_is_there(now, from);
+                }
+            }
             Action::Signal(who, signal) => self.deliver(now, id, who, signal),
             Action::Create { branch, ports } => {
                 let note = self.note(id);
@@ -402,6 +493,8 @@ impl Switch {
                 }
                 (uri.clone(), route.clone(), None, *port, Some((**credentials).clone()))
             }
+            // There is nobody to be rung.
+            Target::Awaited(_) => return,
             Target::Browser(browser) => {
                 let (browser, from, to) = (*browser, plan.from.clone(), plan.to.clone());
                 match self.ring_browser(browser, &from, &to, &sdp) {
@@ -427,7 +520,7 @@ impl Switch {
             contact_user,
             sdp: Some(sdp),
             credentials,
-            headers: Vec::new(),
+            headers: plan.headers.clone(),
             max_forwards: plan.max_forwards,
         };
         let handle = self.user_agent.invite(now, invite);
@@ -472,7 +565,12 @@ impl Switch {
                 }
             }
             Some(Endpoint::Browser(browser, call_id)) => self.tell_browser(browser, &call_id, signal),
-            None => {}
+            Some(Endpoint::Awaited(_) | Endpoint::Nobody) if matches!(signal, Signal::Offer { .. }) => {
+                let pending = Signal::OfferReject(Cause::new(491, "The call is being transferred"));
+                entry.call.signal(now, who, pending, &mut *self.random);
+            }
+            Some(Endpoint::Awaited(from)) => self.awaited_is_told(now, from, signal),
+            Some(Endpoint::Nobody) | None => {}
         }
     }
 
@@ -487,7 +585,7 @@ impl Switch {
                 self.forget_browser_call(*browser, call_id);
             }
         }
-        for user in entry.plan.users.iter().flatten() {
+        for user in entry.plan.users.iter().flatten().chain(&entry.plan.payers) {
             self.calls.uncount(user, id);
         }
     }

@@ -21,6 +21,8 @@ pub(super) enum Purpose {
     Configure(SessionId),
     /// A leg is given ports for video; without them the call goes on.
     AddVideo(SessionId, Side),
+    /// Legs of the sessions of two calls change places: of the one that somebody is transferred from, and the other.
+    Swap(CallId, CallId),
     /// A session that nobody needs is deleted.
     Delete(SessionId),
     /// Which sessions are there.
@@ -94,6 +96,8 @@ impl Switch {
             (Purpose::Configure(session), Err(refusal)) if self.dataplane.hello().is_some() => {
                 self.configuration_refused(now, session, &refusal);
             }
+            (Purpose::Swap(call, target), Ok(_)) => self.swapped(now, call, target),
+            (Purpose::Swap(call, target), Err(refusal)) => self.swap_refused(now, call, target, &refusal),
             (Purpose::List, Ok(Reply::Sessions { sessions, more })) => {
                 let last = sessions.last().map(|listed| listed.session);
                 let calls = &self.calls;

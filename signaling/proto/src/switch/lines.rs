@@ -258,7 +258,7 @@ impl Switch {
         let plan = match callees.is_empty() {
             true => Err(Cause::new(480, format!("{} is not logged in", owner.user))),
             // The caller is at the provider: only the callee's calls are ours to limit.
-            false => self.admit(&flow.remote.ip().to_string(), Some(&owner.to_string())).map(|()| Plan {
+            false => self.admit(None, Some(&owner.to_string())).map(|()| Plan {
                 users: [None, Some(owner.to_string())],
                 ..plan_of(request, PartyMedia { source: Some(flow.remote.ip()), ..media }, callees)
             }),

@@ -8,14 +8,14 @@ use crate::party::{Cause, Signal};
 use crate::registrar::AddressOfRecord;
 use crate::sdp::Kind;
 use crate::sip::auth::Challenger;
-use crate::sip::user_agent::{ACCEPT, RequestHandle};
+use crate::sip::user_agent::{ACCEPT, Replaces, RequestHandle};
 use crate::sip::{HeaderName, Host, Method, NameAddr, Params, Request, default_reason, reply};
 use crate::transport::{Flow, Transport};
 use std::time::Instant;
 
 /// The methods that are understood.
 pub(super) const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, MESSAGE, SUBSCRIBE";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, MESSAGE, SUBSCRIBE, REFER";
 /// Max-Forwards where a client of RFC 2543 sent none.
 const USUAL_MAX_FORWARDS: u8 = 70;
 
@@ -91,7 +91,19 @@ impl Switch {
         caller.display_name = from.and_then(|from| from.display_name).or(configured);
         let name = user.to_string();
         let media = self.sip_media(&flow, Some(&user));
-        let plan = self.callees(now, &request.uri, &name).map(|(callees, to, callee)| Plan {
+        match Replaces::of(&request.headers) {
+            Ok(None) => {}
+            Ok(Some(replaces)) => {
+                let plan = Plan {
+                    contact_user: user.user.clone(),
+                    from: caller,
+                    ..plan_of(request, media, Vec::new())
+                };
+                return self.invite_replaces(now, handle, request, &user, plan, &replaces);
+            }
+            Err(_) => return self.refuse(now, handle, request, 400, "Replaces is malformed"),
+        }
+        let plan = self.callees(now, &request.uri, &name, Some(&name)).map(|(callees, to, callee)| Plan {
             users: [Some(name.clone()), callee],
             contact_user: user.user.clone(),
             from: caller,
@@ -111,7 +123,7 @@ impl Switch {
         browser: BrowserId,
     ) {
         let media = |home: &Host| PartyMedia { source: Some(flow.remote.ip()), ..self.provider_media(home) };
-        let plan = self.provider_callee(browser, &flow).map(|(callee, name, home)| Plan {
+        let plan = self.provider_callee(browser).map(|(callee, name, home)| Plan {
             users: [None, Some(name)],
             ..plan_of(request, media(&home), vec![callee])
         });
@@ -171,12 +183,12 @@ impl Switch {
     }
 
     /// The browser that a provider calls, its user's name, and the provider's domain.
-    fn provider_callee(&self, id: BrowserId, flow: &Flow) -> Result<(Callee, String, Host), Cause> {
+    fn provider_callee(&self, id: BrowserId) -> Result<(Callee, String, Host), Cause> {
         let browser = self.browsers.get(&id).ok_or_else(|| Cause::new(480, "Not logged in"))?;
         let home = browser.home().ok_or_else(|| Cause::new(480, "Not logged in"))?;
         let name = browser.user_name();
         // The caller is at the provider: only the callee's calls are ours to limit.
-        self.admit(&flow.remote.ip().to_string(), Some(&name))?;
+        self.admit(None, Some(&name))?;
         let media = browser.media(&self.settings);
         Ok((Callee { target: Target::Browser(id), media }, name, home))
     }
@@ -207,5 +219,7 @@ pub(super) fn plan_of(request: &Request, caller_media: PartyMedia, callees: Vec<
             .unwrap_or(USUAL_MAX_FORWARDS)
             .saturating_sub(1),
         users: [None, None],
+        payers: Vec::new(),
+        headers: Vec::new(),
     }
 }

@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 impl Switch {
-    /// The callees of a call by a user of a local domain, their address, and the user whose limit counts.
+    /// The callees of a call by a user of a local domain, their address, and the user whose limit counts; the caller's limit
+    /// counts too where it is `counted`.
     ///
     /// # Errors
     /// 404: there is no such user; 480: it is not logged in; 403: the address is not in a local domain; or a limit.
@@ -19,9 +20,10 @@ impl Switch {
         now: Instant,
         uri: &Uri,
         caller: &str,
+        counted: Option<&str>,
     ) -> Result<(Vec<Callee>, NameAddr, Option<String>), Cause> {
         if let Some((callee, to)) = self.by_account(uri, caller) {
-            self.admit(caller, None)?;
+            self.admit(counted, None)?;
             return Ok((vec![callee], to, None));
         }
         let callee = match uri {
@@ -40,7 +42,7 @@ impl Switch {
         if !self.users.contains_key(&callee) {
             return Err(Cause::new(404, format!("There is no user {}", callee.user)));
         }
-        self.admit(caller, Some(&callee.to_string()))?;
+        self.admit(counted, Some(&callee.to_string()))?;
         let callees = self.reachable(now, &callee);
         if callees.is_empty() {
             return Err(Cause::new(480, format!("{} is not logged in", callee.user)));

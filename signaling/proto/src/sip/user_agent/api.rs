@@ -164,6 +164,13 @@ pub enum UaEvent {
         /// What.
         signal: Signal,
     },
+    /// The far end of a call wants the other party to talk to somebody else. Answered by [`Signal::Transfer`].
+    Refer {
+        /// The call.
+        call: CallHandle,
+        /// Whom.
+        refer: Box<super::Refer>,
+    },
     /// Nothing more will come of this call. What is left (a BYE, an ACK) is the user agent's own affair.
     Ended {
         /// The call.

@@ -3,6 +3,7 @@
 use super::challenge::Guard;
 use super::info::Digit;
 use super::outgoing::{Draft, Hop, Outcome, Purpose};
+use super::refer::Referrals;
 use super::reliable::Reliable;
 use super::session_timer::SessionTimer;
 use super::timer_queue::TimerOwner;
@@ -110,7 +111,8 @@ pub(super) struct Call {
     /// The UDP port that the account has for itself.
     pub(super) port: Option<u16>,
     pub(super) guard: Option<Guard>,
-    /// Ended for the switch; only an ACK is awaited, so that a BYE may be sent (RFC 3261 section 15).
+    /// Ended for the switch; only an ACK, or the answer to a NOTIFY, is awaited before a BYE may be sent (RFC 3261 section
+    /// 15).
     pub(super) is_ended: Option<Cause>,
     /// We made the Call-ID.
     pub(super) is_caller: bool,
@@ -130,6 +132,7 @@ pub(super) struct Call {
     pub(super) redirects: Redirects,
     /// INFO requests of the peer's that were passed on and wait for their answers, the oldest first.
     pub(super) infos: VecDeque<u64>,
+    pub(super) referrals: Referrals,
 }
 
 impl Call {
@@ -157,6 +160,7 @@ impl Call {
             ring_deadline: None,
             redirects: Redirects::default(),
             infos: VecDeque::new(),
+            referrals: Referrals::default(),
         }
     }
 
@@ -240,6 +244,7 @@ impl UserAgent {
                 self.send_info(now, call, &content_type, body)
             }
             (_, Signal::InfoDone(cause)) => self.answer_info(now, call, &cause),
+            (_, Signal::Transfer(progress)) => self.transfer_progress(now, call, &progress),
             _ => Err(UaError::OutOfState),
         };
         self.schedule_call(call);
@@ -254,8 +259,9 @@ impl UserAgent {
         let request = dialog.request(method.clone(), max_forwards);
         let hop = hop(dialog);
         let guard = each.guard.as_ref().and_then(|guard| guard.inside(each.dialog()?));
-        let target_refresh = matches!(method, Method::Invite | Method::Update);
-        let contact_user = target_refresh.then(|| each.contact_user.clone());
+        // RFC 6665 section 4.2.2: a NOTIFY has one too.
+        let has_contact = matches!(method, Method::Invite | Method::Update | Method::Notify);
+        let contact_user = has_contact.then(|| each.contact_user.clone());
         Some(Draft { purpose, request, hop, contact_user, guard })
     }
 
@@ -272,8 +278,8 @@ impl UserAgent {
 
     fn hang_up(&mut self, now: Instant, call: CallHandle, cause: &Cause) -> Result<(), UaError> {
         let Some(each) = self.calls.get_mut(&call) else { return Err(UaError::Over) };
-        if each.stage == Stage::AwaitingAck {
-            // RFC 3261 section 15: the callee's user agent must not send a BYE before the ACK, or the time-out.
+        // RFC 3261 section 15: the callee's user agent must not send a BYE before the ACK, or the time-out.
+        if each.stage == Stage::AwaitingAck || each.referrals.is_notifying() {
             each.is_ended = Some(cause.clone());
             self.events.push_back(UaEvent::Ended { call });
             return Ok(());

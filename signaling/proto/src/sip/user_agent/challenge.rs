@@ -169,6 +169,7 @@ impl UserAgent {
             | Purpose::Refresh(call)
             | Purpose::InDialog(call)
             | Purpose::Info(call)
+            | Purpose::Referral(call)
             | Purpose::Digit(call, _) => {
                 let dialog = self.calls.get_mut(&call)?.dialog_mut()?;
                 dialog.local_cseq = dialog.local_cseq.max(next);

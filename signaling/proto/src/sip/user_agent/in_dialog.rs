@@ -15,6 +15,11 @@ impl UserAgent {
             return;
         };
         if each.is_ended.is_some() {
+            // A BYE that crosses what ours waits for.
+            if request.method == Method::Bye {
+                self.refuse(now, id, 200, Vec::new());
+                return self.end_call(call);
+            }
             return self.refuse(now, id, 481, Vec::new());
         }
         let tag =
@@ -30,6 +35,7 @@ impl UserAgent {
             Method::Invite | Method::Update => self.receive_offer(now, id, call),
             Method::Prack => self.receive_prack(now, id, call),
             Method::Info => self.receive_info(now, id, call, &request),
+            Method::Refer => self.receive_refer(now, id, call, &request),
             Method::Options => {
                 let allow = (HeaderName::Allow, ALLOW.to_owned());
                 self.refuse(now, id, 200, vec![allow, (HeaderName::Accept, ACCEPT.to_owned())]);

@@ -221,6 +221,8 @@ impl UserAgent {
                     request: Box::new(request),
                 });
             }
+            // attacks.md row 12: nobody makes us call somebody who is in no call with us.
+            Method::Refer => self.refuse(now, id, 403, Vec::new()),
             // BYE, PRACK, UPDATE and INFO live in dialogs only.
             _ => self.refuse(now, id, 481, Vec::new()),
         }

@@ -15,8 +15,10 @@ mod message;
 mod offer;
 mod outgoing;
 mod redirect;
+mod refer;
 mod registration;
 mod reliable;
+mod replaces;
 mod responses;
 mod servers;
 mod session_timer;
@@ -35,6 +37,8 @@ pub use api::{
 };
 pub use info::Digit;
 pub use message::PageMessage;
+pub use refer::Refer;
+pub use replaces::{Named, Replaces};
 
 use crate::party::{Cause, Signal};
 use crate::sip::{HeaderName, Headers, Host, Message, NameAddr, SipUri};
@@ -54,11 +58,12 @@ use subscription::Subscription;
 use timer_queue::{TimerOwner, TimerQueue};
 
 /// The methods that are understood.
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, MESSAGE, SUBSCRIBE";
+const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, MESSAGE, SUBSCRIBE, REFER";
 /// The bodies that are understood.
 pub(crate) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
-/// The extensions that are understood (RFC 3262, RFC 4028).
-const SUPPORTED: &str = "100rel, timer";
+/// The extensions that are understood (RFC 3262, RFC 4028, RFC 3891, RFC 4488).
+const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 
 /// See the module.
 pub struct UserAgent {

@@ -34,6 +34,8 @@ pub(super) enum Purpose {
     Info(CallHandle),
     /// An INFO with a digit.
     Digit(CallHandle, Digit),
+    /// A NOTIFY of a transfer.
+    Referral(CallHandle),
     /// ACK has no response; BYE's and CANCEL's change nothing.
     Farewell,
     Register(RegistrationHandle),

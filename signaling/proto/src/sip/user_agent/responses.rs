@@ -134,6 +134,7 @@ impl UserAgent {
             Purpose::InDialog(call) => self.end_if_gone(now, call, &outcome),
             Purpose::Info(call) => self.info_outcome(now, call, &outcome),
             Purpose::Digit(call, digit) => self.digit_outcome(now, call, digit, &outcome),
+            Purpose::Referral(call) => self.referral_outcome(now, id, call, &outcome),
             Purpose::Farewell => {}
             Purpose::Message(handle) => self.message_outcome(handle, &outcome),
             Purpose::Notify(subscriber) => self.notify_outcome(now, subscriber, &outcome),

@@ -63,10 +63,25 @@ impl Switch {
     }
 
     pub(super) fn plan_by_account(&self, now: Instant, id: BrowserId, new: NewCall) -> Result<Plan, Cause> {
+        let name = self.browsers.get(&id).map(Browser::user_name);
+        let callee = new.callee.as_deref().unwrap_or_default();
+        let mut plan = self.browser_destination(now, id, callee, name.as_deref())?;
+        plan.offer = new.sdp.map(String::into_bytes);
+        plan.from.display_name = new.visible_name.or(plan.from.display_name);
+        Ok(plan)
+    }
+
+    /// Whom this browser's user may call by what was typed, and as whom. Its limit of calls counts where it is `counted`.
+    pub(in crate::switch) fn browser_destination(
+        &self,
+        now: Instant,
+        id: BrowserId,
+        callee: &str,
+        counted: Option<&str>,
+    ) -> Result<Plan, Cause> {
         let logged_out = || Cause::new(403, "Log in first");
         let browser = self.browsers.get(&id).ok_or_else(logged_out)?;
         let account = browser.account.as_ref().ok_or_else(logged_out)?;
-        let callee = new.callee.as_deref().unwrap_or_default();
         let (host, from, contact_user) = match account {
             Account::Local(aor) => {
                 let uri = aor.uri().ok_or_else(logged_out)?;
@@ -79,10 +94,10 @@ impl Switch {
         let uri = wcs::callee_uri(callee, host, None)
             .map_err(|error| Cause::new(484, format!("Nobody can be called so: {error}")))?;
         let name = browser.user_name();
-        let (callees, to, counted) = match account {
-            Account::Local(_) => self.callees(now, &uri, &name)?,
+        let (callees, to, callee) = match account {
+            Account::Local(_) => self.callees(now, &uri, &name, counted)?,
             Account::Provider(account) => {
-                self.admit(&name, None)?;
+                self.admit(counted, None)?;
                 (vec![self.provider_target(account, &uri)], NameAddr::new(uri), None)
             }
         };
@@ -90,16 +105,18 @@ impl Switch {
             Account::Local(aor) => self.users.get(aor).and_then(|user| user.display_name.clone()),
             Account::Provider(_) => None,
         };
-        let display_name = new.visible_name.or(browser.visible_name.clone()).or(configured);
+        let display_name = browser.visible_name.clone().or(configured);
         Ok(Plan {
             caller_media: browser.media(&self.settings),
-            offer: new.sdp.map(String::into_bytes),
+            offer: None,
             callees,
             from: NameAddr { display_name, ..NameAddr::new(from) },
             contact_user,
             to,
             max_forwards: 70,
-            users: [Some(name), counted],
+            users: [Some(name), callee],
+            payers: Vec::new(),
+            headers: Vec::new(),
         })
     }
 

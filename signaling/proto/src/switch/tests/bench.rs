@@ -37,6 +37,7 @@ fn settings() -> Settings {
             media: HashMap::new(),
             offer_security: OfferSecurity::None,
             register_expires: Duration::from_secs(600),
+            accept_transfers: false,
             keep_alive: KeepAlive { method: KeepAliveMethod::Off, interval: None },
         },
         tokens: Default::default(),
@@ -87,6 +88,9 @@ pub(super) struct Bench {
     pub(super) taken_ports: BTreeSet<u16>,
     /// So many deletions find the dataplane too busy.
     pub(super) busy_deletions: usize,
+    /// The legs that changed places.
+    pub(super) swaps: Vec<((SessionId, Side), (SessionId, Side))>,
+    pub(super) refuse_swaps: bool,
     /// What the last session shall be near.
     pub(super) near: Option<Near>,
     next_session: u64,
@@ -145,6 +149,8 @@ impl Bench {
             open_ports: BTreeSet::new(),
             taken_ports: BTreeSet::new(),
             busy_deletions: 0,
+            swaps: Vec::new(),
+            refuse_swaps: false,
             near: None,
             next_session: 0,
         }
@@ -205,6 +211,18 @@ impl Bench {
                 for (slot, leg) in slots.iter_mut().zip(*legs) {
                     *slot = leg.unwrap_or_else(|| slot.clone());
                 }
+                Ok(Reply::Done)
+            }
+            R::Swap { .. } if self.refuse_swaps => Err(tandem_control::Refusal::Busy),
+            R::Swap { first, second } => {
+                let leg = |bench: &Bench, (session, side): (SessionId, Side)| {
+                    bench.sessions[&session][usize::from(side == Side::B)].clone()
+                };
+                let legs = [leg(self, first), leg(self, second)];
+                for ((session, side), leg) in [second, first].into_iter().zip(legs) {
+                    self.sessions.get_mut(&session).unwrap()[usize::from(side == Side::B)] = leg;
+                }
+                self.swaps.push((first, second));
                 Ok(Reply::Done)
             }
             R::Delete { .. } if self.busy_deletions > 0 => {
@@ -336,6 +354,11 @@ impl Phone {
         }
     }
 
+    /// What follows belongs to another call.
+    pub(super) fn new_call(&mut self) {
+        self.calls += 1;
+    }
+
     pub(super) fn contact(&self) -> NameAddr {
         NameAddr::new(format!("sip:{}@{}", self.user, self.flow.remote).parse::<Uri>().unwrap())
     }
@@ -443,6 +466,20 @@ impl Phone {
         };
         let to = ok.headers.get(HeaderName::To).unwrap().to_owned();
         self.request(method, &contacts[0].uri.to_string(), &to, sdp)
+    }
+
+    /// A request inside the dialog that an INVITE to us made.
+    pub(super) fn inside_of(&mut self, method: Method, invite: &Request, sdp: Option<&str>) -> Request {
+        let crate::sip::Contacts::List(contacts) = invite.headers.contacts().unwrap() else {
+            panic!("no contact")
+        };
+        let mut request = self.request(method, &contacts[0].uri.to_string(), "<sip:replaced@below>", sdp);
+        let mut from = invite.headers.to().unwrap();
+        from.set_tag(&format!("t-{}", self.user));
+        request.headers.set(HeaderName::From, from);
+        request.headers.set(HeaderName::To, invite.headers.get(HeaderName::From).unwrap());
+        request.headers.set(HeaderName::CallId, invite.headers.call_id().unwrap());
+        request
     }
 
     /// Answers an INVITE or another request that came to us.
