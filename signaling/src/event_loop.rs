@@ -7,6 +7,7 @@ use crate::dns::{Dns, Query};
 use crate::events::{Counters, Event, Events, Wcs};
 use crate::ng::Replies;
 use crate::sip::transports::Transports;
+use crate::token_hook::{Asker, Question};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tandem_control::{Message, RequestFrame};
@@ -24,6 +25,7 @@ pub(crate) struct EventLoop {
     pub(crate) replies: Replies,
     pub(crate) transports: Transports,
     pub(crate) dns: Dns,
+    pub(crate) tokens: Asker,
     pub(crate) dataplane: DataplaneClient,
     pub(crate) events: Events,
     pub(crate) queue: mpsc::Receiver<Event>,
@@ -166,8 +168,10 @@ impl EventLoop {
                 self.transports.close_port(port);
                 None
             }
-            // Nobody else is asked yet.
-            Output::AskToken { query, .. } => Some(Input::TokenAnswered { query, grant: None }),
+            Output::AskToken { query, token, page_url, origin } => {
+                self.tokens.start(query, Question { token, page_url, origin });
+                None
+            }
             Output::Dataplane(frame) => self.ask(frame).map(Input::Dataplane),
         }
     }

@@ -18,4 +18,5 @@ pub mod options;
 mod readable;
 pub mod server;
 mod sip;
+mod token_hook;
 mod websocket;

@@ -12,6 +12,7 @@ use crate::limits;
 use crate::ng::{self, Door, Replies};
 use crate::sip::transports::Transports;
 use crate::sip::{listener, udp};
+use crate::token_hook::Asker;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -92,9 +93,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     ng_sockets.serve(Door { ng: config.ng.clone(), events: events.clone(), figures, metrics });
 
     let switch = Switch::new(Instant::now(), config.settings.clone(), fill_random);
+    let tokens = Asker::new(config.token_hook.clone(), connector.clone(), events.clone());
     let transports = Transports::new(udp, connector, events.clone());
     let relay = Relay::new(Instant::now(), SystemTime::now(), config.ng.settings.clone(), fill_random);
-    let event_loop = EventLoop { switch, relay, replies, transports, dns, dataplane, events, queue };
+    let event_loop = EventLoop { switch, relay, replies, transports, dns, tokens, dataplane, events, queue };
     let mut terminate = signal(SignalKind::terminate())?;
     tracing::info!(relay = config.relay, listen = ?config.listen, advertised = ?config.advertised, "started");
     // A task of its own: tokio looks for new events of all sockets each time the main future is woken.

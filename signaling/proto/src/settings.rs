@@ -8,7 +8,9 @@ mod tokens;
 pub use lines::Line;
 pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES, VideoCodecName, VideoProfile};
 pub use messages::{MessageRules, PresenceRules, Trusted};
-pub use tokens::{Grant, MAX_CALLS_PER_HOUR, MAX_ORIGINS, Origin, Origins, TokenAccount, Tokens};
+pub use tokens::{
+    AnswerError, Grant, MAX_ANSWER, MAX_CALLS_PER_HOUR, MAX_ORIGINS, Origin, Origins, TokenAccount, Tokens,
+};
 
 use crate::sip::user_agent::KeepAlive;
 use crate::tones::Country;
@@ -156,6 +158,8 @@ pub struct Timers {
     pub min_session_expires: Duration,
     /// Without any media for so long, the call ends.
     pub media: Duration,
+    /// For so long a browser that lost its connection may come back to its calls; zero: not at all.
+    pub reconnect: Duration,
     /// Bounds of a registrar's binding.
     pub registration_min: Duration,
     /// Its default and upper bound.

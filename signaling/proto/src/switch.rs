@@ -203,6 +203,8 @@ enum Timer {
     Line(usize),
     /// A port that an account had for itself, or that another program has, has rested.
     Port { port: u16, is_open: bool },
+    /// A browser that lost its connection may come back no longer.
+    BrowserAway(BrowserId),
     /// Bindings and lock-outs that have lapsed, and memory that is needed no more.
     Tidy,
 }
@@ -227,6 +229,8 @@ pub struct Switch {
     /// Browsers by the user part of their Contact at a provider.
     browser_by_contact: HashMap<String, BrowserId>,
     browser_by_registration: HashMap<RegistrationHandle, BrowserId>,
+    /// Browsers by what they show to come back after a lost connection.
+    browser_by_return: HashMap<String, BrowserId>,
     tokens: TokenTable,
     lines: Lines,
     dataplane: Dataplane,
@@ -274,6 +278,7 @@ impl Switch {
             browser_by_connection: HashMap::new(),
             browser_by_contact: HashMap::new(),
             browser_by_registration: HashMap::new(),
+            browser_by_return: HashMap::new(),
             tokens: TokenTable::new(&settings.tokens),
             lines: Lines::new(settings.user_ports),
             dataplane: dataplane::dataplane(),
@@ -298,7 +303,7 @@ impl Switch {
             }
             Input::Resolved { query, targets } => self.user_agent.resolved(now, query, targets),
             Input::WcsOpened { connection, remote, origin } => {
-                self.browser_opened(connection, remote, origin)
+                self.browser_opened(now, connection, remote, origin)
             }
             Input::Wcs { connection, text } => self.browser_said(now, connection, &text),
             Input::WcsClosed { connection } => self.browser_closed(now, connection),
@@ -333,6 +338,7 @@ impl Switch {
                 Timer::DeleteAgain(session) => self.delete_session(now, session),
                 Timer::Line(index) => self.open_line(now, index),
                 Timer::Port { port, is_open } => self.port_rested(port, is_open),
+                Timer::BrowserAway(browser) => self.browser_stayed_away(now, browser),
                 Timer::Tidy => {
                     self.registrar.expire(now);
                     self.lockout.expire(now);

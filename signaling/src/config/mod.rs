@@ -21,6 +21,7 @@ pub use accounts::{DEFAULT_DOMAIN, DefaultAccount, default_accounts};
 pub use network::{Network, host_addresses};
 pub use ng::{DEFAULT_UDP, Ng};
 pub use reader::Problem;
+pub use tokens::TokenHook;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ pub struct Config {
     pub log_level: String,
     /// Without a domain in the file: the embedded one is used, with generated passwords; never by a relay.
     pub uses_default_domain: bool,
+    /// Whom to ask about click-to-call tokens that are not configured.
+    pub token_hook: Option<TokenHook>,
     /// What the switch must know.
     pub settings: Settings,
 }

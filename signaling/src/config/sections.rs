@@ -49,7 +49,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
     if uses_default_domain {
         domains.push(default_domain(&state_directory)?);
     }
-    let tokens = tokens::read(root, file, &domains);
+    let (tokens, token_hook) = tokens::read(root, file, &domains);
     let settings = Settings {
         sip: advertised_sip(&advertised, &sip, &http),
         user_ports: sip.user_ports,
@@ -83,6 +83,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
         name_servers,
         log_level,
         uses_default_domain,
+        token_hook,
         settings,
     })
 }
@@ -347,6 +348,7 @@ fn timers(root: &Section<'_>, media: Duration) -> Timers {
         // RFC 4028 section 5: Min-SE must not be below 90 seconds.
         min_session_expires: seconds(&section, "min_session_expires", 90, 90),
         media,
+        reconnect: seconds(&section, "reconnect", 0, 30),
         registration_min: seconds(&section, "registration_min", 1, 60),
         registration_max: Duration::from_secs(registration.as_ref().map_or(3_600, |number| number.value)),
     };

@@ -15,14 +15,32 @@ use zeroize::Zeroizing;
 
 /// The longest token, in characters.
 const MAX_TOKEN: usize = 128;
+/// The longest that the operator's server may take: a visitor waits.
+const MAX_HOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// No deadline is farther away.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
-/// Calls at once, and in an hour, of a token that says nothing else.
-pub(crate) const USUAL_CALLS: usize = 10;
-pub(crate) const USUAL_CALLS_PER_HOUR: usize = 100;
+
+/// The operator's server that knows tokens.
+#[derive(Clone, Debug)]
+pub struct TokenHook {
+    /// Whether it is asked over TLS.
+    pub is_secure: bool,
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Both, as in a Host header field.
+    pub authority: String,
+    /// The path of its URL, with the query where it has one.
+    pub path: String,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// The pages of answers that name none.
+    pub origins: Origins,
+}
 
 /// Reads all tokens. Relative password files are beside the configuration file.
-pub(super) fn read(root: &Section<'_>, file: &Path, domains: &[Domain]) -> Tokens {
+pub(super) fn read(root: &Section<'_>, file: &Path, domains: &[Domain]) -> (Tokens, Option<TokenHook>) {
     let mut names = HashSet::new();
     let mut grants = Vec::new();
     for section in root.sections("token") {
@@ -35,7 +53,54 @@ pub(super) fn read(root: &Section<'_>, file: &Path, domains: &[Domain]) -> Token
         }
         section.finish();
     }
-    Tokens { grants, asks: false }
+    let hook = read_hook(root);
+    (Tokens { grants, asks: hook.is_some() }, hook)
+}
+
+fn read_hook(root: &Section<'_>) -> Option<TokenHook> {
+    let section = root.section("token_hook");
+    let hosts = section.list("http_hosts", "a host name or address", host_name).unwrap_or_default();
+    let timeout = super::sections::seconds(&section, "timeout", 1, 5);
+    if timeout > MAX_HOOK_TIMEOUT {
+        let seconds = MAX_HOOK_TIMEOUT.as_secs();
+        section.problem(section.offset(), format!("`timeout` in [token_hook] may be {seconds} at most"));
+    }
+    let origins = read_origins(&section).unwrap_or(Origins::Of(Vec::new()));
+    let url = section.parsed("url", "an https URL", hook_url);
+    if !section.has("url") && (section.has("origins") || section.has("http_hosts")) {
+        section.problem(section.offset(), "[token_hook] must have a `url`");
+    }
+    section.finish();
+    let url = url?;
+    let (is_secure, host, port, authority, path) = url.value;
+    if !is_secure && !hosts.iter().any(|each| each.value == host) {
+        root.problem(url.offset, format!("`url` must begin with https://, or `http_hosts` must have {host}"));
+    }
+    Some(TokenHook { is_secure, host, port, authority, path, timeout, origins })
+}
+
+/// Whether it is secure, host, port, authority, and path with query.
+type HookUrl = (bool, String, u16, String, String);
+
+fn hook_url(text: &str) -> Option<HookUrl> {
+    let (is_secure, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+        (Some(rest), _) => (true, rest),
+        (None, rest) => (false, rest?),
+    };
+    let (authority, path) = match rest.find(['/', '?']) {
+        Some(at) => rest.split_at_checked(at)?,
+        None => (rest, "/"),
+    };
+    let is_visible = |c: char| c.is_ascii_graphic() && c != '#';
+    if !path.starts_with('/') || !path.chars().all(is_visible) {
+        return None;
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (authority, if is_secure { 443 } else { 80 }),
+    };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    Some((is_secure, host_name(bare)?, port, authority.to_owned(), path.to_owned()))
 }
 
 fn read_token(section: &Section<'_>, file: &Path, domains: &[Domain]) -> Option<Grant> {
@@ -61,8 +126,8 @@ fn read_token(section: &Section<'_>, file: &Path, domains: &[Domain]) -> Option<
         account: account?,
         origins: origins?,
         expires,
-        calls: calls.map_or(USUAL_CALLS, |calls| count(calls.value)),
-        calls_per_hour: calls_per_hour.map_or(USUAL_CALLS_PER_HOUR, |calls| count(calls.value)),
+        calls: calls.map_or(Grant::USUAL_CALLS, |calls| count(calls.value)),
+        calls_per_hour: calls_per_hour.map_or(Grant::USUAL_CALLS_PER_HOUR, |calls| count(calls.value)),
         video,
         label,
     })
@@ -209,7 +274,10 @@ mod tests {
         assert!(
             matches!(&shop.account, TokenAccount::Local { user, domain } if user == "web" && domain == "example.org")
         );
-        assert_eq!((shop.calls, shop.calls_per_hour, shop.video), (USUAL_CALLS, USUAL_CALLS_PER_HOUR, false));
+        assert_eq!(
+            (shop.calls, shop.calls_per_hour, shop.video),
+            (Grant::USUAL_CALLS, Grant::USUAL_CALLS_PER_HOUR, false)
+        );
         assert!(shop.origins.allow("https://shop.example/x") && !shop.origins.allow("http://shop.example"));
         let TokenAccount::Provider(account) = &desk.account else { panic!("a provider's account") };
         assert_eq!((account.login.as_str(), account.authentication_name.as_str()), ("4711", "auth"));
@@ -234,6 +302,28 @@ mod tests {
         for (text, problem) in cases {
             let said = parse(text).unwrap_err();
             assert!(said.contains(problem), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_hook_is_asked_over_tls_unless_its_host_is_excepted() {
+        let hook =
+            |text: &str| parse(&format!("[token_hook]\n{text}")).map(|config| config.token_hook.unwrap());
+        let secure =
+            hook("url = \"https://www.example.org/token?a=1\"\norigins = \"https://shop.example\"").unwrap();
+        assert!(secure.is_secure && secure.port == 443 && secure.path == "/token?a=1");
+        let plain = "url = \"http://[::1]:8081/token\"\n";
+        assert!(
+            hook(plain)
+                .unwrap_err()
+                .contains("`url` must begin with https://, or `http_hosts` must have ::1")
+        );
+        let plain = hook(&format!("{plain}http_hosts = [\"::1\"]\ntimeout = 2\n")).unwrap();
+        assert_eq!((plain.host.as_str(), plain.port, plain.authority.as_str()), ("::1", 8081, "[::1]:8081"));
+        assert_eq!(plain.timeout, Duration::from_secs(2));
+        for wrong in ["url = \"ftp://a/\"", "url = \"https://a/b c\"", "timeout = 31", "http_hosts = [\"a\"]"]
+        {
+            assert!(hook(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -66,10 +66,11 @@ export function connectionRequest(login) {
 
 /**
  * @param {string} resumeToken from the connection that was lost
+ * @param {number} received how many frames the server need not send again
  * @returns {object} the argument of `connection`
  */
-export function resumeRequest(resumeToken) {
-  return { ...CLIENT, resumeToken };
+export function resumeRequest(resumeToken, received) {
+  return { ...CLIENT, resumeToken, received };
 }
 
 /**

@@ -21,6 +21,9 @@ const URGENT_PAUSES = 2;
 /** Every pause is lengthened by up to this share, so that a server which starts again is not met by all at once. */
 const SPREAD = 0.3;
 
+/** Messages that say how things stand: they are not counted, as each connection begins with them. */
+const HANDSHAKE = new Set(['getUserData', 'getVersion', 'registered', 'resumed', 'ping', 'pong']);
+
 /**
  * @typedef {'offline' | 'connecting' | 'online' | 'reconnecting'} SessionState
  * @typedef {import('./login.js').Account | import('./login.js').Token} Login
@@ -49,6 +52,8 @@ export class Session extends Emitter {
   /** @type {SessionState} */
   #state = 'offline';
   #resumeToken = '';
+  /** Frames since the login, so that the server can send again what a lost connection swallowed. */
+  #frames = 0;
   #isResuming = false;
   /** Which attempt to connect again is under way; an older one that fails is of no interest. */
   #attempt = 0;
@@ -119,6 +124,7 @@ export class Session extends Emitter {
   async #connect(request, connectWithin, answerWithin) {
     this.#forgetLine();
     this.#isResuming = 'resumeToken' in request;
+    if (!this.#isResuming) this.#frames = 0;
     const generation = this.#generation;
     const isCurrent = () => generation === this.#generation;
     const line = await Line.open(this.#url, connectWithin, {
@@ -176,7 +182,7 @@ export class Session extends Emitter {
     const attempt = (this.#attempt += 1);
     const [connectWithin, resumeWithin] = this.urgent ? [RECONNECT_WITHIN, RESUME_WITHIN] : [CONNECT_WITHIN, LOGIN_WITHIN];
     try {
-      if (this.#resumeToken) await this.#connect(resumeRequest(this.#resumeToken), connectWithin, resumeWithin);
+      if (this.#resumeToken) await this.#connect(resumeRequest(this.#resumeToken, this.#frames), connectWithin, resumeWithin);
       else await this.#connect(connectionRequest(login), connectWithin, LOGIN_WITHIN);
       this.#become('online');
     } catch (error) {
@@ -206,6 +212,7 @@ export class Session extends Emitter {
   /** @param {import('./line.js').Frame} frame */
   #received(frame) {
     const [first] = frame.data;
+    if (!HANDSHAKE.has(frame.message)) this.#frames += 1;
     switch (frame.message) {
       case 'getUserData':
         this.#resumeToken = first?.resumeToken ?? '';

@@ -70,7 +70,8 @@ impl Call {
         }
     }
 
-    pub(super) fn who(&self, side: Side) -> Who {
+    /// Who is on one side of the media.
+    pub(crate) fn who(&self, side: Side) -> Who {
         match side {
             Side::A => Who::Caller,
             Side::B => Who::Callee(self.answered.unwrap_or(0)),

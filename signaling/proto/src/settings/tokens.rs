@@ -1,5 +1,9 @@
 //! Click to call: what a token in a page stands for. The account and the callee never reach the page.
 
+mod answer;
+
+pub use answer::{AnswerError, MAX_ANSWER};
+
 use crate::wcs::Account;
 use std::sync::Arc;
 use std::time::Instant;
@@ -39,6 +43,13 @@ pub struct Grant {
     pub video: bool,
     /// The caller's name, as the callee sees it.
     pub label: Option<String>,
+}
+
+impl Grant {
+    /// Calls at once of a token that says nothing else.
+    pub const USUAL_CALLS: usize = 10;
+    /// Calls in an hour of a token that says nothing else.
+    pub const USUAL_CALLS_PER_HOUR: usize = 100;
 }
 
 /// Who calls by a token.

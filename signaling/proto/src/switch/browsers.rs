@@ -5,6 +5,7 @@ mod click_to_call;
 mod line;
 mod login;
 mod requests;
+mod resume;
 mod telling;
 
 use super::calls::Endpoint;
@@ -19,6 +20,7 @@ use crate::sip::user_agent::RegistrationHandle;
 use crate::sip::{Host, SipUri, Uri};
 use crate::transport::ConnectionId;
 use crate::wcs::{self, CallStatus, FrameError, ServerMessage};
+use resume::Return;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +33,12 @@ pub(super) struct BrowserId(u64);
 /// One browser.
 #[derive(Debug)]
 pub(super) struct Browser {
-    connection: ConnectionId,
+    /// `None`: it is lost.
+    connection: Option<ConnectionId>,
+    /// When something came from it last.
+    heard_at: Instant,
+    /// How it may come back.
+    back: Return,
     remote: SocketAddr,
     wire: wcs::Connection,
     /// The page that opened the connection, as the browser says, and as the client does.
@@ -101,9 +108,13 @@ impl Browser {
 
     /// What is known of its media.
     pub(super) fn media(&self, settings: &Settings) -> PartyMedia {
+        let mut profile = settings.browser_media.clone();
+        if self.grant.as_ref().is_some_and(|grant| !grant.video) {
+            Arc::make_mut(&mut profile).video.codecs.clear();
+        }
         PartyMedia {
             kind: Kind::WebRtc,
-            profile: settings.browser_media.clone(),
+            profile,
             source: Some(self.remote.ip()),
             takes_offers: self.takes_offers,
             info: TakesInfo::Never,
@@ -136,6 +147,7 @@ impl Browser {
 impl Switch {
     pub(super) fn browser_opened(
         &mut self,
+        now: Instant,
         connection: ConnectionId,
         remote: SocketAddr,
         origin: Option<String>,
@@ -143,7 +155,9 @@ impl Switch {
         self.last_browser += 1;
         let id = BrowserId(self.last_browser);
         let browser = Browser {
-            connection,
+            connection: Some(connection),
+            heard_at: now,
+            back: Return::default(),
             remote,
             wire: wcs::Connection::new(),
             origin,
@@ -158,13 +172,16 @@ impl Switch {
         self.browser_by_connection.insert(connection, id);
     }
 
-    /// Closing is the log-off: calls are hung up, the provider's binding is removed.
+    /// Closing is the log-off, unless the browser said that it will come back.
     pub(super) fn browser_closed(&mut self, now: Instant, connection: ConnectionId) {
-        if let Some(id) = self.browser_by_connection.remove(&connection) {
+        if let Some(id) = self.browser_by_connection.remove(&connection)
+            && !self.await_return(now, id)
+        {
             self.log_off(now, id);
         }
     }
 
+    /// Calls are hung up, the provider's binding is removed.
     fn log_off(&mut self, now: Instant, id: BrowserId) {
         let Some(browser) = self.browsers.get(&id) else { return };
         let calls: Vec<String> = browser.calls.keys().cloned().collect();
@@ -173,12 +190,15 @@ impl Switch {
             self.endpoint_signal(now, &Endpoint::Browser(id, call_id), Signal::Hangup(gone));
         }
         self.close_browser_line(now, id);
-        self.browsers.remove(&id);
+        if let Some(browser) = self.browsers.remove(&id) {
+            self.forget_return(browser.back);
+        }
     }
 
     pub(super) fn browser_said(&mut self, now: Instant, connection: ConnectionId, text: &str) {
         let Some(id) = self.browser_by_connection.get(&connection).copied() else { return };
         let Some(browser) = self.browsers.get_mut(&id) else { return };
+        browser.heard_at = now;
         match browser.wire.receive(text) {
             Ok(message) => self.browser_requests(now, id, message),
             Err(error) => {
@@ -191,10 +211,12 @@ impl Switch {
     }
 
     pub(super) fn say(&mut self, id: BrowserId, message: &ServerMessage<'_>) {
-        let Some(browser) = self.browsers.get(&id) else { return };
-        let connection = browser.connection;
+        let Some(browser) = self.browsers.get_mut(&id) else { return };
         for text in browser.wire.send(message) {
-            self.outputs.push_back(Output::Wcs { connection, text });
+            browser.back.keep(message, &text);
+            if let Some(connection) = browser.connection {
+                self.outputs.push_back(Output::Wcs { connection, text });
+            }
         }
     }
 }

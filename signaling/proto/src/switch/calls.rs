@@ -391,8 +391,27 @@ impl Switch {
     }
 
     pub(super) fn media_event(&mut self, now: Instant, session: SessionId, kind: &EventKind) {
-        if let Some(id) = self.calls.by_session.get(&session).copied() {
-            self.with_call(now, id, |call, _| call.media_event(now, session, kind));
+        let Some(id) = self.calls.by_session.get(&session).copied() else { return };
+        // A browser whose connection is broken too may come back to its call.
+        if let EventKind::ConsentLost { side } = kind
+            && let Some(browser) = self.browser_at(id, *side)
+            && self.may_return(now, browser)
+        {
+            return;
+        }
+        self.with_call(now, id, |call, _| call.media_event(now, session, kind));
+    }
+
+    /// The browser on one side of a call.
+    fn browser_at(&self, id: CallId, side: Side) -> Option<BrowserId> {
+        let entry = self.calls.entries.get(&id)?;
+        let endpoint = match entry.call.who(side) {
+            Who::Caller => Some(&entry.caller),
+            Who::Callee(branch) => entry.rung.get(&branch),
+        };
+        match endpoint? {
+            Endpoint::Browser(browser, _) => Some(*browser),
+            Endpoint::Sip(_) => None,
         }
     }
 

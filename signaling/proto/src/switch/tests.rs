@@ -1,6 +1,7 @@
 mod bench;
 mod lines;
 mod media;
+mod resume;
 mod tokens;
 mod transfers;
 

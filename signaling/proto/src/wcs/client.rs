@@ -93,6 +93,9 @@ pub enum ClientMessage {
     Resume {
         /// What [`super::ServerMessage::UserData`] brought.
         token: Zeroizing<String>,
+        /// How many frames the client has had since it logged in, without those of the handshake and pings; those after
+        /// it are sent again. `None`: it does not count.
+        received: Option<u64>,
     },
     /// `bye`: the connection will be closed for good.
     Bye,

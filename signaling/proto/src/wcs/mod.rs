@@ -6,8 +6,10 @@
 //! Tandem's own library speaks WCS 5 and, on the same connection, some more:
 //! - `connection { .., remoteOffers: true, resume: true }` says that it answers offers in mid-call, and that it comes back
 //!   after a lost connection; `getUserData` brings a `resumeToken` then.
-//! - `connection { resumeToken }` as the first message takes the login and the calls up again: `getUserData` (with a new
-//!   token), `registered`, `resumed { calls }`; or `fail { apiMethod: "connection", status: "RESUME_FAIL" }`.
+//! - `connection { resumeToken, received }` as the first message takes the login and the calls up again: `getUserData` (with
+//!   a new token), `registered`, the frames that the client missed, `resumed { calls }`; or `fail { apiMethod:
+//!   "connection", status: "RESUME_FAIL" }`. `received` counts the frames that the client has had since it logged in,
+//!   over all its connections, but for `getUserData`, `getVersion`, `registered`, `resumed`, `ping` and `pong`.
 //! - `bye` before it closes the connection for good.
 //! - `setRemoteSDP` has a third argument: true for an answer, false for an offer, which `answer { callId, sdp }` answers.
 //! - `changeMediaRequest { callId, sdp }` is its offer; refused: `fail { apiMethod: "changeMediaRequest", call, .. }`.

@@ -96,7 +96,10 @@ pub(super) fn parse(text: &str) -> Result<(ClientMessage, Option<Generation>), F
 /// `connection`, which may also take up a login again.
 fn connection(fields: &mut Fields) -> Result<ClientMessage, FrameError> {
     match fields.text("resumeToken")? {
-        Some(token) => Ok(ClientMessage::Resume { token: Zeroizing::new(token) }),
+        Some(token) => {
+            let received = fields.number("received", u32::MAX)?.map(u64::from);
+            Ok(ClientMessage::Resume { token: Zeroizing::new(token), received })
+        }
         None => connect(fields, "sip"),
     }
 }

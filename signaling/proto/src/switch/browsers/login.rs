@@ -13,7 +13,9 @@ use std::time::Instant;
 impl Switch {
     pub(super) fn log_in(&mut self, now: Instant, id: BrowserId, login: &Login) {
         let version = self.settings.product.clone();
-        self.say(id, &ServerMessage::UserData { login, version: &version, resume_token: None });
+        let token = self.prepare_return(id, login);
+        let resume_token = token.as_deref();
+        self.say(id, &ServerMessage::UserData { login, version: &version, resume_token });
         if let Some(browser) = self.browsers.get_mut(&id) {
             browser.visible_name.clone_from(&login.visible_name);
             browser.takes_offers = login.takes_offers;

@@ -19,7 +19,7 @@ impl Switch {
         }
         match message {
             ClientMessage::Connect(login) => self.log_in(now, id, &login),
-            ClientMessage::Resume { .. } => self.say(id, &ServerMessage::ResumeFailed),
+            ClientMessage::Resume { token, received } => self.browser_returns(now, id, &token, received),
             ClientMessage::Bye => self.browser_says_bye(now, id),
             ClientMessage::Call(call) => self.browser_calls(now, id, call),
             ClientMessage::Answer { call_id, sdp } => self.browser_answers(now, id, call_id, sdp),
@@ -62,10 +62,12 @@ impl Switch {
     }
 
     fn browser_says_bye(&mut self, now: Instant, id: BrowserId) {
-        let Some(connection) = self.browsers.get(&id).map(|browser| browser.connection) else { return };
+        let connection = self.browsers.get(&id).and_then(|browser| browser.connection);
         self.log_off(now, id);
-        self.browser_by_connection.remove(&connection);
-        self.outputs.push_back(Output::Close { connection });
+        if let Some(connection) = connection {
+            self.browser_by_connection.remove(&connection);
+            self.outputs.push_back(Output::Close { connection });
+        }
     }
 
     fn browser_sends_digits(&mut self, now: Instant, endpoint: &Endpoint, digits: &str, method: DtmfMethod) {

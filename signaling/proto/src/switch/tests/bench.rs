@@ -60,6 +60,7 @@ fn settings() -> Settings {
             min_session_expires: Duration::from_secs(90),
             media: Duration::from_secs(60),
             registration_min: Duration::from_secs(60),
+            reconnect: Duration::from_secs(30),
             registration_max: Duration::from_secs(3_600),
         },
         messages: MessageRules { per_user: 3, total: 5, ..MessageRules::default() },
