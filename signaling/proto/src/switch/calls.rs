@@ -411,7 +411,7 @@ impl Switch {
         };
         match endpoint? {
             Endpoint::Browser(browser, _) => Some(*browser),
-            Endpoint::Sip(_) => None,
+            _ => None,
         }
     }
 
