@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tandem_control::{
-    DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, LegConfig, Message, Request, RequestFrame, Side,
-    SrtpKey, SrtpSuite,
+    DtlsRole, Fingerprint, FingerprintHash, Ice, IceCredentials, LegConfig, Message, Request, RequestFrame,
+    Side, SrtpKey, SrtpSuite, Video,
 };
 use tandem_media::drops::DropReason;
 use tandem_media::dtls::{DtlsSession, Identity, MTU};
@@ -67,28 +67,46 @@ pub(crate) fn control(data: &[u8]) {
     }
 }
 
-/// Each payload type that a leg may send comes from its peer, with pieces of `data` in it.
+/// Each payload type that a leg may send comes from its peer, with pieces of `data` in it, and RTCP beside it.
 fn converse(mut now: Now, session: &mut Session, legs: &[Option<LegConfig>; 2], data: &[u8]) {
     for (side, leg) in [Side::A, Side::B].into_iter().zip(legs) {
         let Some(leg) = leg else { continue };
         let Some(remote) = leg.remote else { continue };
+        let audio = leg.audio.receive.iter().map(|of| (of.number, of.clock, Component::Rtp, remote.rtp));
+        let codings: Vec<_> =
+            audio.chain(leg.video.iter().flat_map(|video| pictures(video, remote.rtp))).collect();
         for (sequence, payload) in (1u16..).zip(data.chunks(PAYLOAD).take(MOST_PACKETS)) {
-            for coding in &leg.audio.receive {
+            for &(payload_type, clock, component, source) in &codings {
                 let mut buffer = [0; HEADER_LEN + PAYLOAD + TAILROOM];
-                let timestamp = u32::from(sequence) * (coding.clock / 50);
-                let payload_type = coding.number;
+                let timestamp = u32::from(sequence) * (clock / 50);
                 Header { marker: false, payload_type, sequence, timestamp, ssrc: 7 }.write(&mut buffer);
                 let len = HEADER_LEN + payload.len();
                 buffer[HEADER_LEN..len].copy_from_slice(payload);
                 let mut packet = Packet::new(&mut buffer, 0, len).expect("room");
-                let _ =
-                    session.receive(now, side, Component::Rtp, remote.rtp, &mut packet, &mut Nowhere);
+                let _ = session.receive(now, side, component, source, &mut packet, &mut Nowhere);
+                let mut buffer = [0; PAYLOAD + TAILROOM];
+                buffer[..payload.len()].copy_from_slice(payload);
+                // Feedback, by its first two bytes; what it says is the fuzzer's.
+                buffer[..2].copy_from_slice(&[0x81, if sequence % 2 == 0 { 205 } else { 206 }]);
+                let mut packet = Packet::new(&mut buffer, 0, payload.len()).expect("room");
+                let _ = session.receive(now, side, component, source, &mut packet, &mut Nowhere);
                 now.instant += Duration::from_millis(10);
                 session.handle_timeout(now, &mut Nowhere);
             }
         }
     }
     let _ = session.stats(now);
+}
+
+/// The payload types of a leg's video, and where its packets come from and to.
+fn pictures(
+    video: &Video,
+    bundled: SocketAddr,
+) -> impl Iterator<Item = (u8, u32, Component, SocketAddr)> + '_ {
+    let own = video.transport.as_ref().and_then(|transport| transport.remote);
+    let (component, source) = own.map_or((Component::Rtp, bundled), |own| (Component::VideoRtp, own.rtp));
+    let numbers = video.receive.iter().flat_map(|of| [Some(of.number), of.rtx]).flatten();
+    numbers.map(move |number| (number, 90_000, component, source))
 }
 
 pub(crate) fn stun(data: &[u8]) {

@@ -1,9 +1,9 @@
 //! The parsers of signaling.
 
-use tandem_sip::ng::{self, Dictionary, Encoding};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tandem_control::Latch;
+use tandem_sip::ng::{self, Dictionary, Encoding};
 use tandem_sip::sdp::{Description, Kind, Leg, LegAddresses};
 use tandem_sip::settings::{CodecName, MediaProfile};
 use tandem_sip::sip::user_agent::Digit;

@@ -39,7 +39,9 @@ pub(crate) fn video(data: &[u8]) {
         if sets.note(parsed.header.timestamp, payload) {
             for aggregated in [false, true] {
                 assert!(sets.payloads(aggregated) > 0);
-                assert!((0..sets.payloads(aggregated)).all(|n| sets.write(aggregated, n, &mut report).is_some()));
+                assert!(
+                    (0..sets.payloads(aggregated)).all(|n| sets.write(aggregated, n, &mut report).is_some())
+                );
             }
         }
         buffer[..bytes.len()].copy_from_slice(bytes);
