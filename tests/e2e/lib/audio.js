@@ -149,10 +149,11 @@ function sampleOf(frequency, rate, n) {
   return Math.round(12000 * Math.sin((2 * Math.PI * frequency * n) / rate));
 }
 
-/** Writes a raw A-law tone for SIPp's rtp_stream. */
-export function writeAlawTone(path, frequency, seconds) {
+/** Writes a raw A-law tone for SIPp's rtp_stream; for its first second it may be another one. */
+export function writeAlawTone(path, frequency, seconds, first = frequency) {
   const rate = 8000;
-  writeFileSync(path, Uint8Array.from({ length: rate * seconds }, (_, n) => alaw(sampleOf(frequency, rate, n))));
+  const sample = (_, n) => alaw(sampleOf(n < rate ? first : frequency, rate, n));
+  writeFileSync(path, Uint8Array.from({ length: rate * seconds }, sample));
 }
 
 /** ITU-T G.711, A-law: a sign, 3 bits of segment, 4 of mantissa, every other bit inverted. */

@@ -2,6 +2,7 @@
 
 mod digits;
 mod dtls_and_ice;
+mod hold;
 mod media;
 mod noise;
 mod relaying;

@@ -216,6 +216,11 @@ impl Leg {
         let Some(video) = self.video.as_deref_mut() else { return };
         video.transport_cc = video.transport_cc.or(is_browser.then_some(TRANSPORT_CC_ID));
         video.described.clone_from(&numbered);
+        // A section that is refused later must still name formats (RFC 8866 section 5.14).
+        if let Some(section) = self.sections.get_mut(index) {
+            let numbers: Vec<String> = numbered.iter().map(|format| format.number.to_string()).collect();
+            section.formats = numbers.join(" ");
+        }
         video.on_offer = numbered;
     }
 

@@ -241,6 +241,8 @@ fn video_is_added_dropped_and_added_again_in_one_section() {
         caller.receive_offer(&parse(&dropped), &mut random()).unwrap();
         let offer = callee.write_offer(&[CodecName::Opus], &caller.far_side(), &mut random());
         assert_eq!(sections(std::str::from_utf8(&offer).unwrap()), ["audio 31002", "video 0"]);
+        let line = std::str::from_utf8(&offer).unwrap().lines().find(|line| line.starts_with("m=video"));
+        assert_eq!(line, Some("m=video 0 RTP/AVP 127 126 125"), "a refused section names formats too");
         let refused = format!("{}m=video 0 RTP/AVP 97\r\n", samples::BARESIP);
         let (browser, telephone, answer) = answered(&mut caller, &mut callee, &refused);
         assert_eq!(sections(&answer), ["audio 31002", "video 0"]);
