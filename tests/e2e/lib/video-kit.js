@@ -3,10 +3,12 @@
 
 /**
  * Playwright sends the source of this function to the page, so it must not use anything from outside.
- * @param {{colour: string, rate: number, width: number, height: number, codec?: string, repair?: boolean}} options
- *   `rate`: pictures a second; `codec`: the only one to speak, for example `H264`; `repair`: false for neither NACK nor RTX
+ * @param {{colour: string, rate: number, width: number, height: number, codec?: string, repair?: boolean,
+ *   asksForKeyFrames?: boolean, limit?: number}} options `rate`: pictures a second; `codec`: the only one to speak, for example `H264`;
+ *   `repair`: false for neither NACK nor RTX; `asksForKeyFrames`: whether `kit.video.askForKeyFrame` is used;
+ *   `limit`: the most kilobits a second that it says it takes
  */
-export function installVideoKit({ colour, rate, width, height, codec, repair = true }) {
+export function installVideoKit({ colour, rate, width, height, codec, repair = true, asksForKeyFrames = false, limit }) {
   const video = { elements: [] };
   window.kit.video = video;
 
@@ -14,14 +16,14 @@ export function installVideoKit({ colour, rate, width, height, codec, repair = t
     const canvas = document.createElement('canvas');
     Object.assign(canvas, { width, height });
     const context = canvas.getContext('2d');
-    let count = 0;
     setInterval(() => {
       context.fillStyle = video.colour ?? colour;
       context.fillRect(0, 0, width, height);
-      // Something moves at the edge, so that each picture is another one and lost ones are missed.
-      context.fillStyle = count % 2 ? 'white' : 'black';
-      for (let n = 0; n < 12; n += 1) context.fillRect(((count * 7 + n * 53) % width), (n * height) / 12, 9, height / 24);
-      count += 1;
+      // At the edge no two pictures are alike, so that each takes several packets.
+      for (let n = 0; n < 60; n += 1) {
+        context.fillStyle = `hsl(${Math.random() * 360} 90% 50%)`;
+        context.fillRect(Math.random() * width, (Math.random() * height) / 5, 9, 9);
+      }
     }, 1000 / rate);
     return canvas.captureStream(rate).getVideoTracks()[0];
   }
@@ -41,6 +43,24 @@ export function installVideoKit({ colour, rate, width, height, codec, repair = t
     Object.assign(element, { srcObject: new MediaStream([track]), muted: true, autoplay: true, playsInline: true });
     element.play().catch(() => {});
     video.elements.push(element);
+    video.shown = [];
+    const note = (now) => {
+      video.shown.push(now);
+      element.requestVideoFrameCallback(note);
+    };
+    element.requestVideoFrameCallback(note);
+  }
+
+  // Asks for key frames as a decoder would. It does nothing else: encoded pictures pass as they come.
+  const askerSource = `onrtctransform = ({ transformer }) => {
+    transformer.readable.pipeTo(transformer.writable);
+    onmessage = () => transformer.sendKeyFrameRequest();
+  };`;
+
+  function watchKeyFrames(receiver) {
+    video.receiver = receiver;
+    video.asker = new Worker(URL.createObjectURL(new Blob([askerSource], { type: 'text/javascript' })));
+    receiver.transform = new RTCRtpScriptTransform(video.asker, {});
   }
 
   function holdToCodec(connection) {
@@ -61,11 +81,19 @@ export function installVideoKit({ colour, rate, width, height, codec, repair = t
   const withoutRepair = ({ type, sdp }) => (
     { type, sdp: repair ? sdp : sdp.replace(/a=rtcp-fb:\d+ nack\r\n/g, '') });
 
+  // RFC 8866 section 5.8: kilobits a second, behind the connection line.
+  const withLimit = ({ type, sdp }) => (
+    { type, sdp: limit ? sdp.replace(/(m=video [^]*?c=IN [^\r]*\r\n)/, `$1b=AS:${limit}\r\n`) : sdp });
+
   const Before = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Before {
     constructor(...options) {
       super(...options);
-      this.addEventListener('track', ({ track }) => { if (track.kind === 'video') show(track); });
+      this.addEventListener('track', ({ track, receiver }) => {
+        if (track.kind !== 'video') return;
+        if (asksForKeyFrames) watchKeyFrames(receiver);
+        show(track);
+      });
     }
 
     createOffer(...options) {
@@ -79,7 +107,7 @@ export function installVideoKit({ colour, rate, width, height, codec, repair = t
     }
 
     setLocalDescription(description) {
-      return description ? super.setLocalDescription(withoutRepair(description)) : super.setLocalDescription();
+      return description ? super.setLocalDescription(withLimit(withoutRepair(description))) : super.setLocalDescription();
     }
 
     setRemoteDescription(description) {
@@ -96,6 +124,24 @@ export function installVideoKit({ colour, rate, width, height, codec, repair = t
     const context = canvas.getContext('2d');
     context.drawImage(element, 0, 0, 3, 3);
     return [...context.getImageData(1, 1, 1, 1).data.slice(0, 3)];
+  };
+
+  /** How long nothing new was shown since `from`, where that was longer than `least`; all in milliseconds. */
+  video.frozen = (from, least) => {
+    const times = [from, ...video.shown.filter((time) => time > from), performance.now()];
+    const gaps = times.slice(1).map((time, index) => time - times[index]);
+    return gaps.filter((gap) => gap > least).reduce((sum, gap) => sum + gap, 0);
+  };
+
+  /** Asks for a key frame. @returns {Promise<number>} milliseconds until one was decoded */
+  video.askForKeyFrame = async () => {
+    const decoded = async () => [...(await video.receiver.getStats()).values()]
+      .find(({ type }) => type === 'inbound-rtp').keyFramesDecoded;
+    const before = await decoded();
+    const asked = performance.now();
+    video.asker.postMessage('ask');
+    while (await decoded() === before) await new Promise((resolve) => { setTimeout(resolve, 5); });
+    return performance.now() - asked;
   };
 
   /** The counters of the video that is received and sent, by getStats. */

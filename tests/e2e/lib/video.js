@@ -6,12 +6,15 @@ import { promisify } from 'node:util';
 import { SipPage } from './sip-page.js';
 import { ffmpeg } from './speech.js';
 import { installVideoKit } from './video-kit.js';
-import { until } from './wait.js';
+import { pause, until } from './wait.js';
 
 const run = promisify(execFile);
 
 /** How far each of red, green and blue may be from what was sent: encoders and colour spaces take their part. */
 const TOLERANCE = 45;
+
+/** A picture that stands for longer is frozen. */
+const FROZEN_MS = 300;
 
 export const COLOURS = { orange: [255, 128, 0], teal: [0, 128, 128], purple: [128, 0, 160], green: [0, 160, 0] };
 
@@ -22,13 +25,14 @@ export function isColour(seen, name) {
 
 const css = (name) => `rgb(${COLOURS[name].join(' ')})`;
 
-/** Makes a clip of one colour in which something moves. @returns {Promise<string>} its file */
+/** Makes a clip of one colour. @returns {Promise<string>} its file */
 export async function makeClip(directory, { colour, seconds = 60, rate = 15, size = '320x240' }) {
   const file = join(directory, `${colour}.mp4`);
   const [red, green, blue] = COLOURS[colour].map((value) => value.toString(16).padStart(2, '0'));
   await ffmpeg(
     '-f', 'lavfi', '-i', `color=c=0x${red}${green}${blue}:s=${size}:r=${rate}:d=${seconds}`,
-    '-vf', "drawbox=x='mod(n*7,300)':y=4:w=20:h=12:color=white:t=fill",
+    // A little noise, so that each picture is another one.
+    '-vf', 'noise=alls=6:allf=t+u',
     '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '30', file,
   );
   return file;
@@ -81,22 +85,33 @@ export class VideoPage extends SipPage {
     }
   }
 
-  /** Waits until so many more pictures were decoded; returns how many came a second, and what froze meanwhile. */
+  /** Waits until so many more pictures were decoded; returns what {@link VideoPage.observes} does. */
   async watches(pictures, { timeout = 20_000 } = {}) {
+    const observed = await this.#begin();
+    return until(`${pictures} pictures`, async () => {
+      const now = await observed();
+      return now.pictures >= pictures && now;
+    }, { timeout, interval: 100 });
+  }
+
+  /** What is decoded in so many milliseconds: `pictures`, `rate` a second, seconds `frozen`, and the counters at the end. */
+  async observes(milliseconds) {
+    const observed = await this.#begin();
+    await pause(milliseconds);
+    return observed();
+  }
+
+  async #begin() {
     const before = (await this.videoStats()).received;
     assert.ok(before, 'video is received');
     const start = performance.now();
-    const after = await until(`${pictures} pictures`, async () => {
+    const from = await this.page.evaluate(() => performance.now());
+    return async () => {
       const { received } = await this.videoStats();
-      return received.framesDecoded - before.framesDecoded >= pictures && received;
-    }, { timeout, interval: 100 });
-    const seconds = (performance.now() - start) / 1000;
-    return {
-      rate: (after.framesDecoded - before.framesDecoded) / seconds,
-      seconds,
-      frozen: after.totalFreezesDuration - before.totalFreezesDuration,
-      freezes: after.freezeCount - before.freezeCount,
-      received: after,
+      const pictures = received.framesDecoded - before.framesDecoded;
+      const seconds = (performance.now() - start) / 1000;
+      const frozen = await this.page.evaluate(([since, least]) => window.kit.video.frozen(since, least), [from, FROZEN_MS]) / 1000;
+      return { pictures, seconds, rate: pictures / seconds, frozen, received };
     };
   }
 }
