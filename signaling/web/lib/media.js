@@ -3,6 +3,7 @@
  * @module
  */
 import { Emitter } from './emitter.js';
+import { withRoomForPictures } from './first-description.js';
 import { PathWatch } from './path.js';
 import { QualityMeter } from './quality.js';
 
@@ -79,18 +80,20 @@ export class Media extends Emitter {
    * @returns {Promise<string | undefined>} our answer, if it was an offer
    */
   async accept(sdp, isAnswer) {
+    const isFirst = !this.#connection.remoteDescription;
+    const description = isFirst ? withRoomForPictures(sdp) : sdp;
     const answer = await this.#inTurn(async () => {
       const isOpen = this.#connection.signalingState === 'have-local-offer';
       if (isAnswer) {
         // The answer to an offer that was taken back meanwhile is of no use.
         if (!isOpen) return undefined;
-        await this.#connection.setRemoteDescription({ type: 'answer', sdp });
+        await this.#connection.setRemoteDescription({ type: 'answer', sdp: description });
         this.#answered();
         return undefined;
       }
       // Both sides offered at once: ours, which the browser takes back now, is made again behind theirs.
       this.#offerAgain ||= isOpen;
-      await this.#connection.setRemoteDescription({ type: 'offer', sdp });
+      await this.#connection.setRemoteDescription({ type: 'offer', sdp: description });
       return this.#describe();
     });
     this.#afterDescription();
