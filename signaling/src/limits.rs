@@ -12,6 +12,8 @@ pub(crate) const NG_CONNECTIONS: usize = 256;
 pub(crate) const NG_MESSAGE: usize = tandem_sip::ng::MAX_MESSAGE;
 /// Requests that wait for the dataplane.
 pub(crate) const DATAPLANE_REQUESTS: usize = 4_096;
+/// Sent on a connection of ours and not acknowledged for so long, and the connection is given up (TCP_USER_TIMEOUT).
+pub(crate) const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// Connections that we opened, at once.
 pub(crate) const OUTGOING_CONNECTIONS: usize = 4_096;
 /// DNS look-ups at once.

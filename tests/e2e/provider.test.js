@@ -1,15 +1,21 @@
-// Promise: with an account at a VoIP provider, Tandem registers there for the page, calls through it and is called.
+// Promise: with an account at a VoIP provider, Tandem registers there for the page, calls through it and is called; several
+// accounts of a browser or of a user are served at once, and where a provider's first server is down its next one is.
 import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
 import { after } from 'node:test';
 import { PhonePage } from './lib/browser.js';
 import { PROVIDER_DOMAIN, PROVIDER_PASSWORD, startKamailio } from './lib/kamailio.js';
+import { NameServer } from './lib/dns.js';
+import { Tandem } from './lib/tandem.js';
+import { until } from './lib/wait.js';
 import { World } from './lib/world.js';
 
 const PAGE_TONE = 440;
 const PHONE_TONE = 1000;
 const PROVIDER = { domain: PROVIDER_DOMAIN, password: PROVIDER_PASSWORD };
 
-const world = await World.create('provider');
+const world = await World.create('provider', { extra: (address) => `[dns]\nservers = ["${address}"]` });
 after(() => world.close());
 
 async function atProvider() {
@@ -58,4 +64,78 @@ world.test('a number that the provider does not know is told in words', async ()
   const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
   await page.dial('12345');
   await page.says('12345 does not exist.');
+});
+
+world.test('one browser has two accounts at once', async () => {
+  const { telephone, account } = await atProvider();
+  const pages = await Promise.all(['customer', 'colleague'].map((user) => world.phone({ user, tone: PAGE_TONE, account })));
+  for (const [index, user] of ['customer', 'colleague'].entries()) {
+    telephone.dial(user);
+    await pages[index].answer();
+    await pages[index].state('talking');
+    await Promise.all([pages[index].hears(PHONE_TONE), telephone.hears(PAGE_TONE)]);
+    await pages[index].hangup();
+    await telephone.event('CALL_CLOSED');
+  }
+});
+
+world.test('a user of ours with two accounts is called at both and calls by them', async () => {
+  const { telephone, account } = await atProvider();
+  const of = (name, prefix) => `[[domain.user.account]]
+name = "${name}"
+domain = "${account.domain}"
+proxy = "${account.proxy}"
+password = "${account.password}"
+prefix = "${prefix}"`;
+  const extra = `[[domain]]
+name = "home.test"
+[[domain.user]]
+name = "erin"
+password = "erin"
+${of('one', '')}
+${of('two', '9')}`;
+  const host = world.network.host();
+  const directory = mkdtempSync(join(world.directory, 'tandem-'));
+  const where = { host, metrics: world.network.address };
+  const tandem = world.keep(await Tandem.start({ address: host.address, directory, extra }, where));
+  await until('both accounts are registered', async () => [...await tandem.metrics()]
+    .some(([name, value]) => name.includes('provider_accounts_registered') && value === 2));
+  const erin = await world.telephone({
+    user: 'erin', domain: 'home.test', password: 'erin', tone: PAGE_TONE, server: tandem.address,
+  });
+  for (const name of ['one', 'two']) {
+    telephone.dial(name);
+    await Promise.all([erin.hears(PHONE_TONE), telephone.hears(PAGE_TONE)]);
+    telephone.hangup();
+    await telephone.event('CALL_CLOSED');
+    await erin.event('CALL_CLOSED');
+  }
+  erin.dial('phone');
+  await Promise.all([erin.hears(PHONE_TONE), telephone.hears(PAGE_TONE)]);
+  erin.hangup();
+  const incoming = await telephone.event('CALL_CLOSED');
+  assert.match(incoming.peeruri, /one@test\.lan/, 'the telephone was called by the account');
+});
+
+world.test('where the first server of a provider is down, registration and calls go to the next', async () => {
+  const [first, second] = [world.network.host(), world.network.host()];
+  const names = world.keep(await NameServer.start(world.network.address, [
+    { name: '_sip._udp.test.lan', type: 'SRV', priority: 10, port: 5060, target: 'first.test.lan' },
+    { name: '_sip._udp.test.lan', type: 'SRV', priority: 20, port: 5060, target: 'second.test.lan' },
+    { name: 'first.test.lan', type: 'A', address: first.address },
+    { name: 'second.test.lan', type: 'A', address: second.address },
+  ]));
+  world.keep(await startKamailio({ directory: world.directory, host: second }));
+  const telephone = await world.telephone({ user: 'phone', tone: PHONE_TONE, server: second.address, ...PROVIDER });
+  const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account: PROVIDER });
+  assert.ok(names.asked.includes('_sip._udp.test.lan 33'), names.asked.join());
+  await page.dial('phone');
+  await page.state('talking');
+  await Promise.all([page.hears(PHONE_TONE), telephone.hears(PAGE_TONE)]);
+  telephone.hangup();
+  await telephone.event('CALL_CLOSED');
+  telephone.dial('customer');
+  await page.answer();
+  await page.state('talking');
+  await page.hangup();
 });

@@ -7,6 +7,7 @@ use crate::connection::{Frame, fail_queued, next_connection_id};
 use crate::events::{Drop, Events};
 use crate::limits;
 use rustls::pki_types::ServerName;
+use socket2::SockRef;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -204,6 +205,9 @@ async fn open(
         let stream = TcpStream::connect(remote).await?;
         let local = stream.local_addr()?;
         stream.set_nodelay(true)?;
+        // Without it, what is sent into a path that is gone is only missed after a quarter of an hour: keep-alives would
+        // keep nothing alive.
+        SockRef::from(&stream).set_tcp_user_timeout(Some(limits::UNACKNOWLEDGED))?;
         let secured = match tls {
             Some((tls, name)) => Secured::Tls(Box::new(tls.connect(name, stream).await?)),
             None => Secured::Plain(stream),

@@ -9,6 +9,9 @@ function ip(...args) {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
+/** The address of whoever is behind a router. */
+const INSIDE = '192.168.77.2';
+
 /** A bridge, `address` on it, and namespaces behind it. */
 export class Network {
   #undo = [];
@@ -55,19 +58,41 @@ export class Network {
 
   /** A new namespace behind a router that translates addresses (NAT). */
   hostBehindNat() {
+    const { router, namespace } = this.#behindRouter();
+    router.run('iptables', '-t', 'nat', '-A', 'POSTROUTING', '-p', 'tcp', '-o', 'eth0', '-j', 'MASQUERADE');
+    router.run('iptables', '-t', 'nat', '-A', 'PREROUTING', '-p', 'tcp', '-i', 'eth0', '-j', 'DNAT', '--to', INSIDE);
+    return new HostBehindNat(namespace, INSIDE, router);
+  }
+
+  /**
+   * A new namespace behind a router that translates addresses and sends what comes to these ports of its own to it.
+   * @param {{tcp?: string[], udp?: string[]}} forwarded ports, or ranges as `first:last`
+   * @returns {Host} with its `router`
+   */
+  serverBehindNat({ tcp = [], udp = [] }) {
+    const { router, namespace } = this.#behindRouter();
+    router.run('iptables', '-t', 'nat', '-A', 'POSTROUTING', '-o', 'eth0', '-j', 'MASQUERADE');
+    for (const [protocol, ports] of [...tcp.map((each) => ['tcp', each]), ...udp.map((each) => ['udp', each])]) {
+      router.run('iptables', '-t', 'nat', '-A', 'PREROUTING', '-p', protocol, '-i', 'eth0', '--dport', ports,
+        '-j', 'DNAT', '--to', INSIDE);
+    }
+    const host = new Host(namespace, INSIDE);
+    host.router = router;
+    return host;
+  }
+
+  #behindRouter() {
     const router = this.host();
     this.#hosts += 1;
     const namespace = this.#namespace();
     ip('-n', router.namespace, 'link', 'add', 'inside', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
     ip('-n', router.namespace, 'addr', 'add', '192.168.77.1/24', 'dev', 'inside');
     ip('-n', router.namespace, 'link', 'set', 'inside', 'up');
-    ip('-n', namespace, 'addr', 'add', '192.168.77.2/24', 'dev', 'eth0');
+    ip('-n', namespace, 'addr', 'add', `${INSIDE}/24`, 'dev', 'eth0');
     ip('-n', namespace, 'link', 'set', 'eth0', 'up');
     ip('-n', namespace, 'route', 'add', 'default', 'via', '192.168.77.1');
     router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
-    router.run('iptables', '-t', 'nat', '-A', 'POSTROUTING', '-p', 'tcp', '-o', 'eth0', '-j', 'MASQUERADE');
-    router.run('iptables', '-t', 'nat', '-A', 'PREROUTING', '-p', 'tcp', '-i', 'eth0', '-j', 'DNAT', '--to', '192.168.77.2');
-    return new HostBehindNat(namespace, '192.168.77.2', router);
+    return { router, namespace };
   }
 
   remove() {

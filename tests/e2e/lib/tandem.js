@@ -19,22 +19,23 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const binaries = process.env.TANDEM_BIN
   ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug');
 
-function configuration({ address, ring, media, extra }) {
+function configuration({ address, local, metrics, ports, providers, ring, media, extra }) {
   const users = USERS.map(({ name, srtp }) => `[[domain.user]]
 name = "${name}"
 password = "${PASSWORD}"
 ${srtp ? `srtp = "${srtp}"` : ''}`);
   return `ip = "${address}"
-ip_local = "${address}"
+ip_local = "${local}"
 [media]
-ports = "20000-39999"
+ports = "${ports}"
 ${media}
 [providers]
 allow_private = true
+${providers}
 [timers]
 ring = ${ring}
 [http]
-metrics = ["${address}"]
+metrics = ["${metrics}"]
 [limits]
 requests_per_source = 10000
 calls_per_user = 4000
@@ -58,18 +59,27 @@ export class Tandem {
    * @param {{address: string, directory: string, ring?: number, media?: string, extra?: string | ((address: string) => string)}} options
    *   `ring`: seconds a callee may ring; `media`: more of [media]; `extra`: more of the configuration, perhaps with Tandem's
    *   address in it
+   * @param {object} [where]
+   * @param {import('./network.js').Host} [where.host] the namespace that it runs in
+   * @param {string} [where.local] the address that it binds, where that is not the one that it tells
+   * @param {string} [where.metrics] who reads its metrics
+   * @param {string} [where.ports] for media
+   * @param {string} [where.providers] more of [providers]
    */
-  static async start({ address, directory, ring = 60, media = '', extra = '' }) {
+  static async start(
+    { address, directory, ring = 60, media = '', extra = '' },
+    { host, local = address, metrics = address, ports = '20000-39999', providers = '' } = {},
+  ) {
     const state = join(directory, 'state');
     mkdirSync(state, { recursive: true });
     const config = join(directory, 'tandem.toml');
     const more = typeof extra === 'function' ? extra(address) : extra;
-    writeFileSync(config, configuration({ address, ring, media, extra: more }));
+    writeFileSync(config, configuration({ address, local, metrics, ports, providers, ring, media, extra: more }));
     const tandem = new Tandem();
     tandem.address = address;
     tandem.page = `http://${address}:8080/`;
-    tandem.process = new Process('tandem', directory,
-      [program(), '--config', config, '--state', state, '--log', process.env.TANDEM_LOG ?? 'info']);
+    const command = [program(), '--config', config, '--state', state, '--log', process.env.TANDEM_LOG ?? 'info'];
+    tandem.process = new Process('tandem', directory, host ? host.inside(...command) : command);
     await until('Tandem serves its page and has its dataplane', async () => {
       if (!tandem.process.alive) throw new Error(`Tandem did not start:\n${tandem.process.output()}`);
       return fetch(`${tandem.page}health`).then((response) => response.ok, () => false);

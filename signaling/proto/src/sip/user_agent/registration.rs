@@ -186,6 +186,8 @@ impl UserAgent {
         let path = self.outgoing.get(&id).and_then(|outgoing| Path::of(now, outgoing, response));
         let Some(each) = self.registrations.get_mut(&handle) else { return };
         (each.failures, each.raises) = (0, 0);
+        // The registrar that it ended at is asked again; the way there is forgotten.
+        each.redirects = each.redirects.pop().into_iter().collect();
         let granted = granted_lifetime(response, &each.register.contact_user, each.lifetime);
         let Some(granted) = granted else {
             let outcome = Outcome::Failed(Cause::new(500, "The registrar keeps no binding"));

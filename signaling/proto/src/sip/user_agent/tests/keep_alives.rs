@@ -235,6 +235,24 @@ fn a_registrar_of_the_same_domain_is_trusted_and_loops_end() {
 }
 
 #[test]
+fn the_registrar_that_accepted_is_asked_again_and_the_first_one_when_it_fails() {
+    let mut bench = Bench::new();
+    bench.agent.register(bench.now, register());
+    for _ in 0..3 {
+        let first = next_request(&mut bench).1;
+        assert_eq!(first.uri, uri("sip:192.0.2.9"));
+        bench.reply(&first, 302, "r", &[(HeaderName::Contact, "<sip:192.0.2.9:5080>")], None);
+        for _ in 0..limits::REDIRECTS {
+            let second = next_request(&mut bench).1;
+            assert_eq!(second.uri, uri("sip:192.0.2.9:5080"));
+            bench.reply(&second, 200, "r", &[(HeaderName::Expires, "600")], None);
+        }
+        let renewal = next_request(&mut bench).1;
+        bench.reply(&renewal, 500, "r", &[], None);
+    }
+}
+
+#[test]
 fn a_server_that_calls_each_answer_stale_is_not_answered_for_ever() {
     let mut bench = Bench::new();
     bench.agent.register(bench.now, register());
