@@ -122,4 +122,4 @@ world.test('keep-alives keep the way open through a NAT that forwards nothing an
     await page.close();
     await tandem.stop();
   }
-});
+}, { timeout: 120_000 });
