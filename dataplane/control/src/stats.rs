@@ -81,6 +81,12 @@ pub struct VideoStats {
     pub peer_lost: u32,
     /// The jitter of our packets that the peer last reported, in microseconds.
     pub peer_jitter_us: u32,
+    /// Packets of the peer's that were lost, asked for (RFC 4585) and came.
+    pub repaired: u64,
+    /// Packets that were sent to the peer again since it asked for them (RFC 4588).
+    pub repeated: u64,
+    /// Key frames that the peer sent.
+    pub key_frames: u64,
     /// What the peer sent last, if that is one of its payload types.
     pub codec: Option<VideoCodec>,
 }

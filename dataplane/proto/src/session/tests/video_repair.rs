@@ -130,6 +130,8 @@ fn a_hole_is_filled_before_a_phone_sees_it() {
     fixture.run(300);
     assert!(fixture.told(Side::A).is_empty());
     assert!(fixture.seen(Side::A, &again(3, b"third")).is_empty(), "it is not missing any more");
+    let [from, _] = fixture.session.stats(fixture.now).legs.map(|leg| leg.video.unwrap());
+    assert_eq!((from.key_frames, from.repaired, from.lost), (1, 1, 0));
 }
 
 #[test]
@@ -170,6 +172,8 @@ fn a_browser_sees_everything_at_once_and_has_it_again_from_us() {
     assert_eq!(fixture.taken_rtp()[0].1, [&(first + 2).to_be_bytes()[..], b"third"].concat());
     fixture.feed_back(Side::B, |author, writer| Author { media: 1000, ..author }.missing(writer, &[first]));
     assert!(fixture.taken_rtp().is_empty(), "of another stream");
+    let [from, to] = fixture.session.stats(fixture.now).legs.map(|leg| leg.video.unwrap());
+    assert_eq!((from.key_frames, from.repaired, to.repeated), (1, 0, 3), "nothing was asked for yet");
 }
 
 #[test]

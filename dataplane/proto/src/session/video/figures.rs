@@ -9,7 +9,7 @@ use crate::session::figures::micros;
 
 /// The figures of a leg's video.
 pub(in crate::session) fn of_video(now: Now, video: &Video) -> VideoStats {
-    let Video { outgoing, reports, reception, .. } = video;
+    let Video { outgoing, reports, reception, repair, .. } = video;
     let output = &outgoing.output;
     let sent = StreamStats {
         packets: output.packets,
@@ -32,6 +32,9 @@ pub(in crate::session) fn of_video(now: Now, video: &Video) -> VideoStats {
         peer_fraction_lost: reports.peer_fraction_lost,
         peer_lost: reports.peer_lost.unwrap_or(0),
         peer_jitter_us: u32::try_from(peer_jitter).unwrap_or(u32::MAX),
+        repaired: repair.requests.repaired(),
+        repeated: repair.repeated(),
+        key_frames: repair.requests.key_frames.received,
         codec: video.codec,
     }
 }

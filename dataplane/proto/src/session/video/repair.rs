@@ -97,6 +97,11 @@ impl Repair {
         self.repeats.as_mut()?.repeat(now, round_trip, sequence, rtx, buffer)
     }
 
+    /// Packets that the peer was sent again.
+    pub(super) fn repeated(&self) -> u64 {
+        self.repeats.as_ref().map_or(0, |repeats| repeats.sent)
+    }
+
     /// When something is due, as of the last [`Repair::rearm`].
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
