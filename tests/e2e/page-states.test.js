@@ -97,6 +97,36 @@ for (const size of Object.keys(SIZES)) {
 }
 
 for (const size of Object.keys(SIZES)) {
+  world.test(`a call with pictures, ${size}`, async () => {
+    const { phone, looks } = await open(size);
+    const callee = await world.phone({ ...bob, colour: 'rgb(190, 110, 60)' });
+    const { page } = phone;
+    await logIn(phone);
+    await page.getByLabel('Number, name or address').fill('bob');
+    await phone.press('Video call');
+    await callee.state('incoming');
+    await callee.press('With video');
+    await phone.state('talking');
+    const isShown = (id) => until(`${id} is shown`, () => page.locator(id).evaluate((video) => video.videoWidth > 0 && !video.hidden));
+    await Promise.all([isShown('#remote'), isShown('#self')]);
+    await Promise.all([phone.hears(bob.tone), callee.hears(440)]);
+    await looks.at('pictures');
+    await callee.press('Camera');
+    await until('bob shows nothing', () => page.locator('#pictures[data-theirs=false]').isVisible());
+    await looks.at('own-picture');
+    await phone.press('Camera');
+    await until('nobody shows anything', () => page.locator('#pictures').isHidden());
+    await Promise.all([phone.hears(bob.tone), callee.hears(440)]);
+    await callee.press('Camera');
+    await isShown('#remote');
+    await phone.press('Hold');
+    await until('nothing is shown on hold', () => page.locator('#pictures').isHidden());
+    await phone.press('Hold');
+    await isShown('#remote');
+    await Promise.all([phone.hears(bob.tone), callee.hears(440)]);
+    assert.deepEqual(looks.faults, []);
+  });
+
   world.test(`a connection that is lost and comes back, ${size}`, async () => {
     const { phone, looks } = await open(size);
     const connections = [];

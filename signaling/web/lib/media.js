@@ -2,8 +2,8 @@
  * Sound and picture of one call: a peer connection to Tandem, a microphone, perhaps a camera.
  * @module
  */
+import { asOffered, sendsPictures, withRoomForPictures } from './description.js';
 import { Emitter } from './emitter.js';
-import { withRoomForPictures } from './first-description.js';
 import { PathWatch } from './path.js';
 import { QualityMeter } from './quality.js';
 
@@ -36,6 +36,8 @@ export class Media extends Emitter {
   #connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
   #meter = new QualityMeter(this.#connection, (quality) => this.emit('quality', quality));
   #microphone;
+  /** Whether the far end's last description says so. */
+  #sendsPictures = false;
   #isMuted = false;
   #isHeld = false;
   /** Descriptions are handled one after the other. @type {Promise<unknown>} */
@@ -80,8 +82,7 @@ export class Media extends Emitter {
    * @returns {Promise<string | undefined>} our answer, if it was an offer
    */
   async accept(sdp, isAnswer) {
-    const isFirst = !this.#connection.remoteDescription;
-    const description = isFirst ? withRoomForPictures(sdp) : sdp;
+    const description = withRoomForPictures(sdp);
     const answer = await this.#inTurn(async () => {
       const isOpen = this.#connection.signalingState === 'have-local-offer';
       if (isAnswer) {
@@ -94,8 +95,9 @@ export class Media extends Emitter {
       // Both sides offered at once: ours, which the browser takes back now, is made again behind theirs.
       this.#offerAgain ||= isOpen;
       await this.#connection.setRemoteDescription({ type: 'offer', sdp: description });
-      return this.#describe();
+      return asOffered(await this.#describe(), sdp);
     });
+    this.#sendsPictures = sendsPictures(sdp);
     this.#afterDescription();
     return answer;
   }
@@ -172,7 +174,7 @@ export class Media extends Emitter {
 
   /** Whether the far end shows something. */
   get isReceivingVideo() {
-    return this.remote.getVideoTracks().some(({ muted, readyState }) => !muted && readyState === 'live');
+    return this.#sendsPictures && this.remote.getVideoTracks().some(({ muted, readyState }) => !muted && readyState === 'live');
   }
 
   /**
