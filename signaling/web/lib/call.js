@@ -21,6 +21,8 @@ export class Call extends CallMedia {
   heldByPeer = false;
   /** How a transfer that was asked for goes; absent: none was. @type {TransferState | undefined} */
   transferState;
+  /** Whom it was transferred to, as a name for people. */
+  transferTarget = '';
   /** When it was answered. @type {Date | undefined} */
   answeredAt;
   /** Whether the caller wants to show something: the incoming call may be answered with a picture. */
@@ -112,6 +114,7 @@ export class Call extends CallMedia {
   transfer(target) {
     if (this.state !== 'talking') return;
     this.transferState = 'asked';
+    this.transferTarget = typeof target === 'string' ? target : target.peerName;
     const to = typeof target === 'string' ? { target } : { target: null, replaces: target.id };
     this.link.send('transfer', { callId: this.id, ...to });
     this.changed();

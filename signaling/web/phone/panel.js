@@ -25,7 +25,10 @@ export function installPanel(theCalls) {
   calls = theCalls;
   calls.on('change', render);
   calls.on('began', (call) => {
-    call.on('trouble', (failure) => say(explain(failure, call.peerName || 'The other side'), true));
+    call.on('trouble', (failure) => {
+      const name = call.transferState === 'failed' ? call.transferTarget : call.peerName;
+      say(explain(failure, name || 'The other side'), true);
+    });
   });
   $('mute').onclick = () => withShown((call) => { call.muted = !call.muted; });
   $('hold').onclick = () => withShown((call) => (call.held ? call.resume() : call.hold()));
