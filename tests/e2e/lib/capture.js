@@ -6,7 +6,7 @@ import { Process } from './process.js';
 
 const KEYS = '0123456789*#ABCD';
 const HEADER = 12;
-const FIELDS = ['ip.src', 'udp.srcport', 'ip.dst', 'udp.dstport', 'udp.payload'];
+const FIELDS = ['frame.time_epoch', 'ip.src', 'udp.srcport', 'ip.dst', 'udp.dstport', 'udp.payload'];
 
 /** Everything that UDP brings to and from Tandem's address. */
 export class Capture {
@@ -30,8 +30,8 @@ export class Capture {
     ], { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
     return text.split('\n').map((line) => line.split('\t'))
       .filter((values) => values.length === FIELDS.length)
-      .map(([source, sourcePort, destination, destinationPort, payload]) => ({
-        from: `${source}:${sourcePort}`, to: `${destination}:${destinationPort}`, bytes: Buffer.from(payload, 'hex'),
+      .map(([time, source, sourcePort, destination, destinationPort, payload]) => ({
+        at: Number(time), from: `${source}:${sourcePort}`, to: `${destination}:${destinationPort}`, bytes: Buffer.from(payload, 'hex'),
       }))
       .filter(({ bytes }) => isRtp(bytes))
       .map(({ bytes, ...packet }) => ({

@@ -16,7 +16,7 @@ async function bundle(library) {
   return bundles.get(library);
 }
 
-/** A page that runs `jssip`, `sipjs` or `websdk`. */
+/** A page that runs `jssip`, `sipjs`, `websdk` or `wcs3`. */
 export class SipPage extends Listener {
   /** @param {import('./world.js').World} world @param {string} library @param {{tone: number}} options */
   static async open(world, library, options) {

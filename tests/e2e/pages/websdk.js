@@ -14,6 +14,7 @@ function adopt(newCall, state) {
   client.state = state;
   call.on(CALL_STATUS.RING, () => { client.rang = true; });
   call.on(CALL_STATUS.ESTABLISHED, () => { client.state = 'talking'; });
+  call.on(CALL_STATUS.HOLD, () => { client.state = 'held'; });
   call.on(CALL_STATUS.FINISH, () => { client.state = 'ended'; });
   call.on(CALL_STATUS.FAILED, () => { client.state = 'ended'; client.failure = 'failed'; });
   call.on(CALL_STATUS.BUSY, () => { client.state = 'ended'; client.failure = 'busy'; });
@@ -39,4 +40,7 @@ client.answer = () => call.answer({
   localVideoDisplay: display(), remoteVideoDisplay: display(), constraints: { audio: true, video: false },
 });
 client.hangup = () => call.hangup();
-client.sendDigit = (digit) => call.sendDTMF(digit, 'RFC2833');
+client.hold = () => call.hold();
+client.resume = () => call.unhold();
+client.transfer = (target) => call.transfer(target);
+client.sendDigit = (digit, type = 'RFC2833') => call.sendDTMF(digit, type);

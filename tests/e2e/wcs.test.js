@@ -1,0 +1,139 @@
+// Promise: clients of both generations of the Web Call Server work unchanged, and a token calls whom it is for, from
+// where it is for, and tells nobody more.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after } from 'node:test';
+import { SipPage } from './lib/sip-page.js';
+import { DOMAIN, PASSWORD } from './lib/tandem.js';
+import { until } from './lib/wait.js';
+import { WireTap } from './lib/wiretap.js';
+import { WcsSocket } from './lib/wcs-socket.js';
+import { World } from './lib/world.js';
+
+const SHOP = 'https://shop.example';
+const token = (name, more) => `[[token]]
+token = "${name}"
+callee = "carol"
+account = "dave"
+${more}
+`;
+
+/** The operator's server: it knows one token. */
+const asked = [];
+const hook = createServer((request, response) => {
+  asked.push(request.url);
+  const known = new URL(request.url, 'http://hook').searchParams.get('token') === 'hooked';
+  response.writeHead(known ? 200 : 404, { 'Content-Type': 'application/json' });
+  response.end(known ? JSON.stringify({ login: 'dave', domain: DOMAIN, callee: 'carol' }) : '');
+});
+await new Promise((resolve) => { hook.listen(0, '127.0.0.1', resolve); });
+
+const world = await World.create('wcs', {
+  extra: `${token('anywhere', 'origins = "*"\nlabel = "A visitor"')}
+${token('shop', `origins = ["${SHOP}"]\ncalls = 1\ncalls_per_hour = 2`)}
+${token('old', 'origins = "*"\nexpires = 2001-01-01')}
+[token_hook]
+url = "http://127.0.0.1:${hook.address().port}/token"
+http_hosts = ["127.0.0.1"]
+timeout = 2
+origins = ["${SHOP}"]
+`,
+});
+after(async () => {
+  await world.close();
+  hook.close();
+});
+
+async function client(library, user, tone) {
+  const page = world.keep(await SipPage.open(world, library, { tone }));
+  await page.register({ user, password: PASSWORD, domain: DOMAIN });
+  return page;
+}
+
+const both = (page, telephone) => Promise.all([page.hears(1000), telephone.hears(440)]);
+
+for (const library of ['wcs3', 'websdk']) {
+  world.test(`${library}: calls, is put on hold by itself, presses keys, hangs up`, async () => {
+    const host = world.network.host();
+    // What it is sent is heard on the wire: baresip's player into a file does not come back from hold.
+    const wire = world.keep(await WireTap.start(world, host));
+    const telephone = await world.telephone({ user: 'carol', host, tone: 1000, codecs: 'PCMA/8000/1' });
+    const page = await client(library, 'alice', 440);
+    await page.call('carol');
+    await page.talking();
+    await both(page, wire);
+    await page.hold();
+    await page.state('held');
+    await page.resume();
+    await page.talking();
+    await both(page, wire);
+    await page.page.evaluate(() => window.client.sendDigit('5', 'INFO'));
+    await page.hangup();
+    await telephone.event('CALL_CLOSED');
+  });
+
+  world.test(`${library}: is called, and the far end hangs up`, async () => {
+    const telephone = await world.telephone({ user: 'carol', tone: 1000 });
+    const page = await client(library, 'alice', 440);
+    telephone.dial('alice');
+    await page.answer();
+    await page.talking();
+    await both(page, telephone);
+    telephone.hangup();
+    await page.state('ended');
+  });
+
+  world.test(`${library}: transfers a call, and leaves`, async () => {
+    const telephone = await world.telephone({ user: 'carol', tone: 1000 });
+    const target = await world.telephone({ user: 'bob', tone: 600 });
+    const page = await client(library, 'alice', 440);
+    await page.call('carol');
+    await page.talking();
+    await both(page, telephone);
+    await page.page.evaluate(() => window.client.transfer('bob'));
+    await page.state('ended');
+    await Promise.all([telephone.hears(600), target.hears(1000)]);
+    target.hangup();
+    await telephone.event('CALL_CLOSED');
+  });
+}
+
+world.test('a page with a token calls, and learns neither who calls nor who is called', async () => {
+  const telephone = await world.telephone({ user: 'carol', tone: 1000 });
+  const page = world.keep(await SipPage.open(world, 'wcs3', { tone: 440 }));
+  await page.register({ token: 'anywhere', pageUrl: world.page });
+  await page.call(null);
+  await page.talking();
+  await both(page, telephone);
+  await page.hangup();
+  const frames = (await page.page.evaluate(() => window.client.frames)).join('\n');
+  for (const secret of ['carol', 'dave', DOMAIN, PASSWORD]) assert.ok(!frames.includes(secret), secret);
+});
+
+/** Logs in as each generation does; returns the words of the refusal, or nothing. */
+async function refusal(generation, name, { pageUrl = `${SHOP}/contact`, origin = SHOP } = {}) {
+  const socket = world.keep(await WcsSocket.open(world.tandem.page, origin));
+  if (generation === 3) socket.send('connect', { token: name, pageUrl });
+  else socket.send('connection', { appKey: 'a', authToken: name, custom: { pageUrl } });
+  const last = () => socket.frames.map((text) => JSON.parse(text)).find(({ message }) => ['fail', 'registered'].includes(message));
+  const { message, data } = await until('an answer', last);
+  return message === 'fail' ? data[1] ?? data[0].info : '';
+}
+
+world.test('a token is refused in words on other pages, when it has expired, and when it is unknown', async () => {
+  for (const generation of [3, 5]) {
+    assert.equal(await refusal(generation, 'shop'), '');
+    const elsewhere = /may not be used on this page/;
+    assert.match(await refusal(generation, 'shop', { origin: 'https://evil.example' }), elsewhere);
+    assert.match(await refusal(generation, 'shop', { pageUrl: 'https://evil.example/' }), elsewhere);
+    assert.match(await refusal(generation, 'shop', { origin: '' }), elsewhere);
+    assert.match(await refusal(generation, 'old'), /expired/);
+    assert.match(await refusal(generation, 'guessed'), /not known/);
+  }
+});
+
+world.test('a token that is not configured is asked for at the operator\'s server', async () => {
+  assert.equal(await refusal(5, 'hooked'), '');
+  assert.equal(asked.at(-1), `/token?token=hooked&pageUrl=${encodeURIComponent(`${SHOP}/contact`)}&origin=${encodeURIComponent(SHOP)}`);
+  assert.match(await refusal(5, 'hooked', { origin: 'https://evil.example' }), /may not be used on this page/);
+});
