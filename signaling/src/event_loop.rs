@@ -5,6 +5,7 @@
 use crate::dataplane_client::DataplaneClient;
 use crate::dns::{Dns, Query};
 use crate::events::{Counters, Event, Events, Wcs};
+use crate::message_store::MessageStore;
 use crate::ng::Replies;
 use crate::sip::transports::Transports;
 use crate::token_hook::{Asker, Question};
@@ -27,6 +28,8 @@ pub(crate) struct EventLoop {
     pub(crate) dns: Dns,
     pub(crate) tokens: Asker,
     pub(crate) dataplane: DataplaneClient,
+    /// Without users there is none.
+    pub(crate) messages: Option<MessageStore>,
     pub(crate) events: Events,
     pub(crate) queue: mpsc::Receiver<Event>,
 }
@@ -170,6 +173,17 @@ impl EventLoop {
             }
             Output::AskToken { query, token, page_url, origin } => {
                 self.tokens.start(query, Question { token, page_url, origin });
+                None
+            }
+            Output::KeepMessage(message) => {
+                let id = message.id;
+                let is_taken = self.messages.as_ref().is_some_and(|store| store.keep(message));
+                (!is_taken).then_some(Input::MessageKept { id, is_kept: false })
+            }
+            Output::DropMessage(id) => {
+                if let Some(store) = &self.messages {
+                    store.drop_message(id);
+                }
                 None
             }
             Output::Dataplane(frame) => self.ask(frame).map(Input::Dataplane),

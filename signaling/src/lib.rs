@@ -13,6 +13,7 @@ mod event_loop;
 mod events;
 mod http;
 mod limits;
+mod message_store;
 mod ng;
 pub mod options;
 mod readable;

@@ -28,6 +28,12 @@ pub(crate) const DATAGRAM: usize = 65_536;
 pub(crate) const UDP_RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 /// Bytes of an HTTP request's head.
 pub(crate) const HTTP_HEAD: usize = 16 * 1024;
+/// Messages that wait to be written to disk.
+pub(crate) const MESSAGES_TO_WRITE: usize = 1_024;
+/// Bytes of a kept message's file: a body, and what SIP puts around it.
+pub(crate) const KEPT_MESSAGE: usize = 65_536;
+/// Kept messages that are read at the start.
+pub(crate) const KEPT_MESSAGES: usize = 100_000;
 
 /// For a TLS handshake, and to open a connection.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);

@@ -9,6 +9,7 @@ use crate::event_loop::EventLoop;
 use crate::events::Events;
 use crate::http::{self, Figures, Server};
 use crate::limits;
+use crate::message_store::MessageStore;
 use crate::ng::{self, Door, Replies};
 use crate::sip::transports::Transports;
 use crate::sip::{listener, udp};
@@ -16,6 +17,7 @@ use crate::token_hook::Asker;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use tandem_sip::ng::Relay;
@@ -53,6 +55,14 @@ pub enum StartError {
     /// No recorder for figures.
     #[error("metrics: {0}")]
     Metrics(String),
+    /// The messages that are kept for users cannot be read, or no more can be written.
+    #[error("messages in {}: {error}", path.display())]
+    Messages {
+        /// Their directory.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// Something of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -92,11 +102,13 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let metrics = config.http.metrics.clone();
     ng_sockets.serve(Door { ng: config.ng.clone(), events: events.clone(), figures, metrics });
 
-    let switch = Switch::new(Instant::now(), config.settings.clone(), fill_random);
+    let mut switch = Switch::new(Instant::now(), config.settings.clone(), fill_random);
+    let messages = open_messages(&config, &events, &mut switch)?;
     let tokens = Asker::new(config.token_hook.clone(), connector.clone(), events.clone());
     let transports = Transports::new(udp, connector, events.clone());
     let relay = Relay::new(Instant::now(), SystemTime::now(), config.ng.settings.clone(), fill_random);
-    let event_loop = EventLoop { switch, relay, replies, transports, dns, tokens, dataplane, events, queue };
+    let event_loop =
+        EventLoop { switch, relay, replies, transports, dns, tokens, dataplane, messages, events, queue };
     let mut terminate = signal(SignalKind::terminate())?;
     tracing::info!(relay = config.relay, listen = ?config.listen, advertised = ?config.advertised, "started");
     // A task of its own: tokio looks for new events of all sockets each time the main future is woken.
@@ -115,6 +127,22 @@ fn fill_random(bytes: &mut [u8]) {
     // Guessable nonces and SRTP keys are worse than an end: without random numbers there is no safe way on.
     aws_lc_rs::rand::fill(bytes)
         .expect("the operating system's random generator does not fail once it is seeded");
+}
+
+/// Opens the store of messages, where there are users for whom any could be kept, and gives the switch what is in it.
+fn open_messages(
+    config: &Config,
+    events: &Events,
+    switch: &mut Switch,
+) -> Result<Option<MessageStore>, StartError> {
+    if config.settings.domains.is_empty() {
+        return Ok(None);
+    }
+    let (path, now) = (config.state_directory.join("messages"), SystemTime::now());
+    let opened = MessageStore::open(&path, now, events.clone());
+    let (store, kept) = opened.map_err(|error| StartError::Messages { path, error })?;
+    switch.restore_messages(Instant::now(), now, kept);
+    Ok(Some(store))
 }
 
 /// Everything that is listened on.

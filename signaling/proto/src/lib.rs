@@ -8,6 +8,7 @@ mod control_client;
 pub mod messaging;
 pub mod ng;
 pub mod party;
+pub mod presence;
 pub mod registrar;
 pub mod sdp;
 pub mod settings;

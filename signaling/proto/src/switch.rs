@@ -18,6 +18,7 @@ mod tests;
 mod tokens;
 mod transfer;
 
+use crate::messaging::{KeptMessage, MessageId};
 use crate::registrar::{AddressOfRecord, Registrar, RegistrarLimits};
 use crate::settings::{Grant, Settings, User};
 use crate::sip::auth::{Authenticator, Realm};
@@ -29,10 +30,12 @@ use counters::Counters;
 use dataplane::Dataplane;
 use lines::Lines;
 use lockout::Lockout;
+use messages::Messages;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use subscriptions::Watchers;
 use tokens::TokenTable;
 use transfer::Transfer;
 use zeroize::Zeroizing;
@@ -107,6 +110,13 @@ pub enum Input {
     DataplaneDown,
     /// The dataplane said something.
     Dataplane(tandem_control::Message),
+    /// What became of an [`Output::KeepMessage`].
+    MessageKept {
+        /// The message.
+        id: MessageId,
+        /// Whether it is on disk, safe from a crash.
+        is_kept: bool,
+    },
     /// [`crate::switch`]'s timeout has passed.
     Timeout,
 }
@@ -176,6 +186,10 @@ pub enum Output {
         /// As the browser says.
         origin: Option<String>,
     },
+    /// Write a message to disk; answered by [`Input::MessageKept`].
+    KeepMessage(Box<KeptMessage>),
+    /// Remove it from the disk. It comes after its [`Output::KeepMessage`], and is to be carried out after it.
+    DropMessage(MessageId),
     /// Send a request to the dataplane.
     Dataplane(tandem_control::RequestFrame),
 }
@@ -205,6 +219,8 @@ enum Timer {
     Port { port: u16, is_open: bool },
     /// A browser that lost its connection may come back no longer.
     BrowserAway(BrowserId),
+    /// A message has waited for an answer for long enough.
+    Message(MessageId),
     /// Bindings and lock-outs that have lapsed, and memory that is needed no more.
     Tidy,
 }
@@ -234,6 +250,8 @@ pub struct Switch {
     tokens: TokenTable,
     lines: Lines,
     dataplane: Dataplane,
+    messages: Messages,
+    watchers: Watchers,
     /// Where clients of local domains are: requests may go there although it is a private address.
     client_addresses: HashSet<IpAddr>,
     timers: BTreeSet<(Instant, Timer)>,
@@ -282,6 +300,8 @@ impl Switch {
             tokens: TokenTable::new(&settings.tokens),
             lines: Lines::new(settings.user_ports),
             dataplane: dataplane::dataplane(),
+            messages: Messages::default(),
+            watchers: Watchers::default(),
             client_addresses: HashSet::new(),
             timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Tidy)]),
             outputs: VecDeque::new(),
@@ -299,6 +319,7 @@ impl Switch {
             Input::SendFailed { key, .. } => self.user_agent.send_failed(now, key),
             Input::Closed { connection } => {
                 self.registrar.closed(connection);
+                self.watchers.note_registrations();
                 self.user_agent.closed(now, connection);
             }
             Input::Resolved { query, targets } => self.user_agent.resolved(now, query, targets),
@@ -312,9 +333,11 @@ impl Switch {
             Input::DataplaneUp(hello) => self.dataplane_up(now, hello),
             Input::DataplaneDown => self.dataplane_down(now),
             Input::Dataplane(message) => self.dataplane_said(now, message),
+            Input::MessageKept { id, is_kept } => self.message_kept(now, id, is_kept),
             Input::Timeout => self.timeout(now),
         }
         self.settle(now);
+        self.tell_watchers(now);
     }
 
     /// When [`Input::Timeout`] is due.
@@ -339,8 +362,12 @@ impl Switch {
                 Timer::Line(index) => self.open_line(now, index),
                 Timer::Port { port, is_open } => self.port_rested(port, is_open),
                 Timer::BrowserAway(browser) => self.browser_stayed_away(now, browser),
+                Timer::Message(id) => self.message_timeout(now, id),
                 Timer::Tidy => {
+                    self.expire_messages(now);
                     self.registrar.expire(now);
+                    self.watchers.note_registrations();
+                    self.expire_subscriptions(now);
                     self.lockout.expire(now);
                     self.tokens.expire(now);
                     self.calls.shrink();
@@ -362,14 +389,14 @@ impl Switch {
                 UaEvent::Signal { call, signal } => self.sip_signal(now, call, signal),
                 UaEvent::Refer { call, refer } => self.sip_refer(now, call, *refer),
                 UaEvent::Ended { call } => self.sip_ended(now, call),
-                UaEvent::MessageDone { .. }
-                | UaEvent::StateWanted { .. }
-                | UaEvent::SubscriptionEnded { .. } => {}
                 UaEvent::Registered { handle, .. } => {
                     if !self.line_registered(handle) {
                         self.registered(handle);
                     }
                 }
+                UaEvent::MessageDone { handle, cause } => self.message_done(now, handle, &cause),
+                UaEvent::StateWanted { subscriber } => self.state_wanted(now, subscriber),
+                UaEvent::SubscriptionEnded { subscriber } => self.subscription_ended(subscriber),
                 UaEvent::RegistrationFailed { handle, cause, will_retry } => {
                     self.counters.registrations_failed += 1;
                     if !self.line_failed(now, handle, will_retry) {

@@ -75,9 +75,10 @@ export class Baresip {
    * @param {string} [options.codecs] as baresip writes them, for example `PCMU/8000/1`
    * @param {'srtp-mand' | 'dtls_srtp'} [options.encryption]
    * @param {'auto' | 'manual'} [options.answer]
+   * @param {string} [options.contact] the user that its `message` command writes to
    * @param {{clip: string, rate?: number}} [options.video] the file that its camera shows, and its pictures a second
    */
-  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto', video }) {
+  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto', contact, video }) {
     const phone = new Baresip();
     const home = join(directory, `baresip-${user}`);
     phone.recordings = join(home, 'recordings');
@@ -91,7 +92,7 @@ export class Baresip {
       `answermode=${answer}`, 'dtmfmode=rtpevent', codecs && `audio_codecs=${codecs}`, encryption && `mediaenc=${encryption}`,
     ];
     writeFileSync(join(home, 'accounts'), `<sip:${user}@${domain}>;${parameters.filter(Boolean).join(';')}\n`);
-    writeFileSync(join(home, 'contacts'), '');
+    writeFileSync(join(home, 'contacts'), contact ? `"${contact}" <sip:${contact}@${domain}>\n` : '');
     phone.address = `${user}@${domain}`;
     phone.host = host;
     phone.process = new Process(`baresip-${user}`, directory, host.inside('baresip', '-f', home, '-s'));
@@ -128,6 +129,19 @@ export class Baresip {
   command(command, params = '') {
     const text = JSON.stringify({ command, params, token: 'e2e' });
     this.socket.write(`${Buffer.byteLength(text)}:${text},`);
+  }
+
+  /** The messages that it took, from its trace: those that came, each once however often it was sent. */
+  messages() {
+    const came = new RegExp(`-> ${this.host.address}:5060\\r?\\n(MESSAGE [^]*?)\\r?\\n\\r?\\n([^]*?)\\x1b\\[;m`, 'g');
+    const output = this.process.output();
+    const texts = new Map();
+    for (const [, head, text] of output.matchAll(came)) {
+      const callId = /Call-ID: (\S+)/.exec(head)[1];
+      const taken = new RegExp(`SIP/2.0 200 OK[^\x1b]*Call-ID: ${callId}\\r?\\nCSeq: \\d+ MESSAGE`);
+      if (taken.test(output)) texts.set(callId, text);
+    }
+    return [...texts.values()];
   }
 
   /** Waits for an event of this type, which is taken out of the list. */

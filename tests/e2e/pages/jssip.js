@@ -3,7 +3,7 @@ import JsSIP from 'jssip';
 
 let agent;
 let session;
-const client = { state: 'idle', failure: '' };
+const client = { state: 'idle', failure: '', messages: [], lamps: [] };
 window.client = client;
 
 function adopt(newSession) {
@@ -21,6 +21,7 @@ client.register = ({ server, user, password, domain }) => new Promise((resolve, 
   agent.on('registered', () => resolve());
   agent.on('registrationFailed', ({ cause }) => reject(new Error(cause)));
   agent.on('newRTCSession', (event) => adopt(event.session));
+  agent.on('newMessage', ({ originator, request }) => { if (originator === 'remote') client.messages.push(request.body); });
   agent.start();
 });
 /** Whether calls begin with video. */
@@ -50,3 +51,21 @@ client.dropVideo = async () => {
     .forEach((transceiver) => transceiver.stop());
   await renegotiate('renegotiate')();
 };
+/** Sends a message, and waits until it was taken. */
+client.write = (target, body) => new Promise((resolve, reject) => {
+  const eventHandlers = { succeeded: () => resolve(), failed: ({ cause }) => reject(new Error(cause)) };
+  agent.sendMessage(target, body, { contentType: 'text/plain;charset=utf-8', eventHandlers });
+});
+client.leave = () => agent.stop();
+/** Watches whether somebody is in a call: each state that is told goes to `lamps`, with what is in the document. */
+client.watch = (target) => new Promise((resolve, reject) => {
+  const subscriber = agent.subscribe(target, 'dialog', 'application/dialog-info+xml', { expires: 600, contentType: null });
+  subscriber.on('notify', (isFinal, request, body) => {
+    const document = new DOMParser().parseFromString(body ?? request.body, 'application/xml');
+    client.lamps.push([...document.querySelectorAll('dialog')]
+      .map((dialog) => `${dialog.getAttribute('direction')} ${dialog.querySelector('state').textContent}`).join(', '));
+    resolve();
+  });
+  subscriber.on('terminated', (code) => reject(new Error(`terminated: ${code}`)));
+  subscriber.subscribe();
+});

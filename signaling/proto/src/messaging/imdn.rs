@@ -8,7 +8,7 @@ pub const MEDIA_TYPE: &str = "message/imdn+xml";
 /// Bytes of a notification that are read.
 const MAX_DOCUMENT: usize = 8_192;
 /// Bytes of a message's identifier.
-const MAX_MESSAGE_ID: usize = 512;
+const MAX_MESSAGE_ID: usize = 1_200;
 
 /// What became of a message (RFC 5438 section 7.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,14 +10,31 @@ use crate::transport::Transport;
 const RECEIVED: &str = "X-Tandem-Received";
 /// Until when it is kept.
 const KEPT_UNTIL: &str = "X-Tandem-Kept-Until";
-/// The length of an identifier.
-const ID_LENGTH: usize = 32;
+
+/// Names a message. Random, so that it is never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageId(pub u128);
+
+impl MessageId {
+    /// Reads the 32 hexadecimal digits that it is written as.
+    pub fn parse(text: &str) -> Option<MessageId> {
+        let is_written_so =
+            text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_written_so.then(|| u128::from_str_radix(text, 16).ok().map(MessageId))?
+    }
+}
+
+impl std::fmt::Display for MessageId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeptMessage {
-    /// 32 hexadecimal digits; its name in the store.
-    pub id: String,
+    /// Its name in the store.
+    pub id: MessageId,
     /// Whom it is for.
     pub to: AddressOfRecord,
     /// Who sent it.
@@ -45,11 +62,6 @@ impl std::fmt::Debug for KeptMessage {
 pub struct KeptError(&'static str);
 
 impl KeptMessage {
-    /// Whether a text can be the identifier of a message.
-    pub fn is_id(text: &str) -> bool {
-        text.len() == ID_LENGTH && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    }
-
     /// Its form on disk. `None` where the recipient's name is none that a URI can hold.
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
         let recipient = Uri::Sip(self.to.uri()?);
@@ -59,7 +71,7 @@ impl KeptMessage {
         headers.push(HeaderName::Via, via);
         headers.push(HeaderName::From, &self.from);
         headers.push(HeaderName::To, NameAddr::new(recipient));
-        headers.push(HeaderName::CallId, &self.id);
+        headers.push(HeaderName::CallId, self.id);
         headers.push(HeaderName::CSeq, "1 MESSAGE");
         headers.push(HeaderName::ContentType, &self.content_type);
         headers.push(HeaderName::from(RECEIVED), self.received.get());
@@ -77,10 +89,8 @@ impl KeptMessage {
             return Err(KeptError("no SIP request"));
         };
         let headers = &request.headers;
-        let id = headers.call_id().unwrap_or_default().to_owned();
-        if request.method != Method::Message || !KeptMessage::is_id(&id) {
-            return Err(KeptError("no MESSAGE, or without an identifier"));
-        }
+        let id = headers.call_id().ok().and_then(MessageId::parse);
+        let id = id.filter(|_| request.method == Method::Message);
         let to = request.uri.as_sip().and_then(|uri| {
             Some(AddressOfRecord {
                 user: uri.user_name()?,
@@ -92,7 +102,7 @@ impl KeptMessage {
             text.parse().ok().map(UnixSeconds::new)
         };
         Ok(KeptMessage {
-            id,
+            id: id.ok_or(KeptError("no MESSAGE, or without an identifier"))?,
             to: to.ok_or(KeptError("no recipient"))?,
             from: headers.from().map_err(|_| KeptError("no sender"))?,
             content_type: headers
@@ -113,6 +123,7 @@ mod tests {
 
     prop_compose! {
         fn message()(
+            id in any::<u128>(),
             user in "[a-z0-9äß日 @:;<>]{1,20}",
             name in proptest::option::of("[^\\x00-\\x1F\\x7F]{1,30}"),
             body in proptest::collection::vec(any::<u8>(), 0..2_000),
@@ -123,7 +134,7 @@ mod tests {
             let mut from = NameAddr::new(sender.uri().unwrap());
             from.display_name = name;
             KeptMessage {
-                id: "0123456789abcdef0123456789abcdef".to_owned(),
+                id: MessageId(id),
                 to: AddressOfRecord { user, domain: "example.com".to_owned() },
                 from,
                 content_type: "text/plain;charset=utf-8".to_owned(),
@@ -157,9 +168,13 @@ mod tests {
 
     #[test]
     fn the_identifier_is_a_name_of_a_file_and_no_path() {
-        assert!(KeptMessage::is_id("0123456789abcdef0123456789abcdef"));
-        for text in ["", "../../../../../../etc/passwd/....", "0123456789ABCDEF0123456789ABCDEF", "0123"] {
-            assert!(!KeptMessage::is_id(text));
+        assert_eq!(MessageId::parse("000000000000000000000000000000ff"), Some(MessageId(255)));
+        assert_eq!(MessageId(255).to_string(), "000000000000000000000000000000ff");
+        let plus = "+0000000000000000000000000000000";
+        for text in
+            ["", "../../../../../../etc/passwd/....", "0123456789ABCDEF0123456789ABCDEF", "0123", plus]
+        {
+            assert_eq!(MessageId::parse(text), None);
         }
     }
 
@@ -167,7 +182,7 @@ mod tests {
     fn what_is_written_in_a_message_is_not_in_debug_output() {
         let sender = AddressOfRecord { user: "alice".to_owned(), domain: "example.com".to_owned() };
         let message = KeptMessage {
-            id: String::new(),
+            id: MessageId(1),
             to: sender.clone(),
             from: NameAddr::new(sender.uri().unwrap()),
             content_type: "text/plain".to_owned(),

@@ -10,7 +10,7 @@ mod xml;
 pub use calendar::UnixSeconds;
 pub use cpim::{Cpim, CpimError, MEDIA_TYPE as CPIM, Wanted};
 pub use imdn::{MEDIA_TYPE as IMDN, Notification, Status};
-pub use kept::{KeptError, KeptMessage};
+pub use kept::{KeptError, KeptMessage, MessageId};
 pub use xml::escape;
 
 /// Whether a body only says that somebody is typing (RFC 3994). Such a message is neither kept nor passed on.

@@ -4,6 +4,7 @@ mod calls;
 mod click_to_call;
 mod line;
 mod login;
+mod messages;
 mod requests;
 mod resume;
 mod telling;

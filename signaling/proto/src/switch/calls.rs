@@ -6,6 +6,7 @@ use super::lines::Identity;
 use super::{Switch, Timer};
 use crate::call::{Action, Call, MediaRules, Moved, PartyMedia, Setup, TakesInfo, Who};
 use crate::party::{Cause, DigitFormat, Signal};
+use crate::presence::{Dialog, Stage};
 use crate::sip::auth::Credentials;
 use crate::sip::user_agent::{CallHandle, Invite};
 use crate::sip::{HeaderName, NameAddr, Uri};
@@ -171,6 +172,25 @@ impl Calls {
         if calls.is_empty() {
             self.by_user.remove(user);
         }
+    }
+
+    /// The calls of a user, as those who watch it are told.
+    pub(super) fn dialogs_of(&self, user: &str) -> Vec<Dialog> {
+        let calls = self.by_user.get(user).into_iter().flatten();
+        let mut dialogs: Vec<Dialog> = calls.filter_map(|id| self.dialog_of(*id, user)).collect();
+        dialogs.sort_unstable_by_key(|dialog| dialog.id);
+        dialogs
+    }
+
+    fn dialog_of(&self, id: CallId, user: &str) -> Option<Dialog> {
+        let entry = self.entries.get(&id)?;
+        let stage = match (entry.call.is_answered(), entry.rung.is_empty()) {
+            (true, _) => Stage::Confirmed,
+            (false, false) => Stage::Early,
+            (false, true) => Stage::Trying,
+        };
+        let is_caller = entry.plan.users.first().and_then(Option::as_deref) == Some(user);
+        Some(Dialog { id: id.0, is_caller, stage })
     }
 
     /// A session of the call that somebody of this one comes from, or of another call of these users. Calls of one user share a worker where they can: only then can their
@@ -425,6 +445,9 @@ impl Switch {
             self.act(now, id, action);
         }
         let Some(entry) = self.calls.entries.get_mut(&id) else { return };
+        for user in entry.plan.users.iter().flatten() {
+            self.watchers.note_calls(user);
+        }
         if let Some(cause) = entry.call.ended().cloned() {
             self.forget(id);
             return self.transfers_end(now, id, &cause);

@@ -21,6 +21,10 @@ pub(super) struct Counters {
     pub(super) malformed_frames: u64,
     pub(super) dataplane_timeouts: u64,
     pub(super) orphans_deleted: u64,
+    pub(super) messages_delivered: u64,
+    pub(super) messages_kept: u64,
+    pub(super) messages_refused: u64,
+    pub(super) messages_expired: u64,
 }
 
 impl Switch {
@@ -48,6 +52,12 @@ impl Switch {
             ("dataplane_requests_open".to_owned(), gauge(self.dataplane.open())),
             ("dataplane_timeouts".to_owned(), counters.dataplane_timeouts),
             ("orphans_deleted".to_owned(), counters.orphans_deleted),
+            ("subscriptions".to_owned(), gauge(self.watchers.len())),
+            ("messages_waiting".to_owned(), gauge(self.messages.waiting())),
+            ("messages_delivered".to_owned(), counters.messages_delivered),
+            ("messages_kept".to_owned(), counters.messages_kept),
+            ("messages_refused".to_owned(), counters.messages_refused),
+            ("messages_expired".to_owned(), counters.messages_expired),
             ("wrong_passwords".to_owned(), counters.wrong_passwords),
             ("locked_out".to_owned(), counters.locked_out),
             ("forbidden_targets".to_owned(), counters.forbidden_targets),

@@ -5,6 +5,7 @@ use super::browsers::BrowserId;
 use super::calls::{Callee, Endpoint, Plan, Target};
 use crate::call::{PartyMedia, TakesInfo};
 use crate::party::{Cause, Signal};
+use crate::presence::Package;
 use crate::registrar::AddressOfRecord;
 use crate::sdp::Kind;
 use crate::sip::auth::Challenger;
@@ -25,6 +26,8 @@ impl Switch {
             Method::Register => self.register(now, handle, flow, request),
             Method::Invite => self.invite(now, handle, flow, request),
             Method::Options => self.options(now, handle, request),
+            Method::Message => self.message(now, handle, flow, request),
+            Method::Subscribe => self.subscribe(now, handle, flow, request),
             _ => self.other(now, handle, &flow, request),
         }
     }
@@ -41,7 +44,12 @@ impl Switch {
             return self.refuse(now, handle, request, 403, "Not your address");
         }
         let response = self.registrar.register(now, &aor, flow, request);
+        let is_success = response.is_success();
         self.user_agent.respond(now, handle, response);
+        if is_success {
+            self.watchers.note_registration(&aor);
+            self.deliver_waiting(now, &aor);
+        }
     }
 
     /// RFC 3261 section 11.2: what an INVITE would find here. It tells nothing of the users.
@@ -50,6 +58,7 @@ impl Switch {
         response.headers.push(HeaderName::Allow, ALLOW);
         response.headers.push(HeaderName::Accept, ACCEPT);
         response.headers.push(HeaderName::Supported, "100rel, timer");
+        response.headers.push(HeaderName::AllowEvents, Package::ALLOW_EVENTS);
         self.user_agent.respond(now, handle, response);
     }
 
@@ -62,7 +71,7 @@ impl Switch {
     }
 
     /// The local domain whose user a request is from; the first one challenges whoever is from nowhere here.
-    fn domain_of_sender(&self, request: &Request) -> String {
+    pub(super) fn domain_of_sender(&self, request: &Request) -> String {
         let from = request.headers.from().ok().and_then(|from| self.local_user(&from.uri));
         let first = || self.settings.domains.first().map(|domain| domain.name.to_ascii_lowercase());
         from.map(|from| from.domain).or_else(first).unwrap_or_default()

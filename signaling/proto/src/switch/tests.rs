@@ -1,7 +1,9 @@
 mod bench;
 mod lines;
 mod media;
+mod messages;
 mod resume;
+mod subscriptions;
 mod tokens;
 mod transfers;
 
@@ -331,16 +333,13 @@ fn nobody_calls_or_registers_as_somebody_else() {
 }
 
 #[test]
-fn options_is_answered_and_message_is_not_served() {
+fn options_is_answered() {
     let mut bench = Bench::new();
     let (mut alice, _) = phones(&mut bench);
     let request = alice.request(Method::Options, "sip:tandem.test", "<sip:tandem.test>", None);
     let got = responses(&alice.send(&mut bench, request));
     assert_eq!(got[0].status, 200);
     assert!(got[0].headers.get(HeaderName::Allow).unwrap().contains("INVITE"));
-    let request = alice.request(Method::Message, "sip:bob@tandem.test", "<sip:bob@tandem.test>", None);
-    let (_, got) = alice.authenticated(&mut bench, request);
-    assert_eq!(statuses(&got), [405]);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Requests inside a dialog (RFC 3261 section 12.2).
 
-use super::{ACCEPT, ALLOW, UserAgent};
+use super::{ACCEPT, ALLOW, RequestHandle, UaEvent, UserAgent};
 use crate::sip::{HeaderName, Method};
 use std::time::Instant;
 
 impl UserAgent {
     pub(super) fn receive_in_dialog(&mut self, now: Instant, id: u64) {
-        let Some(request) = self.incoming.get(&id).map(|incoming| incoming.request.clone()) else { return };
+        let Some(incoming) = self.incoming.get(&id) else { return };
+        let (request, flow) = (incoming.request.clone(), incoming.flow);
         let call = self.call_of(&request);
         let Some((call, each)) = call.and_then(|call| Some((call, self.calls.get_mut(&call)?))) else {
             if request.method != Method::Subscribe || !self.receive_subscribe(now, id, &request) {
@@ -36,6 +37,11 @@ impl UserAgent {
             Method::Prack => self.receive_prack(now, id, call),
             Method::Info => self.receive_info(now, id, call, &request),
             Method::Refer => self.receive_refer(now, id, call, &request),
+            // RFC 3428 section 4 allows a MESSAGE inside a dialog; it is routed as one outside.
+            Method::Message => {
+                let request = Box::new(request);
+                self.events.push_back(UaEvent::Request { handle: RequestHandle(id), flow, request });
+            }
             Method::Options => {
                 let allow = (HeaderName::Allow, ALLOW.to_owned());
                 self.refuse(now, id, 200, vec![allow, (HeaderName::Accept, ACCEPT.to_owned())]);

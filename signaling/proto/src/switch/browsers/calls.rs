@@ -120,7 +120,7 @@ impl Switch {
         })
     }
 
-    fn provider_target(&self, account: &ProviderAccount, uri: &Uri) -> Callee {
+    pub(super) fn provider_target(&self, account: &ProviderAccount, uri: &Uri) -> Callee {
         let elsewhere = uri.as_sip().is_none_or(|uri| uri.host != account.uri.host);
         let home = || {
             let mut home = SipUri::new(None, account.uri.host.clone(), None);
@@ -244,7 +244,7 @@ impl Switch {
 }
 
 /// A user's name alone where it is of the browser's own domain, its address elsewhere.
-fn short_name(uri: &Uri, home: &Host) -> String {
+pub(super) fn short_name(uri: &Uri, home: &Host) -> String {
     match uri {
         Uri::Sip(uri) if uri.host == *home => uri.user_name().unwrap_or_default(),
         Uri::Sip(uri) => format!("{}@{}", uri.user_name().unwrap_or_default(), uri.host),

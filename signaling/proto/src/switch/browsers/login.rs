@@ -26,7 +26,10 @@ impl Switch {
             None => self.log_in_by_token(now, id, login),
         };
         match result {
-            Ok(true) => self.say(id, &ServerMessage::Registered),
+            Ok(true) => {
+                self.say(id, &ServerMessage::Registered);
+                self.deliver_to_browser(now, id);
+            }
             Ok(false) => {}
             Err(cause) => self.say(id, &ServerMessage::RegisterFailed(&cause)),
         }

@@ -8,6 +8,7 @@ use crate::sip::user_agent::{KeepAlive, KeepAliveMethod};
 use crate::sip::{HeaderName, Message, Method, NameAddr, Request, Response, Uri, reply};
 use crate::transport::Transport;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tandem_control::{
     Hello, LegConfig, LocalPorts, Message as Said, Near, Reply, RequestFrame, SessionId, Side, VERSION,
@@ -95,6 +96,9 @@ pub(super) struct Bench {
     /// What the last session shall be near.
     pub(super) near: Option<Near>,
     next_session: u64,
+    /// The messages on disk.
+    pub(super) kept: BTreeMap<MessageId, KeptMessage>,
+    pub(super) disk_is_full: bool,
 }
 
 impl Bench {
@@ -154,6 +158,8 @@ impl Bench {
             refuse_swaps: false,
             near: None,
             next_session: 0,
+            kept: BTreeMap::new(),
+            disk_is_full: false,
         }
     }
 
@@ -186,6 +192,14 @@ impl Bench {
                 }
                 Output::AskToken { query, token, .. } => self.asked.push((query, token)),
                 Output::Close { .. } => {}
+                Output::KeepMessage(message) => {
+                    let (id, is_kept) = (message.id, !self.disk_is_full);
+                    if is_kept {
+                        self.kept.insert(id, *message);
+                    }
+                    self.switch.handle(self.now, Input::MessageKept { id, is_kept });
+                }
+                Output::DropMessage(id) => assert!(self.kept.remove(&id).is_some(), "it was kept"),
                 Output::Dataplane(frame) => self.dataplane(frame),
             }
         }
@@ -432,6 +446,9 @@ impl Phone {
         let request = self.request(Method::Register, &format!("sip:{DOMAIN}"), &to, None);
         let (_, got) = self.authenticated(bench, request);
         assert_eq!(statuses(&got), [200]);
+        // What waited for the user comes with the login.
+        let requests = got.into_iter().filter(|message| matches!(message, Message::Request(_)));
+        bench.sip.extend(requests.map(|request| (self.flow.remote, request)));
     }
 
     /// Calls somebody of the domain.

@@ -62,7 +62,12 @@ fn a_telephone_that_does_not_say_so_hears_tones() {
     let message = info(&mut alice, &ok, "application/dtmf-relay", "Signal=x");
     assert_eq!(statuses(&alice.send(&mut bench, message)), [400]);
     let message = info(&mut alice, &ok, "application/media_control+xml", "<x/>");
-    assert_eq!(statuses(&alice.send(&mut bench, message)), [415]);
+    assert_eq!(statuses(&alice.send(&mut bench, message)), [0; 0]);
+    // What is no digit is for the other party to take or to refuse.
+    let passed = request_of(&bench.take(bob.flow.remote), Method::Info);
+    assert_eq!(text(&passed.body), "<x/>");
+    bob.answer(&mut bench, &passed, 405, None);
+    assert_eq!(statuses(&bench.take(alice.flow.remote)), [405]);
 }
 
 #[test]
