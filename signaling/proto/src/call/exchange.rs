@@ -264,10 +264,13 @@ impl Call {
         }
     }
 
-    /// Where only one side has video, it or the other one is offered what both can have: `to`, unless that takes no offers.
+    /// Where only one side has video, or each another one (they have come together by a transfer), one of them is offered
+    /// what both can have: `to`, unless that takes no offers.
     pub(super) fn level_video(&mut self, now: Instant, to: Side) {
         let Some(media) = self.media() else { return };
-        if media.leg(Side::A).has_video() != media.leg(Side::B).has_video() {
+        let (a, b) = (media.leg(Side::A), media.leg(Side::B));
+        let has_video = a.has_video() || b.has_video();
+        if has_video && !(a.has_video() && b.has_video() && a.shares_video(b)) {
             let to = if media.takes_offers(to) { to } else { to.other() };
             self.owe_offer(now, to);
         }

@@ -368,13 +368,18 @@ impl Media {
             ..leg.audio
         };
         let video = leg.video.map(|video| self.video_config(side, video, is_open));
-        LegConfig { audio, video, ..leg }
+        // While nothing flows a NAT may forget the way to the peer. Named anew, its address is where it is looked for anew
+        // (attacks.md row 1: no latch moves without signaling).
+        let flows = audio.may_receive || audio.may_send;
+        LegConfig { remote: leg.remote.filter(|_| flows), audio, video, ..leg }
     }
 
     fn video_config(&self, side: Side, mut video: Box<Video>, is_open: bool) -> Box<Video> {
         video.may_receive &= is_open;
         video.may_send &= is_open;
+        let flows = video.may_receive || video.may_send;
         if let Some(transport) = &mut video.transport {
+            transport.remote = transport.remote.filter(|_| flows);
             transport.latch = self.latch(side, self.leg(side).video_peer_address());
         }
         video

@@ -145,3 +145,21 @@ fn an_offer_that_meets_another_is_made_again() {
     assert_eq!(made.count(), 5);
     assert!(bench.call.ended().is_none());
 }
+
+#[test]
+fn a_telephone_is_looked_for_anew_after_a_hold_in_which_nothing_flowed() {
+    let (mut bench, _) = Bench::talking(samples::CHROMIUM, Kind::Rtp, samples::SIPP);
+    let remote_of = |actions: &[Action]| {
+        actions.iter().rev().find_map(|action| match action {
+            Action::Configure { side: Side::B, leg, .. } => Some(leg.remote.map(|remote| remote.rtp)),
+            _ => None,
+        })
+    };
+    bench.signal(Who::Caller, Signal::Hold { on: true });
+    let held = format!("{}a=inactive\r\n", samples::SIPP);
+    let actions = bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: held.into() });
+    assert_eq!(remote_of(&actions), Some(None));
+    bench.signal(Who::Caller, Signal::Hold { on: false });
+    let actions = bench.signal(Who::Callee(0), Signal::OfferAnswer { sdp: samples::SIPP.into() });
+    assert_eq!(remote_of(&actions), Some(Some("192.0.2.30:6000".parse().unwrap())));
+}

@@ -108,6 +108,14 @@ impl Leg {
         self.video.as_ref().is_some_and(|video| video.remote.is_some() && !video.described.is_empty())
     }
 
+    /// Whether a picture of one peer can be sent to the other.
+    pub fn shares_video(&self, other: &Leg) -> bool {
+        let described =
+            |leg: &Leg| leg.video.as_ref().map(|video| video.described.clone()).unwrap_or_default();
+        let theirs = described(other);
+        described(self).iter().any(|ours| theirs.iter().any(|theirs| theirs.fits(ours)))
+    }
+
     /// Where the peer last said that its video is, where it has an address of its own.
     pub fn video_peer_address(&self) -> Option<SocketAddr> {
         self.video.as_ref()?.own.as_ref()?.1.rtp_address()
@@ -361,8 +369,7 @@ impl Leg {
                 asymmetric: false,
             }),
         };
-        let sent =
-            remote.formats.iter().filter(|theirs| video.described.iter().any(|ours| ours.fits(theirs)));
+        let sent = video.described.iter().filter_map(|ours| sent_as(ours, &remote.formats));
         let send: Vec<VideoPayloadType> = sent.map(payload_type).collect();
         let feedback = described_feedback(&video.described, remote);
         Some(Box::new(VideoConfig {
@@ -396,6 +403,12 @@ fn limit(one: u32, other: u32) -> u32 {
 
 fn payload_type(format: &VideoFormat) -> VideoPayloadType {
     VideoPayloadType { number: format.number, codec: format.canonical(), rtx: format.rtx }
+}
+
+/// What we send of a format: with the peer's number for it, which is ours where we answered (RFC 3264 section 6.1).
+fn sent_as<'a>(ours: &VideoFormat, theirs: &'a [VideoFormat]) -> Option<&'a VideoFormat> {
+    let fitting = || theirs.iter().filter(|theirs| theirs.fits(ours));
+    fitting().find(|theirs| theirs.number == ours.number).or_else(|| fitting().next())
 }
 
 /// What the peer takes back about the formats that are in both descriptions.

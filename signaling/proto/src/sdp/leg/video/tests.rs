@@ -98,6 +98,8 @@ fn a_browsers_camera_is_offered_to_a_telephone_and_h264_goes_end_to_end() {
     }
     assert_eq!((browser.receive[0].number, browser.receive[0].rtx), (108, Some(109)));
     assert!(telephone.send.iter().any(|each| (each.number, each.rtx) == (97, None)));
+    // Of two numbers for one coding only that of our answer is sent.
+    assert_eq!(browser.send, browser.receive);
     assert_eq!(telephone.send.len(), 3);
     assert_eq!((browser.feedback.transport_cc, telephone.feedback.transport_cc), (Some(3), None));
     assert!(browser.feedback.nack && !telephone.feedback.nack && telephone.feedback.pli);
@@ -180,6 +182,20 @@ fn the_level_of_an_answer_is_what_the_far_side_decodes() {
     // The browser's Baseline stands nearer to what the telephone wrote than its Constrained Baseline.
     let line = "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42000d";
     assert!(has_line(&answer, line), "{answer}");
+}
+
+#[test]
+fn two_legs_share_video_where_one_coding_is_in_the_descriptions_of_both() {
+    let answered_with = |section: &str| {
+        let (mut caller, mut callee, _) = offered(&browser(), Kind::Rtp);
+        answered(&mut caller, &mut callee, &format!("{}{section}", samples::BARESIP));
+        assert!(caller.shares_video(&callee));
+        caller
+    };
+    let vp8 = answered_with("m=video 48406 RTP/AVP 125\r\na=rtpmap:125 VP8/90000\r\n");
+    let h264 = answered_with(samples::BARESIP_CAMERA.replace("a=rtpmap:100 VP8/90000\r\n", "").as_str());
+    assert!(vp8.has_video() && h264.has_video() && !vp8.shares_video(&h264));
+    assert!(!vp8.shares_video(&leg(Kind::Rtp)));
 }
 
 #[test]
