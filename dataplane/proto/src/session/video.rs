@@ -192,9 +192,12 @@ impl Session {
         result
     }
 
-    /// What the peers see breaks off here.
+    /// What the peers see breaks off here, and others see what they send.
     pub(super) fn interrupt_video(&mut self) {
-        self.sides.iter_mut().for_each(interrupt);
+        for video in self.sides.iter_mut().filter_map(|half| half.video.as_mut()) {
+            video.interrupt();
+            video.repair.requests.bitrate.forget_receiver();
+        }
     }
 }
 

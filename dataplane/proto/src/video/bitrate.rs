@@ -38,6 +38,11 @@ impl Bitrate {
         self.described = (max_bitrate > 0).then_some(max_bitrate);
     }
 
+    /// Another receiver takes the place of the one that was: what that one said and lost is nothing to it.
+    pub fn forget_receiver(&mut self) {
+        (self.told, self.after_loss) = (None, None);
+    }
+
     /// A packet was forwarded.
     pub fn forwarded(&mut self, now: Instant, len: usize) {
         let meter = &mut self.meter;
@@ -152,6 +157,16 @@ mod tests {
         let later = now + BITRATE_MEMORY;
         assert_eq!(bitrate.tell(later), Some(u32::MAX));
         assert_eq!((bitrate.tell(later + SECOND), bitrate.next_timeout(later)), (None, None));
+    }
+
+    #[test]
+    fn another_receiver_has_a_line_of_its_own() {
+        let now = Instant::now();
+        let mut bitrate = Bitrate::default();
+        bitrate.describe(500_000);
+        bitrate.told(now, 300_000);
+        bitrate.forget_receiver();
+        assert_eq!(bitrate.current(now), Some(500_000));
     }
 
     #[test]
