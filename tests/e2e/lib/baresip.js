@@ -161,6 +161,11 @@ export class Baresip {
     this.command('hangup');
   }
 
+  /** Transfers the call without a word. */
+  transfer(target) {
+    this.command('transfer', target);
+  }
+
   /** Waits until a second of this tone was heard, counted from now. */
   async hears(frequency, options) {
     const recorded = () => (readdirSync(this.recordings).some((name) => name.endsWith('-dec.wav')) ? this.heard() : null);

@@ -137,6 +137,24 @@ export class PhonePage extends Listener {
     }
   }
 
+  /** Hands the call over without a word. */
+  async transfer(target) {
+    await this.press('Transfer');
+    await this.page.getByLabel('Transfer to').fill(target);
+    await this.press('Transfer now');
+  }
+
+  /** Holds the call and calls somebody, to whom it shall go; {@link PhonePage.join} lets it go there. */
+  async consult(target) {
+    await this.press('Transfer');
+    await this.page.getByLabel('Transfer to').fill(target);
+    await this.press('Speak first');
+  }
+
+  async join() {
+    await this.page.locator('#connect').click();
+  }
+
   /** Answers when it rings. */
   async answer() {
     await this.state('incoming');

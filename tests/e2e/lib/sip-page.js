@@ -64,6 +64,20 @@ export class SipPage extends Listener {
     return this.page.evaluate(() => window.client.resume());
   }
 
+  /** Resolves once the other side talks to the target. */
+  transfer(target) {
+    return this.page.evaluate((to) => window.client.transfer(to), target);
+  }
+
+  /** Calls somebody to whom the call shall go; {@link SipPage.join} lets it go there. */
+  consult(target) {
+    return this.page.evaluate((to) => { window.client.consult(to); }, target);
+  }
+
+  join() {
+    return this.page.evaluate(() => window.client.join());
+  }
+
   async hangup() {
     await this.page.evaluate(() => { window.client.hangup(); });
     await this.state('ended');

@@ -3,6 +3,7 @@ import JsSIP from 'jssip';
 
 let agent;
 let session;
+let held;
 const client = { state: 'idle', failure: '', messages: [], lamps: [] };
 window.client = client;
 
@@ -69,3 +70,22 @@ client.watch = (target) => new Promise((resolve, reject) => {
   subscriber.on('terminated', (code) => reject(new Error(`terminated: ${code}`)));
   subscriber.subscribe();
 });
+/** Transfers the call; resolves once it is done, and is rejected with the words that say why it is not. */
+const refer = (from, target, options) => new Promise((resolve, reject) => {
+  from.refer(target, {
+    ...options,
+    eventHandlers: {
+      accepted: () => resolve(),
+      requestFailed: ({ cause }) => reject(new Error(cause)),
+      failed: ({ status_line: status }) => reject(new Error(`${status.status_code} ${status.reason_phrase}`)),
+    },
+  });
+});
+client.transfer = (target) => refer(session, target);
+/** Holds the call and calls somebody else, to whom the held one shall go. */
+client.consult = async (target) => {
+  held = session;
+  await client.hold();
+  client.call(target);
+};
+client.join = () => refer(held, session.remote_identity.uri, { replaces: session });

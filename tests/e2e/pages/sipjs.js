@@ -3,6 +3,7 @@ import { Inviter, Registerer, RegistererState, SessionState, UserAgent } from 's
 
 let agent;
 let session;
+let held;
 const client = { state: 'idle', failure: '' };
 window.client = client;
 
@@ -37,3 +38,23 @@ client.call = async (target) => {
 };
 client.answer = () => session.accept();
 client.hangup = () => session.bye();
+
+/** Transfers the call; resolves once it is done, and is rejected with the words that say why it is not. */
+const refer = (from, target) => new Promise((resolve, reject) => {
+  from.refer(target, {
+    requestDelegate: { onReject: ({ message }) => reject(new Error(`${message.statusCode} ${message.reasonPhrase}`)) },
+    onNotify: (notification) => {
+      notification.accept();
+      const [, status] = /^SIP\/2\.0 (\d{3})/.exec(notification.request.body);
+      if (status.startsWith('2')) resolve();
+      else if (status >= '300') reject(new Error(notification.request.body.trim()));
+    },
+  });
+});
+client.transfer = (target) => refer(session, UserAgent.makeURI(target));
+/** Calls somebody else, to whom the call shall go. */
+client.consult = (target) => {
+  held = session;
+  return client.call(target);
+};
+client.join = () => refer(held, session);

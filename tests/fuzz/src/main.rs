@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 /// A parser under test.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 20] = [
+const TARGETS: [(&str, Target); 21] = [
     ("codecs", codecs::codecs),
     ("control", media::control),
     ("dtls-client", media::dtls_client),
@@ -27,6 +27,7 @@ const TARGETS: [(&str, Target); 20] = [
     ("ng-relay", relay::relay),
     ("ng-stream", signaling::ng_stream),
     ("ogg", files::ogg),
+    ("refer", signaling::refer),
     ("rtcp", media::rtcp),
     ("rtp", media::rtp),
     ("sdp", signaling::sdp),

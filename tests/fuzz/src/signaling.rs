@@ -6,8 +6,8 @@ use tandem_control::Latch;
 use tandem_sip::ng::{self, Dictionary, Encoding};
 use tandem_sip::sdp::{Description, Kind, Leg, LegAddresses};
 use tandem_sip::settings::{CodecName, MediaProfile};
-use tandem_sip::sip::user_agent::Digit;
-use tandem_sip::sip::{Frame, Message, StreamBuffer};
+use tandem_sip::sip::user_agent::{Digit, Refer, Replaces};
+use tandem_sip::sip::{Frame, HeaderName, Headers, Message, StreamBuffer};
 use tandem_sip::wcs::Connection;
 
 /// What parses can be written, and what was written parses.
@@ -49,6 +49,32 @@ pub(crate) fn info(data: &[u8]) {
     if let Some(Some(digit)) = Digit::read(kind, body) {
         let (kind, body) = digit.write();
         assert_eq!(Digit::read(kind, &body), Some(Some(digit)));
+    }
+}
+
+/// What a REFER or a Replaces asks for, line by line: `R` and a Refer-To, or a Replaces. No header field that a URI names gets
+/// through but Replaces, and what names a dialog is written as what names the same one.
+pub(crate) fn refer(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for line in text.lines() {
+        let mut headers = Headers::new();
+        let replaces = match line.strip_prefix('R') {
+            Some(refer_to) => {
+                headers.push(HeaderName::ReferTo, refer_to);
+                let Ok(refer) = Refer::of(&headers) else { continue };
+                assert!(refer.target.as_sip().is_none_or(|uri| uri.headers.is_empty()), "{refer:?}");
+                refer.replaces
+            }
+            None => {
+                headers.push(HeaderName::Replaces, line);
+                Replaces::of(&headers).ok().flatten()
+            }
+        };
+        if let Some(replaces) = replaces {
+            let mut again = Headers::new();
+            again.push(HeaderName::Replaces, &replaces);
+            assert_eq!(Replaces::of(&again), Ok(Some(replaces)));
+        }
     }
 }
 
