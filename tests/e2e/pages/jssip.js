@@ -76,7 +76,7 @@ const refer = (from, target, options) => new Promise((resolve, reject) => {
     ...options,
     eventHandlers: {
       accepted: () => resolve(),
-      requestFailed: ({ cause }) => reject(new Error(cause)),
+      requestFailed: ({ response }) => reject(new Error(`${response.status_code} ${response.reason_phrase}`)),
       failed: ({ status_line: status }) => reject(new Error(`${status.status_code} ${status.reason_phrase}`)),
     },
   });

@@ -128,7 +128,7 @@ pub(super) struct Calls {
     pub(super) entries: HashMap<CallId, Entry>,
     pub(super) by_endpoint: HashMap<Endpoint, (CallId, Who)>,
     by_session: HashMap<SessionId, CallId>,
-    by_user: HashMap<String, Vec<CallId>>,
+    pub(super) by_user: HashMap<String, Vec<CallId>>,
 }
 
 impl Calls {
@@ -552,6 +552,10 @@ impl Switch {
                 return;
             }
         };
+        let mut headers = plan.headers.clone();
+        if plan.party(Who::Callee(branch)).1.is_some_and(|user| self.calls.is_talking(&user)) {
+            headers.push((HeaderName::AlertInfo, CALL_WAITING.to_owned()));
+        }
         let invite = Invite {
             target,
             route,
@@ -562,7 +566,7 @@ impl Switch {
             contact_user,
             sdp: Some(sdp),
             credentials,
-            headers: plan.headers.clone(),
+            headers,
             max_forwards: plan.max_forwards,
         };
         let handle = self.user_agent.invite(now, invite);
@@ -633,5 +637,7 @@ impl Switch {
     }
 }
 
+/// RFC 7462 section 8.2.1: the callee talks already; a telephone rings more discreetly then.
+const CALL_WAITING: &str = "<urn:alert:service:call-waiting>";
 /// The length of a digit that comes without one, in milliseconds.
 const DIGIT_MS: u16 = 160;

@@ -96,6 +96,21 @@ fn calls_of_one_user_share_a_worker() {
 }
 
 #[test]
+fn a_call_waits_and_says_so() {
+    let mut three = Three::talking();
+    assert_eq!(three.invite.headers.get(HeaderName::AlertInfo), None, "bob was free");
+    three.carol.call(&mut three.bench, "bob");
+    let waiting = request_of(&three.bench.take(three.bob.flow.remote), Method::Invite);
+    assert_eq!(waiting.headers.get(HeaderName::AlertInfo), Some("<urn:alert:service:call-waiting>"));
+    let sdp = three.bob.sdp.clone();
+    three.bob.answer(&mut three.bench, &waiting, 200, Some(&sdp));
+    assert_eq!(statuses(&three.bench.take(three.carol.flow.remote)), [200], "bob has both calls");
+    assert_eq!(three.bench.sessions.len(), 2);
+    three.alice.call(&mut three.bench, "bob");
+    assert_eq!(three.bench.take(three.bob.flow.remote).len(), 0, "and no more than he may have");
+}
+
+#[test]
 fn a_blind_transfer_by_the_caller() {
     let mut three = Three::talking();
     let got = three.alice_refers("<sip:carol@tandem.test>");

@@ -17,6 +17,11 @@ impl Calls {
         self.entries.get(&id).map(|entry| &entry.plan)
     }
 
+    /// Whether a user is in an answered call.
+    pub(in crate::switch) fn is_talking(&self, user: &str) -> bool {
+        self.by_user.get(user).into_iter().flatten().any(|id| self.call(*id).is_some_and(Call::is_answered))
+    }
+
     /// The identifier that the next call gets.
     pub(in crate::switch) fn next_id(&self) -> CallId {
         CallId(self.last_id + 1)
