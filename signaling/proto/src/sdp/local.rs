@@ -217,6 +217,10 @@ impl Local {
 /// A section that is not wanted, with port zero (RFC 3264 section 6).
 fn refused(section: &Section) -> Media {
     let mut media = plain(section, 0);
+    if media.fmt.is_empty() {
+        // RFC 4566 section 9 wants a format even here; browsers read no description without, and write this one themselves.
+        "0".clone_into(&mut media.fmt);
+    }
     if let Some(mid) = &section.mid {
         media.add_attribute_with_value("mid", mid);
     }
