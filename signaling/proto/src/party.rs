@@ -101,12 +101,30 @@ pub struct Cause {
     pub status: u16,
     /// Words for a person or a log; the reason phrase where the far end sent one.
     pub text: String,
+    /// What there was too little of here, if it was that.
+    pub shortage: Option<Shortage>,
+}
+
+/// What a server can run out of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// Calls, or registrations at providers, that its limits allow.
+    Calls,
+    /// Ports for media.
+    MediaPorts,
+    /// Ports for the signalling of single accounts.
+    SipPorts,
 }
 
 impl Cause {
     /// A cause.
     pub fn new(status: u16, text: impl Into<String>) -> Cause {
-        Cause { status, text: text.into() }
+        Cause { status, text: text.into(), shortage: None }
+    }
+
+    /// The server has too little of something.
+    pub fn short_of(shortage: Shortage, status: u16, text: impl Into<String>) -> Cause {
+        Cause { shortage: Some(shortage), ..Cause::new(status, text) }
     }
 
     /// An ordinary hang-up.

@@ -198,6 +198,8 @@ pub enum Output {
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 /// Addresses of authenticated clients that are remembered.
 const MAX_CLIENT_ADDRESSES: usize = 65_536;
+/// How often browsers are asked whether they are there: clients of WCS 5 may give a silent server up.
+const PING_EVERY: Duration = Duration::from_secs(5);
 /// How often what has lapsed is taken away.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 
@@ -221,6 +223,8 @@ enum Timer {
     BrowserAway(BrowserId),
     /// A message has waited for an answer for long enough.
     Message(MessageId),
+    /// Browsers are asked whether they are there.
+    Ping,
     /// Bindings and lock-outs that have lapsed, and memory that is needed no more.
     Tidy,
 }
@@ -303,7 +307,7 @@ impl Switch {
             messages: Messages::default(),
             watchers: Watchers::default(),
             client_addresses: HashSet::new(),
-            timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Tidy)]),
+            timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Tidy), (now + PING_EVERY, Timer::Ping)]),
             outputs: VecDeque::new(),
             counters: Counters::default(),
             settings,
@@ -363,6 +367,10 @@ impl Switch {
                 Timer::Port { port, is_open } => self.port_rested(port, is_open),
                 Timer::BrowserAway(browser) => self.browser_stayed_away(now, browser),
                 Timer::Message(id) => self.message_timeout(now, id),
+                Timer::Ping => {
+                    self.ping_browsers();
+                    self.timers.insert((now + PING_EVERY, Timer::Ping));
+                }
                 Timer::Tidy => {
                     self.expire_messages(now);
                     self.registrar.expire(now);

@@ -20,7 +20,7 @@ mod tones;
 pub use join::Moved;
 pub use media::{Media, MediaRules, PartyMedia, TakesInfo};
 
-use crate::party::{Cause, Signal};
+use crate::party::{Cause, Shortage, Signal};
 use crate::sdp::{Description, Kind, Random};
 use digits::{Heard, KeyPress};
 use exchange::{Exchange, Owed};
@@ -300,11 +300,14 @@ impl Call {
 
     /// A branch gets no session.
     pub fn refused(&mut self, branch: usize, refusal: &Refusal) {
-        let status = match refusal {
-            Refusal::Invalid(_) => 500,
-            _ => 503,
+        let words = refusal.to_string();
+        let cause = match refusal {
+            Refusal::Invalid(_) => Cause::new(500, words),
+            Refusal::OutOfPorts => Cause::short_of(Shortage::MediaPorts, 503, words),
+            Refusal::TooManySessions => Cause::short_of(Shortage::Calls, 503, words),
+            _ => Cause::new(503, words),
         };
-        self.branch_failed(branch, Cause::new(status, refusal.to_string()));
+        self.branch_failed(branch, cause);
     }
 
     /// A party said, in the headers of its messages, whether it can be sent INFO requests.

@@ -20,7 +20,7 @@ use crate::sip::auth::Credentials;
 use crate::sip::user_agent::RegistrationHandle;
 use crate::sip::{Host, SipUri, Uri};
 use crate::transport::ConnectionId;
-use crate::wcs::{self, CallStatus, FrameError, ServerMessage};
+use crate::wcs::{self, CallStatus, FrameError, Generation, ServerMessage};
 use resume::Return;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -208,6 +208,16 @@ impl Switch {
                     self.outputs.push_back(Output::Close { connection });
                 }
             }
+        }
+    }
+
+    /// Those of WCS 3.0 do not know the message.
+    pub(super) fn ping_browsers(&mut self) {
+        let is_asked = |browser: &Browser| browser.wire.generation() == Some(Generation::V5);
+        let there = |(id, browser): (&BrowserId, &Browser)| is_asked(browser).then_some(*id);
+        let browsers: Vec<BrowserId> = self.browsers.iter().filter_map(there).collect();
+        for id in browsers {
+            self.say(id, &ServerMessage::Ping);
         }
     }
 

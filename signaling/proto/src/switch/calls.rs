@@ -5,7 +5,7 @@ use super::dataplane::Purpose;
 use super::lines::Identity;
 use super::{Switch, Timer};
 use crate::call::{Action, Call, MediaRules, Moved, PartyMedia, Setup, TakesInfo, Who};
-use crate::party::{Cause, DigitFormat, Signal};
+use crate::party::{Cause, DigitFormat, Shortage, Signal};
 use crate::presence::{Dialog, Stage};
 use crate::sip::auth::Credentials;
 use crate::sip::user_agent::{CallHandle, Invite};
@@ -233,7 +233,7 @@ impl Switch {
             return Err(Cause::new(503, "The media server is not available"));
         }
         if self.calls.len() >= self.settings.limits.calls {
-            return Err(Cause::new(503, "The limit of calls is reached"));
+            return Err(Cause::short_of(Shortage::Calls, 503, "The limit of calls is reached"));
         }
         Ok(())
     }
@@ -244,7 +244,7 @@ impl Switch {
         self.admit_more()?;
         let limits = &self.settings.limits;
         if caller.is_some_and(|caller| self.calls.of_user(caller) >= limits.calls_per_user) {
-            return Err(Cause::new(403, "Your limit of calls is reached"));
+            return Err(Cause::short_of(Shortage::Calls, 403, "Your limit of calls is reached"));
         }
         if callee.is_some_and(|callee| self.calls.of_user(callee) >= limits.calls_per_user) {
             return Err(Cause::new(486, "Busy Here"));

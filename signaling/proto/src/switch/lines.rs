@@ -7,7 +7,7 @@ use super::ports::{LINGER, Ports, TAKEN_REST};
 use super::requests::plan_of;
 use super::{Output, Switch, Timer};
 use crate::call::PartyMedia;
-use crate::party::Cause;
+use crate::party::{Cause, Shortage};
 use crate::registrar::AddressOfRecord;
 use crate::settings;
 use crate::sip::user_agent::{Register, RegistrationHandle, RequestHandle};
@@ -150,7 +150,11 @@ impl Switch {
     ) -> Result<RegistrationHandle, Cause> {
         if self.user_agent.registrations() >= self.settings.limits.registrations {
             self.counters.registrations_refused += 1;
-            return Err(Cause::new(503, "The limit of registrations at providers is reached"));
+            return Err(Cause::short_of(
+                Shortage::Calls,
+                503,
+                "The limit of registrations at providers is reached",
+            ));
         }
         Ok(self.user_agent.register(now, register))
     }
@@ -185,7 +189,8 @@ impl Switch {
 
     fn try_port(&mut self, owner: LineOwner, tries: u8) -> Result<(), Cause> {
         let port = self.lines.ports.take().filter(|_| tries <= PORT_TRIES);
-        let port = port.ok_or_else(|| Cause::new(503, "All signalling ports are in use"))?;
+        let port =
+            port.ok_or_else(|| Cause::short_of(Shortage::SipPorts, 503, "All signalling ports are in use"))?;
         self.lines.by_port.insert(port, (owner, tries));
         self.outputs.push_back(Output::OpenPort { port });
         Ok(())

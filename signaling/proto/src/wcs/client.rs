@@ -127,8 +127,6 @@ pub struct Login {
     pub takes_offers: bool,
     /// Whether the client comes back after a lost connection (`resume`); otherwise its end is the log-off.
     pub resume: bool,
-    /// Whether the client wants to be asked whether it is there (`keepAlive`).
-    pub keep_alive: bool,
 }
 
 /// A SIP account. The password is absent from debug output.

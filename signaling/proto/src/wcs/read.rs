@@ -139,7 +139,6 @@ fn connect(fields: &mut Fields, prefix: &str) -> Result<ClientMessage, FrameErro
         visible_name: fields.text("visibleName")?,
         takes_offers: prefix.is_empty() || fields.flag("remoteOffers", false)?,
         resume: fields.flag("resume", false)?,
-        keep_alive: fields.flag("keepAlive", false)?,
     })))
 }
 

@@ -240,6 +240,123 @@ fn callees_are_addresses_numbers_or_names() {
     assert!(uri("").is_err() && uri("sip:").is_err() && uri("bob>@x").is_err());
 }
 
+/// The oldest clients send values by their positions, not one object.
+#[test]
+fn reads_arguments_by_their_positions() {
+    let (mut connection, _) = connected(CONNECT);
+    let call = r#"{"message":"call","data":["1001","Alice",true,"t1",{}]}"#;
+    let ClientMessage::Call(call) = connection.receive(call).unwrap() else { panic!("a call") };
+    assert_eq!((call.callee.as_deref(), call.has_video, call.sdp), (Some("1001"), true, None));
+    assert_eq!(call.token.as_deref(), Some("t1"));
+    let call = connection.receive(r#"{"message":"call","data":[null,"Alice",false,"t1",{},"v=0"]}"#).unwrap();
+    assert!(
+        matches!(call, ClientMessage::Call(call) if call.callee.is_none() && call.sdp.as_deref() == Some("v=0"))
+    );
+    let dtmf = connection.receive(r#"{"message":"sendDtmf","data":["5","c1"]}"#).unwrap();
+    assert!(
+        matches!(dtmf, ClientMessage::Dtmf { call_id, digits, .. } if (call_id.as_str(), digits.as_str()) == ("c1", "5"))
+    );
+    let hold = connection.receive(r#"{"message":"hold","data":["c1",false]}"#).unwrap();
+    assert!(matches!(hold, ClientMessage::Hold { call_id, on: false } if call_id == "c1"));
+    let transfer = connection.receive(r#"{"message":"transfer","data":["c1","bob"]}"#).unwrap();
+    assert!(matches!(transfer, ClientMessage::Transfer { target, .. } if target.as_deref() == Some("bob")));
+}
+
+#[test]
+fn reads_hold_transfer_messages_and_subscriptions() {
+    let (mut connection, _) = connected(CONNECTION);
+    let mut read = |name: &str, argument: Value| {
+        connection.receive(&json!({ "message": name, "data": [argument] }).to_string())
+    };
+    let call = || json!({ "callId": "c1" });
+    assert!(matches!(read("hold", call()), Ok(ClientMessage::Hold { on: true, .. })));
+    assert!(matches!(read("unhold", call()), Ok(ClientMessage::Hold { on: false, .. })));
+    let attended = read("transfer", json!({ "callId": "c1", "target": null, "replaces": "c2" }));
+    let Ok(ClientMessage::Transfer { target: None, replaces, .. }) = attended else { panic!("{attended:?}") };
+    assert_eq!(replaces.as_deref(), Some("c2"));
+    assert!(read("transfer", call()).is_err());
+    let message = json!({ "id": 7, "to": "bob", "body": "Hi", "deliveryNotification": true, "recipients": "carol, dave" });
+    let Ok(ClientMessage::Message(message)) = read("sendInstantMessage", message) else {
+        panic!("a message")
+    };
+    assert_eq!((message.id.as_str(), message.content_type.as_str()), ("7", "text/plain"));
+    assert_eq!(message.recipients, ["carol", "dave"]);
+    let many = vec!["x"; MAX_RECIPIENTS + 1];
+    assert!(read("sendInstantMessage", json!({ "id": "1", "recipients": many })).is_err());
+    assert!(
+        read("sendInstantMessage", json!({ "id": "1", "to": "bob", "body": "x".repeat(MAX_BODY + 1) }))
+            .is_err()
+    );
+    let Ok(ClientMessage::Subscribe(subscribe)) = read("subscribe", json!({ "event": "reg" })) else {
+        panic!("one")
+    };
+    assert_eq!((subscribe.expires, subscribe.to), (3600, None));
+    let result = read("notificationResult", json!({ "id": "m1", "status": "OK" }));
+    assert!(matches!(result, Ok(ClientMessage::NotificationResult { id, is_ok: true }) if id == "m1"));
+}
+
+#[test]
+fn tells_holds_transfers_and_messages() {
+    let (v3, v5) = (connected(CONNECT).0, connected(CONNECTION).0);
+    let (call, cause) = (outgoing(), Cause::new(603, "Decline"));
+    let names = |connection: &Connection, message: &ServerMessage<'_>| {
+        let frames = sent(connection, message);
+        frames.iter().map(|frame| frame["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let held = ServerMessage::HoldResult { call: &call, on: true };
+    assert_eq!(
+        (names(&v3, &held), names(&v5, &held)),
+        (vec!["callbackHold".to_owned(), "hold".to_owned()], vec!["hold".to_owned()])
+    );
+    let taken_back = ServerMessage::HoldResult { call: &call, on: false };
+    assert_eq!(names(&v3, &taken_back), ["callbackHold", "talk"]);
+    let done = ServerMessage::TransferEvent { call: &call, status: TransferStatus::Completed };
+    assert_eq!(
+        sent(&v5, &done),
+        [json!({ "message": "notifyTransferEvent", "data": [{ "callId": "c1", "status": "COMPLETED" }] })]
+    );
+    let failed = sent(&v5, &ServerMessage::TransferFailed { call: &call, cause: &cause });
+    // With a callId it would end the call.
+    assert_eq!(
+        (&failed[0]["data"][0]["call"], &failed[0]["data"][0]["callId"]),
+        (&json!("c1"), &Value::Null)
+    );
+    let states = [
+        (MessageState::Sent, "SENT"),
+        (MessageState::Accepted, "ACCEPTED"),
+        (MessageState::Failed, "FAILED"),
+        (MessageState::Delivered, "IMDN_DELIVERED"),
+        (MessageState::DeliveryFailed, "IMDN_FAILED"),
+        (MessageState::DeliveryForbidden, "IMDN_FORBIDDEN"),
+        (MessageState::DeliveryError, "IMDN_ERROR"),
+    ];
+    for (state, word) in states {
+        let frames = sent(&v3, &ServerMessage::MessageState { id: "m1", to: "bob", state, cause: None });
+        assert_eq!(
+            (&frames[0]["data"][0]["id"], &frames[0]["data"][0]["state"]),
+            (&json!("m1"), &json!(word))
+        );
+    }
+    let message = IncomingMessage {
+        id: "s1".to_owned(),
+        from: "bob".to_owned(),
+        to: "alice".to_owned(),
+        body: "Hi".to_owned(),
+        content_type: "text/plain".to_owned(),
+        sent_at: Some(2),
+    };
+    for connection in [&v3, &v5] {
+        let frames = sent(connection, &ServerMessage::IncomingMessage(&message));
+        assert_eq!(
+            (&frames[0]["data"][0]["state"], &frames[0]["data"][1]["id"]),
+            (&json!("RECEIVED"), &json!("s1"))
+        );
+        assert_eq!(frames[0]["data"][0]["date"], 2_000);
+    }
+    let codec = sent(&v5, &ServerMessage::AudioCodec { call: &call, name: "speex" });
+    assert_eq!(codec[0]["data"], json!(["c1", { "name": "speex" }]));
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in "\\PC*") {

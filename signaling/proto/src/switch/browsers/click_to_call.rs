@@ -130,5 +130,5 @@ fn broken() -> Cause {
 }
 
 fn masked(cause: Cause) -> Cause {
-    Cause::new(cause.status, default_reason(cause.status))
+    Cause { text: default_reason(cause.status).to_owned(), ..cause }
 }

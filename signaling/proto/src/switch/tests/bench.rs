@@ -315,7 +315,7 @@ impl Bench {
             std::mem::take(&mut self.frames).into_iter().partition(|(to, _)| *to == connection);
         self.frames = kept;
         let taken: Vec<(ConnectionId, Value)> = taken;
-        taken.into_iter().map(|(_, frame)| frame).collect()
+        taken.into_iter().map(|(_, frame)| frame).filter(|frame| frame["message"] != "ping").collect()
     }
 
     pub(super) fn say(&mut self, connection: ConnectionId, message: &str, data: Value) {
