@@ -1,230 +1,24 @@
 //! The calls that there are, and the way between them, the user agent, the browsers and the dataplane.
 
+mod plan;
+mod table;
+
+pub(super) use plan::{CallId, Callee, Endpoint, Plan, Target};
+pub(super) use table::Calls;
+
 use super::browsers::BrowserId;
 use super::dataplane::Purpose;
-use super::lines::Identity;
 use super::{Switch, Timer};
-use crate::call::{Action, Call, MediaRules, Moved, PartyMedia, Setup, TakesInfo, Who};
+use crate::call::{Action, Call, MediaRules, Moved, Setup, TakesInfo, Who};
 use crate::party::{Cause, DigitFormat, Shortage, Signal};
-use crate::presence::{Dialog, Stage};
-use crate::sip::auth::Credentials;
 use crate::sip::user_agent::{CallHandle, Invite};
-use crate::sip::{HeaderName, NameAddr, Uri};
-use crate::table::shrink;
-use crate::transport::Flow;
-use std::collections::{HashMap, HashSet};
+use crate::sip::{HeaderName, Uri};
 use std::time::Instant;
+use table::Entry;
 use tandem_control::{
-    DigitSound, EventKind, LegConfig, LocalPorts, MAX_NOTE, Near, Refusal, Request, SessionId, Side, Source,
+    DigitSound, EventKind, LegConfig, LocalPorts, MAX_NOTE, Refusal, Request, SessionId, Side, Source,
     StreamPorts,
 };
-
-/// Names a call. Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct CallId(pub(super) u64);
-
-/// How a party is signaled to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Endpoint {
-    Sip(CallHandle),
-    Browser(BrowserId, String),
-    /// Nobody yet: whoever is transferred from this call comes here.
-    Awaited(CallId),
-    /// Nobody any more.
-    Nobody,
-}
-
-impl Endpoint {
-    pub(super) fn is_somebody(&self) -> bool {
-        matches!(self, Endpoint::Sip(_) | Endpoint::Browser(..))
-    }
-}
-
-/// Whom a branch rings.
-#[derive(Clone, Debug)]
-pub(super) enum Target {
-    /// A registered contact, along its flow.
-    Contact { uri: Uri, flow: Flow },
-    /// A browser on the WCS protocol.
-    Browser(BrowserId),
-    /// Whoever the provider finds, with the user's credentials, from the account's own UDP port where it has one.
-    /// Of a local user's account with its identity.
-    Provider {
-        uri: Uri,
-        route: Option<Uri>,
-        port: Option<u16>,
-        credentials: Box<Credentials>,
-        identity: Option<Box<Identity>>,
-    },
-    /// Nobody: whoever is transferred from this call comes here.
-    Awaited(CallId),
-}
-
-/// One callee of a plan.
-#[derive(Clone, Debug)]
-pub(super) struct Callee {
-    pub(super) target: Target,
-    pub(super) media: PartyMedia,
-}
-
-/// A call that is allowed.
-#[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) caller_media: PartyMedia,
-    pub(super) offer: Option<Vec<u8>>,
-    pub(super) callees: Vec<Callee>,
-    /// The caller as the callee is told, and the user part of our Contact toward the callee.
-    pub(super) from: NameAddr,
-    pub(super) contact_user: String,
-    pub(super) to: NameAddr,
-    pub(super) max_forwards: u8,
-    /// Whose calls are counted against the limit: the caller and the callee, where they are ours.
-    pub(super) users: [Option<String>; 2],
-    /// Those on whose accounts it is made, and who are in it no more: they are counted too.
-    pub(super) payers: Vec<String>,
-    /// More header fields of the INVITEs.
-    pub(super) headers: Vec<(HeaderName, String)>,
-}
-
-impl Plan {
-    /// A party's address, and its user where it is one of ours.
-    pub(super) fn party(&self, who: Who) -> (NameAddr, Option<String>) {
-        let [caller, callee] = &self.users;
-        match who {
-            Who::Caller => (self.from.clone(), caller.clone()),
-            Who::Callee(_) => (self.to.clone(), callee.clone()),
-        }
-    }
-
-    /// Puts another party there; who it was before.
-    pub(super) fn set_party(
-        &mut self,
-        who: Who,
-        (address, user): (NameAddr, Option<String>),
-    ) -> (NameAddr, Option<String>) {
-        let [caller, callee] = &mut self.users;
-        let (its_address, its_user) = match who {
-            Who::Caller => (&mut self.from, caller),
-            Who::Callee(_) => (&mut self.to, callee),
-        };
-        (std::mem::replace(its_address, address), std::mem::replace(its_user, user))
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) call: Call,
-    pub(super) caller: Endpoint,
-    pub(super) plan: Plan,
-    /// The endpoint of each branch that rings.
-    pub(super) rung: HashMap<usize, Endpoint>,
-    timer: Option<Instant>,
-}
-
-/// The calls, and their indices.
-#[derive(Debug, Default)]
-pub(super) struct Calls {
-    pub(super) last_id: u64,
-    pub(super) entries: HashMap<CallId, Entry>,
-    pub(super) by_endpoint: HashMap<Endpoint, (CallId, Who)>,
-    by_session: HashMap<SessionId, CallId>,
-    pub(super) by_user: HashMap<String, Vec<CallId>>,
-}
-
-impl Calls {
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(super) fn sessions(&self) -> usize {
-        self.by_session.len()
-    }
-
-    pub(super) fn knows(&self, session: SessionId) -> bool {
-        self.by_session.contains_key(&session)
-    }
-
-    pub(super) fn all_sessions(&self) -> HashSet<SessionId> {
-        self.by_session.keys().copied().collect()
-    }
-
-    /// Gives back memory that was needed in busier times.
-    pub(super) fn shrink(&mut self) {
-        shrink(&mut self.entries);
-        shrink(&mut self.by_endpoint);
-        shrink(&mut self.by_session);
-    }
-
-    /// How many calls a user has.
-    pub(super) fn of_user(&self, user: &str) -> usize {
-        self.by_user.get(user).map_or(0, Vec::len)
-    }
-
-    pub(super) fn count(&mut self, user: &str, call: CallId) {
-        self.by_user.entry(user.to_owned()).or_default().push(call);
-    }
-
-    pub(super) fn uncount(&mut self, user: &str, call: CallId) {
-        let Some(calls) = self.by_user.get_mut(user) else { return };
-        if let Some(index) = calls.iter().position(|each| *each == call) {
-            calls.swap_remove(index);
-        }
-        if calls.is_empty() {
-            self.by_user.remove(user);
-        }
-    }
-
-    /// The calls of a user, as those who watch it are told.
-    pub(super) fn dialogs_of(&self, user: &str) -> Vec<Dialog> {
-        let calls = self.by_user.get(user).into_iter().flatten();
-        let mut dialogs: Vec<Dialog> = calls.filter_map(|id| self.dialog_of(*id, user)).collect();
-        dialogs.sort_unstable_by_key(|dialog| dialog.id);
-        dialogs
-    }
-
-    fn dialog_of(&self, id: CallId, user: &str) -> Option<Dialog> {
-        let entry = self.entries.get(&id)?;
-        let stage = match (entry.call.is_answered(), entry.rung.is_empty()) {
-            (true, _) => Stage::Confirmed,
-            (false, false) => Stage::Early,
-            (false, true) => Stage::Trying,
-        };
-        let is_caller = entry.plan.users.first().and_then(Option::as_deref) == Some(user);
-        Some(Dialog { id: id.0, is_caller, stage })
-    }
-
-    /// A session of the call that somebody of this one comes from, or of another call of these users. Calls of one user share a worker where they can: only then can their
-    /// parties change places (see [`Request::Swap`]).
-    fn near(&self, call: CallId) -> Option<Near> {
-        let entry = self.entries.get(&call)?;
-        let from =
-            [&entry.caller].into_iter().chain(entry.rung.values()).filter_map(|endpoint| match endpoint {
-                Endpoint::Awaited(from) => Some(from),
-                _ => None,
-            });
-        let plan = &entry.plan;
-        let others = plan
-            .users
-            .iter()
-            .flatten()
-            .chain(&plan.payers)
-            .filter_map(|user| self.by_user.get(user))
-            .flatten()
-            .filter(|other| **other != call);
-        let session =
-            from.chain(others).filter_map(|other| self.entries.get(other)?.call.session()).next()?;
-        Some(Near::Session(session))
-    }
-
-    /// Whether nothing is kept of any call.
-    #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-            && self.by_endpoint.is_empty()
-            && self.by_session.is_empty()
-            && self.by_user.is_empty()
-    }
-}
 
 impl Switch {
     /// Whether one more call may begin, whoever makes it.

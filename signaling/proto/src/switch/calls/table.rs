@@ -1,0 +1,124 @@
+//! The calls that there are, and how each is found.
+
+use super::{CallId, Endpoint, Plan};
+use crate::call::{Call, Who};
+use crate::presence::{Dialog, Stage};
+use crate::table::shrink;
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+use tandem_control::{Near, SessionId};
+
+#[derive(Debug)]
+pub(in crate::switch) struct Entry {
+    pub(in crate::switch) call: Call,
+    pub(in crate::switch) caller: Endpoint,
+    pub(in crate::switch) plan: Plan,
+    /// The endpoint of each branch that rings.
+    pub(in crate::switch) rung: HashMap<usize, Endpoint>,
+    pub(super) timer: Option<Instant>,
+}
+
+/// The calls, and their indices.
+#[derive(Debug, Default)]
+pub(in crate::switch) struct Calls {
+    pub(in crate::switch) last_id: u64,
+    pub(in crate::switch) entries: HashMap<CallId, Entry>,
+    pub(in crate::switch) by_endpoint: HashMap<Endpoint, (CallId, Who)>,
+    pub(super) by_session: HashMap<SessionId, CallId>,
+    pub(in crate::switch) by_user: HashMap<String, Vec<CallId>>,
+}
+
+impl Calls {
+    pub(in crate::switch) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(in crate::switch) fn sessions(&self) -> usize {
+        self.by_session.len()
+    }
+
+    pub(in crate::switch) fn knows(&self, session: SessionId) -> bool {
+        self.by_session.contains_key(&session)
+    }
+
+    pub(in crate::switch) fn all_sessions(&self) -> HashSet<SessionId> {
+        self.by_session.keys().copied().collect()
+    }
+
+    /// Gives back memory that was needed in busier times.
+    pub(in crate::switch) fn shrink(&mut self) {
+        shrink(&mut self.entries);
+        shrink(&mut self.by_endpoint);
+        shrink(&mut self.by_session);
+    }
+
+    /// How many calls a user has.
+    pub(in crate::switch) fn of_user(&self, user: &str) -> usize {
+        self.by_user.get(user).map_or(0, Vec::len)
+    }
+
+    pub(in crate::switch) fn count(&mut self, user: &str, call: CallId) {
+        self.by_user.entry(user.to_owned()).or_default().push(call);
+    }
+
+    pub(in crate::switch) fn uncount(&mut self, user: &str, call: CallId) {
+        let Some(calls) = self.by_user.get_mut(user) else { return };
+        if let Some(index) = calls.iter().position(|each| *each == call) {
+            calls.swap_remove(index);
+        }
+        if calls.is_empty() {
+            self.by_user.remove(user);
+        }
+    }
+
+    /// The calls of a user, as those who watch it are told.
+    pub(in crate::switch) fn dialogs_of(&self, user: &str) -> Vec<Dialog> {
+        let calls = self.by_user.get(user).into_iter().flatten();
+        let mut dialogs: Vec<Dialog> = calls.filter_map(|id| self.dialog_of(*id, user)).collect();
+        dialogs.sort_unstable_by_key(|dialog| dialog.id);
+        dialogs
+    }
+
+    fn dialog_of(&self, id: CallId, user: &str) -> Option<Dialog> {
+        let entry = self.entries.get(&id)?;
+        let stage = match (entry.call.is_answered(), entry.rung.is_empty()) {
+            (true, _) => Stage::Confirmed,
+            (false, false) => Stage::Early,
+            (false, true) => Stage::Trying,
+        };
+        let is_caller = entry.plan.users.first().and_then(Option::as_deref) == Some(user);
+        Some(Dialog { id: id.0, is_caller, stage })
+    }
+
+    /// A session of the call that somebody of this one comes from, or of another call of these users. Calls of one user
+    /// share a worker where they can: only then can their parties change places (see `Request::Swap`).
+    pub(super) fn near(&self, call: CallId) -> Option<Near> {
+        let entry = self.entries.get(&call)?;
+        let from =
+            [&entry.caller].into_iter().chain(entry.rung.values()).filter_map(|endpoint| match endpoint {
+                Endpoint::Awaited(from) => Some(from),
+                _ => None,
+            });
+        let plan = &entry.plan;
+        let others = plan
+            .users
+            .iter()
+            .flatten()
+            .chain(&plan.payers)
+            .filter_map(|user| self.by_user.get(user))
+            .flatten()
+            .filter(|other| **other != call);
+        let session =
+            from.chain(others).filter_map(|other| self.entries.get(other)?.call.session()).next()?;
+        Some(Near::Session(session))
+    }
+
+    /// Whether nothing is kept of any call.
+    #[cfg(test)]
+    pub(in crate::switch) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+            && self.by_endpoint.is_empty()
+            && self.by_session.is_empty()
+            && self.by_user.is_empty()
+    }
+}
