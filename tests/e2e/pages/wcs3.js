@@ -3,7 +3,7 @@ let socket;
 let connection;
 let call;
 let offer;
-const client = { state: 'idle', failure: '', held: false, messages: [], frames: [] };
+const client = { state: 'idle', failure: '', held: false, frames: [] };
 window.client = client;
 
 const send = (message, argument) => socket.send(JSON.stringify(argument === undefined ? { message } : { message, data: [argument] }));
@@ -29,10 +29,6 @@ const callbacks = {
   callbackHold(id, isHold) { client.held = isHold; },
   busy() { client.state = 'ended'; client.failure = 'busy'; },
   finish() { client.state = 'ended'; },
-  notifyMessage(message, result) {
-    client.messages.push(message);
-    if (message.state === 'RECEIVED') send('notificationResult', { ...result, status: 'OK' });
-  },
 };
 
 client.register = ({ server, user, password, domain, token, pageUrl }) => new Promise((resolve, reject) => {
@@ -84,6 +80,3 @@ client.hold = () => send('hold', { callId: call.id, isHold: true });
 client.resume = () => send('hold', { callId: call.id, isHold: false });
 client.transfer = (callee) => send('transfer', { callId: call.id, callee });
 client.sendDigit = (dtmf, type) => send('sendDtmf', { callId: call.id, dtmf, type });
-client.message = (id, to, body) => send('sendInstantMessage', {
-  id, from: '', to, body, contentType: 'text/plain', deliveryNotification: true,
-});
