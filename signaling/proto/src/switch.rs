@@ -6,6 +6,7 @@ mod browsers;
 mod calls;
 mod counters;
 mod dataplane;
+mod identity;
 mod lines;
 mod lockout;
 mod messages;

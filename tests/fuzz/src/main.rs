@@ -16,13 +16,14 @@ use std::sync::LazyLock;
 /// A parser under test.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 21] = [
+const TARGETS: [(&str, Target); 22] = [
     ("codecs", codecs::codecs),
     ("control", media::control),
     ("dtls-client", media::dtls_client),
     ("dtls-server", media::dtls_server),
     ("ice", media::ice),
     ("info", signaling::info),
+    ("messages", signaling::messages),
     ("ng", signaling::ng),
     ("ng-relay", relay::relay),
     ("ng-stream", signaling::ng_stream),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tandem_control::Latch;
+use tandem_sip::messaging::{Cpim, KeptMessage, Notification, UnixSeconds};
 use tandem_sip::ng::{self, Dictionary, Encoding};
 use tandem_sip::sdp::{Description, Kind, Leg, LegAddresses};
 use tandem_sip::settings::{CodecName, MediaProfile};
@@ -74,6 +75,35 @@ pub(crate) fn refer(data: &[u8]) {
             let mut again = Headers::new();
             again.push(HeaderName::Replaces, &replaces);
             assert_eq!(Replaces::of(&again), Ok(Some(replaces)));
+        }
+    }
+}
+
+/// What messages carry, and how they are kept: what is read is written as what reads the same; the first byte says which.
+pub(crate) fn messages(data: &[u8]) {
+    let Some((form, body)) = data.split_first() else { return };
+    match form % 3 {
+        0 => {
+            if let Ok(message) = Cpim::parse(body) {
+                let written = message.write(UnixSeconds::new(0));
+                // A line at its limit may grow beyond it by the blank behind the colon.
+                if let Ok(again) = Cpim::parse(&written) {
+                    assert_eq!((again.media_type(), again.content), (message.media_type(), message.content));
+                }
+            }
+        }
+        1 => {
+            if let Some(notification) = Notification::parse(body) {
+                let written = notification.write("sip:bob@example.com", UnixSeconds::new(0));
+                // Characters that XML does not know are left out.
+                let again = Notification::parse(written.as_bytes()).map(|again| again.status);
+                assert!(again.is_none_or(|status| status == notification.status));
+            }
+        }
+        _ => {
+            if let Some(bytes) = KeptMessage::parse(body).ok().and_then(|message| message.to_bytes()) {
+                assert!(KeptMessage::parse(&bytes).is_ok());
+            }
         }
     }
 }

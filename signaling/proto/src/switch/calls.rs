@@ -320,6 +320,7 @@ impl Switch {
         let plan = &entry.plan;
         let Some(callee) = plan.callees.get(branch) else { return };
         let (mut from, mut contact_user) = (plan.from.clone(), plan.contact_user.clone());
+        let is_private = plan.is_private;
         let (target, route, via, port, credentials) = match &callee.target {
             Target::Contact { uri, flow } => (uri.clone(), None, Some(*flow), None, None),
             Target::Provider { uri, route, port, credentials, identity } => {
@@ -332,7 +333,8 @@ impl Switch {
             // There is nobody to be rung.
             Target::Awaited(_) => return,
             Target::Browser(browser) => {
-                let (browser, from, to) = (*browser, plan.from.clone(), plan.to.clone());
+                let (browser, to) = (*browser, plan.to.clone());
+                let (from, _) = self.told_caller(from, is_private, &callee.target);
                 match self.ring_browser(browser, &from, &to, &sdp) {
                     Some(call_id) => self.rings(now, id, branch, Endpoint::Browser(browser, call_id)),
                     None => {
@@ -346,7 +348,12 @@ impl Switch {
                 return;
             }
         };
-        let mut headers = plan.headers.clone();
+        let (from, told) = self.told_caller(from, is_private, &callee.target);
+        if is_private && matches!(callee.target, Target::Contact { .. }) {
+            // RFC 3323 section 4.1.1.3: Contact would tell as well.
+            "anonymous".clone_into(&mut contact_user);
+        }
+        let mut headers: Vec<(HeaderName, String)> = plan.headers.iter().cloned().chain(told).collect();
         if plan.party(Who::Callee(branch)).1.is_some_and(|user| self.calls.is_talking(&user)) {
             headers.push((HeaderName::AlertInfo, CALL_WAITING.to_owned()));
         }

@@ -263,9 +263,13 @@ impl Switch {
         let plan = match callees.is_empty() {
             true => Err(Cause::new(480, format!("{} is not logged in", owner.user))),
             // The caller is at the provider: only the callee's calls are ours to limit.
-            false => self.admit(None, Some(&owner.to_string())).map(|()| Plan {
-                users: [None, Some(owner.to_string())],
-                ..plan_of(request, PartyMedia { source: Some(flow.remote.ip()), ..media }, callees)
+            false => self.admit(None, Some(&owner.to_string())).map(|()| {
+                let source = flow.remote.ip();
+                let plan = plan_of(request, PartyMedia { source: Some(source), ..media }, callees);
+                let mut plan = Plan { users: [None, Some(owner.to_string())], ..plan };
+                let home = line.settings.uri.host.to_string();
+                self.believe(&mut plan, request, source, Some(&home));
+                plan
             }),
         };
         self.accept(now, handle, request, plan);

@@ -17,6 +17,7 @@ use crate::sip::auth::Challenger;
 use crate::sip::user_agent::{MessageHandle, RequestHandle};
 use crate::sip::{HeaderName, NameAddr, Request, default_reason, reply};
 use crate::switch::browsers::BrowserId;
+use crate::switch::identity::clean;
 use crate::transport::Flow;
 use mailbox::{Letter, Mailboxes, Origin, Storage, media_type};
 pub(super) use provider::ProviderWay;
@@ -142,7 +143,8 @@ impl Switch {
         }
         let mut sender = user.uri().map(NameAddr::new).ok_or_else(|| Cause::new(403, "Forbidden"))?;
         let configured = self.users.get(user).and_then(|user| user.display_name.clone());
-        sender.display_name = from.and_then(|from| from.display_name).or(configured);
+        let name = from.and_then(|from| from.display_name).or(configured);
+        sender.display_name = name.as_deref().and_then(clean);
         // RFC 3428 section 4: a message may say itself how long it is worth anything.
         let worth = request.headers.expires().ok().flatten().map(u64::from).map(Duration::from_secs);
         let keep = worth.map_or(self.settings.messages.keep, |worth| worth.min(self.settings.messages.keep));

@@ -3,6 +3,7 @@
 use super::Switch;
 use super::browsers::BrowserId;
 use super::calls::{Callee, Endpoint, Plan, Target};
+use super::identity::wants_privacy;
 use crate::call::{PartyMedia, TakesInfo};
 use crate::party::{Cause, Signal};
 use crate::presence::Package;
@@ -112,12 +113,13 @@ impl Switch {
             }
             Err(_) => return self.refuse(now, handle, request, 400, "Replaces is malformed"),
         }
-        let plan = self.callees(now, &request.uri, &name, Some(&name)).map(|(callees, to, callee)| Plan {
-            users: [Some(name.clone()), callee],
-            contact_user: user.user.clone(),
-            from: caller,
-            to,
-            ..plan_of(request, media, callees)
+        let plan = self.callees(now, &request.uri, &name, Some(&name)).map(|(callees, to, callee)| {
+            let users = [Some(name.clone()), callee];
+            let contact_user = user.user.clone();
+            let plan = plan_of(request, media, callees);
+            let mut plan = Plan { users, contact_user, from: caller, to, ..plan };
+            self.believe(&mut plan, request, flow.remote.ip(), None);
+            plan
         });
         self.accept(now, handle, request, plan);
     }
@@ -132,9 +134,11 @@ impl Switch {
         browser: BrowserId,
     ) {
         let media = |home: &Host| PartyMedia { source: Some(flow.remote.ip()), ..self.provider_media(home) };
-        let plan = self.provider_callee(browser).map(|(callee, name, home)| Plan {
-            users: [None, Some(name)],
-            ..plan_of(request, media(&home), vec![callee])
+        let plan = self.provider_callee(browser).map(|(callee, name, home)| {
+            let plan = plan_of(request, media(&home), vec![callee]);
+            let mut plan = Plan { users: [None, Some(name)], ..plan };
+            self.believe(&mut plan, request, flow.remote.ip(), Some(&home.to_string()));
+            plan
         });
         self.accept(now, handle, request, plan);
     }
@@ -218,6 +222,7 @@ pub(super) fn plan_of(request: &Request, caller_media: PartyMedia, callees: Vec<
         offer: Some(request.body.clone()).filter(|body| !body.is_empty()),
         callees,
         from: address(request.headers.from()),
+        is_private: wants_privacy(&request.headers),
         contact_user: String::new(),
         to: address(request.headers.to()),
         max_forwards: request

@@ -1,4 +1,5 @@
 mod bench;
+mod identity;
 mod lines;
 mod media;
 mod messages;

@@ -112,6 +112,7 @@ impl Switch {
             callees,
             from: NameAddr { display_name, ..NameAddr::new(from) },
             contact_user,
+            is_private: false,
             to,
             max_forwards: 70,
             users: [Some(name), callee],

@@ -8,6 +8,7 @@ use crate::registrar::AddressOfRecord;
 use crate::sip::{Host, NameAddr, Uri};
 use crate::switch::Switch;
 use crate::switch::calls::Target;
+use crate::switch::identity::clean;
 use crate::switch::messages::ProviderWay;
 use crate::wcs::{self, IncomingMessage, MessageState, OutgoingMessage, ServerMessage};
 use std::time::Instant;
@@ -44,6 +45,7 @@ impl Switch {
             Account::Provider(account) => (account.uri.clone(), None),
         };
         let display_name = visible_name.or(configured.and_then(|user| user.display_name.clone()));
+        let display_name = display_name.as_deref().and_then(clean);
         let from = NameAddr { display_name, ..NameAddr::new(sender) };
         let wall = self.messages_clock(now);
         let content = content(self.message_id(), message, &from.uri, &recipient, wall);

@@ -65,6 +65,8 @@ pub(in crate::switch) struct Plan {
     /// The caller as the callee is told, and the user part of our Contact toward the callee.
     pub(in crate::switch) from: NameAddr,
     pub(in crate::switch) contact_user: String,
+    /// Whether the callee is not to be told who calls, unless it is trusted (RFC 3325).
+    pub(in crate::switch) is_private: bool,
     pub(in crate::switch) to: NameAddr,
     pub(in crate::switch) max_forwards: u8,
     /// Whose calls are counted against the limit: the caller and the callee, where they are ours.

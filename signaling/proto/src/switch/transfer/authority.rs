@@ -78,6 +78,7 @@ impl Switch {
             callees,
             from: NameAddr::new(from),
             contact_user: String::new(),
+            is_private: false,
             to,
             max_forwards: 0,
             users: [Some(user.to_owned()), callee],
