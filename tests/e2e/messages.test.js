@@ -87,22 +87,6 @@ for (const recipient of Object.keys(CLIENTS)) {
   });
 }
 
-world.test('what is kept survives a crash, and is closed to others', async () => {
-  const sender = await CLIENTS.jssip('alice');
-  await sender.write('dave', TEXT);
-  const directory = join(world.directory, 'state', 'messages');
-  await until('it is on disk', () => readdirSync(directory).some((name) => name.endsWith('.message')));
-  assert.equal(statSync(directory).mode & 0o777, 0o700);
-  for (const name of readdirSync(directory)) assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600);
-  for (const [, pid] of world.tandem.children()) process.kill(pid, 'SIGKILL');
-  await world.tandem.stop();
-  world.tandem = world.keep(await Tandem.start({ address: world.network.address, directory: world.directory }));
-  const dave = await CLIENTS.baresip('dave', 'alice');
-  await arrives(dave, TEXT);
-  const log = world.tandem.process.output();
-  assert.ok(!log.includes('Grüße') && !log.includes(PASSWORD), 'no message and no password is in the log');
-});
-
 world.test('who asks is told of the delivery, by a telephone that knows nothing of it too', async () => {
   const [alice, carol] = await Promise.all([CLIENTS.wcs('alice'), CLIENTS.baresip('carol', 'alice')]);
   const id = await alice.socket.write('carol', TEXT, { notify: true });
@@ -130,4 +114,21 @@ world.test('a lamp of JsSIP and one of WCS follow a call between telephones', as
   await show('recipient confirmed,confirmed');
   caller.hangup();
   await show(',');
+});
+
+// The last test: it ends the Tandem of the others.
+world.test('what is kept survives a crash, and is closed to others', async () => {
+  const sender = await CLIENTS.jssip('alice');
+  await sender.write('dave', TEXT);
+  const directory = join(world.directory, 'state', 'messages');
+  await until('it is on disk', () => readdirSync(directory).some((name) => name.endsWith('.message')));
+  assert.equal(statSync(directory).mode & 0o777, 0o700);
+  for (const name of readdirSync(directory)) assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600);
+  for (const [, pid] of world.tandem.children()) process.kill(pid, 'SIGKILL');
+  await world.tandem.stop();
+  world.tandem = world.keep(await Tandem.start({ address: world.network.address, directory: world.directory }));
+  const dave = await CLIENTS.baresip('dave', 'alice');
+  await arrives(dave, TEXT);
+  const log = world.tandem.process.output();
+  assert.ok(!log.includes('Grüße') && !log.includes(PASSWORD), 'no message and no password is in the log');
 });
