@@ -48,6 +48,8 @@ pub struct Audio {
     pub detect_tones: bool,
     /// How Opus is encoded for the peer.
     pub opus: OpusEncoding,
+    /// The SSRC of what is sent to the peer, where our description names it; 0: the dataplane draws one, once.
+    pub ssrc: u32,
 }
 
 /// How digits reach a peer. Each key press reaches it exactly once, whatever way it came.
@@ -103,6 +105,7 @@ impl Audio {
             digits: Digits::Events,
             detect_tones: false,
             opus: OpusEncoding::default(),
+            ssrc: 0,
         }
     }
 }

@@ -48,6 +48,13 @@ impl Output {
         Output { ssrc, clock: clock.max(1), ..Output::new(random) }
     }
 
+    /// The SSRC of what is sent from now on, where a description names it; 0 leaves it as it was drawn.
+    pub(crate) fn set_ssrc(&mut self, ssrc: u32) {
+        if ssrc != 0 {
+            self.ssrc = ssrc;
+        }
+    }
+
     pub(crate) fn ssrc(&self) -> u32 {
         self.ssrc
     }

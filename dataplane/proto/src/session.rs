@@ -222,6 +222,10 @@ impl Session {
                 half.bridge.configure(bridge);
             }
         }
+        // What goes to one leg comes out of the other one's bridge.
+        for (bridge, leg) in [(&mut b.bridge, legs[0]), (&mut a.bridge, legs[1])] {
+            bridge.output.set_ssrc(leg.map_or(0, |leg| leg.audio.ssrc));
+        }
         self.media_at = now.instant;
         for ((half, leg), prepared) in [a, b].into_iter().zip(legs).zip(prepared) {
             if let (Some(leg), Some(prepared)) = (leg, prepared) {

@@ -18,6 +18,8 @@ pub(super) struct Local {
     pub(super) addresses: LegAddresses,
     pub(super) fingerprint: [u8; 32],
     pub(super) ice: IceCredentials,
+    /// Under which the peer is sent audio (RFC 5576).
+    pub(super) ssrc: u32,
     session_id: u64,
     version: u64,
     /// The last description; another version number is given only to another text (RFC 3264 section 8).
@@ -82,10 +84,13 @@ impl Local {
     pub(super) fn new(addresses: LegAddresses, fingerprint: [u8; 32], random: Random<'_>) -> Local {
         let mut id = [0; 8];
         random(&mut id);
+        let mut ssrc = [0; 4];
+        random(&mut ssrc);
         Local {
             addresses,
             fingerprint,
             ice: new_credentials(random),
+            ssrc: u32::from_be_bytes(ssrc).max(1),
             // 62 bits, as RFC 8829 section 5.2.1 has it: some parsers take no more.
             session_id: u64::from_be_bytes(id) >> 2,
             version: 0,
@@ -166,6 +171,10 @@ impl Local {
             track: "audio",
         };
         self.transport(&mut media, kind, &transported);
+        if kind == Kind::WebRtc {
+            // Chromium plays no audio under an unnamed SSRC while pictures go one way only.
+            media.add_attribute_with_value("ssrc", format!("{} cname:{STREAM}", self.ssrc));
+        }
         media
     }
 

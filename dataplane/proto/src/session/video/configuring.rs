@@ -27,9 +27,12 @@ pub(in crate::session) fn prepare(
     there: &Half,
     config: Option<&LegConfig>,
 ) -> Result<Prepared, Refusal> {
-    let Some(video) = config.and_then(|config| config.video.as_deref()) else { return Ok(Prepared(None)) };
+    let Some((config, video)) = config.and_then(|config| Some((config, config.video.as_deref()?))) else {
+        return Ok(Prepared(None));
+    };
+    let audio = Some(config.audio.ssrc).filter(|ssrc| *ssrc != 0).unwrap_or(there.bridge.output.ssrc());
     // With one key the same numbers would be protected by the same key stream.
-    if [video.ssrc, video.rtx_ssrc].contains(&there.bridge.output.ssrc()) {
+    if [video.ssrc, video.rtx_ssrc].contains(&audio) {
         return Err(Refusal::Invalid("an SSRC of the video is that of the audio".into()));
     }
     let Some(transport) = &video.transport else { return Ok(Prepared(None)) };

@@ -170,6 +170,7 @@ impl Leg {
                 digits: Digits::Events,
                 detect_tones: self.detects_digits,
                 opus: self.opus,
+                ssrc: 0,
             },
             video: None,
         }

@@ -1,7 +1,7 @@
 //! What a leg describes of its audio, and what the dataplane is told of it.
 
 use super::{FarVideo, Leg, is_same};
-use crate::sdp::{Direction, RemoteMedia, SdpError, codecs, not_acceptable};
+use crate::sdp::{Direction, Kind, RemoteMedia, SdpError, codecs, not_acceptable};
 use crate::settings::{CodecName, PACKET_TIMES};
 use tandem_control::{Audio, Codec, OpusParameters, PayloadType};
 
@@ -147,6 +147,7 @@ impl Leg {
             may_send: self.direction.sends() && peer.receives(),
             ptime_ms: self.packets_sent(),
             opus: self.profile.opus,
+            ssrc: if self.kind == Kind::WebRtc { self.local.ssrc } else { 0 },
             ..Audio::idle()
         }
     }
