@@ -161,6 +161,10 @@ impl<'a> Lines<'a> {
         if line.is_empty() {
             return Ok(None);
         }
+        // RFC 3862 section 2.2 allows none unescaped; a bare CR could be a line end to the next reader (attacks.md row 13).
+        if line.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(CpimError::Malformed);
+        }
         self.left = self.left.checked_sub(1).ok_or(CpimError::Malformed)?;
         let (name, value) = line.split_once(':').ok_or(CpimError::Malformed)?;
         Ok(Some((name.trim(), value.trim())))
@@ -206,6 +210,8 @@ mod tests {
         assert_eq!(Cpim::parse(b"From: a\r\n\r\nContent-Type: text/plain\r\n"), malformed);
         assert_eq!(Cpim::parse("A: b\n".repeat(MAX_LINES + 1).as_bytes()), malformed);
         assert_eq!(Cpim::parse(format!("A: {}\n\n\n", "b".repeat(MAX_LINE)).as_bytes()), malformed);
+        assert_eq!(Cpim::parse(b"From: a\rTo: b\r\n\r\n\r\nx"), malformed);
+        assert_eq!(Cpim::parse(b"From: a\r\n\r\nContent-Type: text/\0plain\r\n\r\nx"), malformed);
         let encoded = b"From: a\n\nContent-Transfer-Encoding: base64\n\nSGFsbG8=";
         assert_eq!(Cpim::parse(encoded), Err(CpimError::Encoded));
     }
