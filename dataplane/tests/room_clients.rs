@@ -131,17 +131,28 @@ impl Telephone {
         assert!(pcm.len() > (LOOKED_AT + 1) * 8000, "only {} samples were heard", pcm.len());
         // The last moment is that in which the others fall silent.
         let pcm = &pcm[pcm.len() - 8000 * LOOKED_AT - 4000..pcm.len() - 4000];
-        let amplitude = |hertz: &f64| {
-            let (mut cosine, mut sine) = (0.0, 0.0);
-            for (n, sample) in pcm.iter().enumerate() {
-                let angle = n as f64 * hertz * std::f64::consts::TAU / 8000.0;
-                cosine += f64::from(*sample) * angle.cos();
-                sine += f64::from(*sample) * angle.sin();
-            }
-            2.0 * f64::hypot(cosine, sine) / pcm.len() as f64
+        let windows = pcm.chunks_exact(WINDOW);
+        let mean = |hertz: &f64| {
+            let sum: f64 = windows.clone().map(|window| amplitude(window, *hertz)).sum();
+            sum / windows.len() as f64
         };
-        tones.iter().map(amplitude).collect()
+        tones.iter().map(mean).collect()
     }
+}
+
+/// Samples that are looked at together, 100 ms: a jitter buffer that mends the time line of a busy machine's client shifts
+/// the phase, and over longer times a tone would cancel itself.
+const WINDOW: usize = 800;
+
+/// How loud a tone is, in samples' units; by a Fourier transform of one frequency.
+fn amplitude(pcm: &[i16], hertz: f64) -> f64 {
+    let (mut cosine, mut sine) = (0.0, 0.0);
+    for (n, sample) in pcm.iter().enumerate() {
+        let angle = n as f64 * hertz * std::f64::consts::TAU / 8000.0;
+        cosine += f64::from(*sample) * angle.cos();
+        sine += f64::from(*sample) * angle.sin();
+    }
+    2.0 * f64::hypot(cosine, sine) / pcm.len() as f64
 }
 
 fn start() -> (Dataplane, Client) {

@@ -317,21 +317,7 @@ impl Session {
         if let Some(diverted) = rooms::divert(now, here, there, place, entry.as_ref(), parsed, packet) {
             return diverted.map(|()| Verdict::Consumed);
         }
-        let blocked = if !there.leg.config().audio.may_send {
-            Some(DropReason::NotWanted)
-        } else if !there.leg.has_keys(Component::Rtp) {
-            Some(DropReason::NoDestination)
-        } else {
-            None
-        };
-        let destination = there.leg.destination(Component::Rtp).ok_or(DropReason::NoDestination);
-        let destination = match (blocked, destination) {
-            (None, Ok(destination)) => destination,
-            (reason, _) => {
-                here.bridge.interrupt();
-                return Err(reason.unwrap_or(DropReason::NoDestination));
-            }
-        };
+        let destination = there.hears_at().inspect_err(|_| here.bridge.interrupt())?;
         let sink = &mut LegSink { side: there.side, leg: &mut there.leg, out };
         let bridged = here.bridge.receive(now.instant, place, entry, parsed, packet, sink);
         while let Some(digit) = here.bridge.take_found() {
@@ -383,7 +369,7 @@ impl Session {
             let [a, b] = &mut self.sides;
             let (here, there) = if side == Side::A { (a, b) } else { (b, a) };
             here.leg.handle_timeout(now.instant, &mut Io { out: &mut *out, events: &mut self.events });
-            let is_reachable = there.is_listening();
+            let is_reachable = there.hears_at().is_ok();
             let sink = &mut LegSink { side: there.side, leg: &mut there.leg, out: &mut *out };
             here.bridge.go_on_playing(now.instant, is_reachable, sink);
             if let Some(digit) = here.bridge.handle_timeout(now.instant, is_reachable, sink) {

@@ -1,5 +1,6 @@
 //! What is played to the peers, and what is recorded of them.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use tandem_control::{EventKind, PlayOutcome, Refusal, Side, Treatment};
@@ -7,6 +8,7 @@ use tandem_control::{EventKind, PlayOutcome, Refusal, Side, Treatment};
 use super::{Component, Half, Session};
 use crate::Now;
 use crate::bridge::play_target;
+use crate::drops::DropReason;
 use crate::packet::Packet;
 use crate::playing::PcmSource;
 use crate::recording::{Heard, Tap};
@@ -105,11 +107,15 @@ impl Session {
 }
 
 impl Half {
-    /// Whether its peer can be sent something now, and wants it.
-    pub(super) fn is_listening(&mut self) -> bool {
-        self.leg.config().audio.may_send
-            && self.leg.has_keys(Component::Rtp)
-            && self.leg.destination(Component::Rtp).is_some()
+    /// Where its peer can be sent sound now, and wants it; or why not.
+    pub(super) fn hears_at(&mut self) -> Result<SocketAddr, DropReason> {
+        if !self.leg.config().audio.may_send {
+            return Err(DropReason::NotWanted);
+        }
+        if !self.leg.has_keys(Component::Rtp) {
+            return Err(DropReason::NoDestination);
+        }
+        self.leg.destination(Component::Rtp).ok_or(DropReason::NoDestination)
     }
 }
 

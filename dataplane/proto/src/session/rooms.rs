@@ -91,7 +91,7 @@ impl Session {
     /// Lets the peer on that side hear a tick of its room, unless it hears a digit or something that is played.
     pub fn speak(&mut self, now: Now, side: Side, tick: &[i16], out: &mut impl Outbox) {
         let (here, there) = self.split(side);
-        let is_reachable = here.is_listening() && there.bridge.replaced().is_none();
+        let is_reachable = here.hears_at().is_ok() && there.bridge.replaced().is_none();
         let Half { seat: Some(seat), leg, .. } = here else { return };
         if !is_reachable {
             return seat.pause();
