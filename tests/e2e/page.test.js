@@ -106,6 +106,22 @@ world.test('a wrong password, and an unknown user who logs in, are told the same
   }
 });
 
+world.test('a page whose scripts the network broke off loads itself again', async () => {
+  const page = world.keep(await PhonePage.open(world.browser, alice));
+  let broken = 0;
+  await page.page.route('**/lib/session.js', (route) => {
+    broken += 1;
+    return broken === 1 ? route.abort('failed') : route.continue();
+  });
+  await page.page.goto(world.tandem.page);
+  assert.ok(await page.page.locator('#login-button').isDisabled(), 'nobody can send a password to nowhere');
+  await page.page.locator('#login-button:enabled').waitFor();
+  assert.equal(broken, 2);
+  await page.page.unroute('**/lib/session.js');
+  await page.login(world.tandem.page, { user: 'alice', password: PASSWORD });
+  await page.loggedIn();
+});
+
 world.test('no microphone', async () => {
   const caller = await world.phone(alice);
   await caller.page.evaluate(() => {

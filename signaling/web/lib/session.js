@@ -13,6 +13,9 @@ const LOGIN_WITHIN = 20_000;
 /** The same while a call waits: a connection attempt that meets a dead path must make room for the next one. */
 const RECONNECT_WITHIN = 2_000;
 const RESUME_WITHIN = 4_000;
+/** A login that fails within this time is tried again, and after which pause, in milliseconds. */
+const AT_ONCE = 1_000;
+const SECOND_TRY = 500;
 /** How soon a living server answers when there is a reason to doubt it, in milliseconds. */
 const DOUBT = 1_500;
 /** Pauses between attempts, in milliseconds; the last is repeated, and the second while a call waits. */
@@ -84,8 +87,17 @@ export class Session extends Emitter {
     const own = { ...login };
     this.#login = own;
     this.#become('connecting');
+    const begun = Date.now();
+    const connect = () => this.#connect(connectionRequest(own), CONNECT_WITHIN, LOGIN_WITHIN);
     try {
-      await this.#connect(connectionRequest(own), CONNECT_WITHIN, LOGIN_WITHIN);
+      await connect().catch(async (error) => {
+        // A network that changes at this moment breaks off what was just begun: it is tried once more.
+        const isBroken = error instanceof Failure && (error.code === 'unreachable' || error.code === 'dropped');
+        if (!isBroken || this.#login !== own || Date.now() - begun > AT_ONCE) throw error;
+        await new Promise((resolve) => { setTimeout(resolve, SECOND_TRY); });
+        if (this.#login !== own) throw error;
+        await connect();
+      });
       this.#become('online');
     } catch (error) {
       if (this.#login === own) this.close();

@@ -148,6 +148,7 @@ installViews(calls);
 fillLogin();
 
 $('login').onsubmit = login;
+$('login-button').disabled = false;
 $('logout').onclick = logout;
 $('dial').onsubmit = (event) => {
   event.preventDefault();

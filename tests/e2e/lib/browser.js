@@ -92,6 +92,7 @@ export class PhonePage extends Listener {
   async login(url, { user, password, domain, proxy }) {
     const { page } = this;
     await page.goto(url);
+    await page.locator('#login-button:enabled').waitFor();
     await page.getByLabel('User').fill(user);
     await page.getByLabel('Password').fill(password);
     if (domain) {
@@ -104,7 +105,12 @@ export class PhonePage extends Listener {
 
   /** Waits until the log-in has succeeded. */
   async loggedIn() {
-    await this.page.getByLabel('Number, name or address').waitFor({ timeout: 15_000 });
+    try {
+      await this.page.getByLabel('Number, name or address').waitFor({ timeout: 15_000 });
+    } catch (error) {
+      const message = await this.page.locator('#message').textContent();
+      throw new Error(`the page says "${message}", and is not logged in: ${this.console.join('; ')}`, { cause: error });
+    }
   }
 
   async dial(callee) {
