@@ -1,7 +1,7 @@
 // A network of its own for each test file: a bridge with an address for Tandem and the browser, and one network
 // namespace for each telephone and provider (with several addresses in one namespace, baresip mistakes its own).
 import { execFileSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 
 export const isRoot = process.getuid() === 0;
 
@@ -23,6 +23,9 @@ export class Network {
     this.address = `${this.prefix}.1`;
     this.bridge = `td${this.id}`;
     this.#run(['link', 'add', this.bridge, 'type', 'bridge'], ['link', 'del', this.bridge]);
+    // Left alone, a bridge takes the least address of its ports, and changes it when a port is added: whoever has asked for
+    // the old one then sends into the void for up to half a minute.
+    ip('link', 'set', this.bridge, 'address', `02:54:44:${randomBytes(3).toString('hex').match(/../g).join(':')}`);
     ip('addr', 'add', `${this.address}/24`, 'dev', this.bridge);
     ip('link', 'set', this.bridge, 'up');
     this.onExit = () => this.remove();
