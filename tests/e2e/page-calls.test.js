@@ -1,23 +1,13 @@
 // Promise: what people do in calls on the page: hold, several calls, transfer, messages, and what the browser keeps.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
+import { alice, bob, carol, hear, talk } from './lib/people.js';
 import { until } from './lib/wait.js';
 import { World } from './lib/world.js';
 
 const world = await World.create('page-calls');
 after(() => world.close());
 
-const alice = { user: 'alice', tone: 440 };
-const bob = { user: 'bob', tone: 1000 };
-const carol = { user: 'carol', tone: 700 };
-
-async function talk(caller, callee, name) {
-  await caller.dial(name);
-  await callee.answer();
-  await Promise.all([caller.state('talking'), callee.state('talking')]);
-}
-
-const hear = (one, oneTone, other, otherTone) => Promise.all([one.hears(otherTone), other.hears(oneTone)]);
 const sees = (phone, words) => phone.page.locator('#call-state').filter({ hasText: words }).waitFor({ timeout: 10_000 });
 const withWhom = (phone, name) => phone.page.getByRole('heading', { name, exact: true }).waitFor({ timeout: 10_000 });
 

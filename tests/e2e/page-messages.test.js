@@ -1,12 +1,10 @@
 // Promise: two people with the page write to each other, and see what became of what they wrote.
 import { after } from 'node:test';
+import { alice, bob } from './lib/people.js';
 import { World } from './lib/world.js';
 
 const world = await World.create('page-messages');
 after(() => world.close());
-
-const alice = { user: 'alice', tone: 440 };
-const bob = { user: 'bob', tone: 1000 };
 
 world.test('messages, both ways', async () => {
   const [phone, other] = await Promise.all([alice, bob].map((who) => world.phone(who)));

@@ -1,21 +1,10 @@
 // Promise: a call is handed over on the page, blindly and after a word with whoever takes it; what fails returns to the call.
 import { after } from 'node:test';
+import { alice, bob, carol, hear, talk } from './lib/people.js';
 import { World } from './lib/world.js';
 
 const world = await World.create('page-transfer');
 after(() => world.close());
-
-const alice = { user: 'alice', tone: 440 };
-const bob = { user: 'bob', tone: 1000 };
-const carol = { user: 'carol', tone: 700 };
-
-async function talk(caller, callee, name) {
-  await caller.dial(name);
-  await callee.answer();
-  await Promise.all([caller.state('talking'), callee.state('talking')]);
-}
-
-const hear = (one, oneTone, other, otherTone) => Promise.all([one.hears(otherTone), other.hears(oneTone)]);
 
 world.test('blind transfer', async () => {
   const [phone, other, target] = await Promise.all([alice, bob, carol].map((who) => world.phone(who)));

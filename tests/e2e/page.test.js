@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { PhonePage } from './lib/browser.js';
+import { alice, bob, talk } from './lib/people.js';
 import { PASSWORD } from './lib/tandem.js';
 import { World } from './lib/world.js';
 
@@ -9,17 +10,8 @@ const RING_SECONDS = 5;
 const world = await World.create('page', { ring: RING_SECONDS });
 after(() => world.close());
 
-const alice = { user: 'alice', tone: 440 };
-const bob = { user: 'bob', tone: 1000 };
-
 async function pair() {
   return Promise.all([world.phone(alice), world.phone(bob)]);
-}
-
-async function talk(caller, callee, calleeName) {
-  await caller.dial(calleeName);
-  await callee.answer();
-  await Promise.all([caller.state('talking'), callee.state('talking')]);
 }
 
 for (const side of ['caller', 'callee']) {

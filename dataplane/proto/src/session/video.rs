@@ -132,6 +132,18 @@ impl Video {
             }
         }
     }
+
+    /// Protects and sends RTCP of `len` bytes in front of `buffer`, once it is known where to, and by which keys.
+    fn send_rtcp(&mut self, side: Side, leg: &mut Leg, buffer: &mut [u8], len: usize, out: &mut dyn Outbox) {
+        let (leg, _, component) = self.carrier(leg);
+        let of_leg = component.of_audio();
+        let has_keys = leg.has_keys(of_leg);
+        let Some(destination) = leg.destination(of_leg).filter(|_| has_keys) else { return };
+        match leg.protect_rtcp(buffer, len) {
+            Ok(len) => out.send(side, component, destination, buffer.get(..len).unwrap_or_default()),
+            Err(reason) => out.dropped(reason),
+        }
+    }
 }
 
 impl Session {

@@ -214,13 +214,5 @@ fn send_requests(now: Now, here: &mut Half, out: &mut dyn Outbox) {
         return;
     }
     video.reports.count(len);
-    let side = *side;
-    let (leg, _, component) = video.carrier(leg);
-    let of_leg = component.of_audio();
-    let has_keys = leg.has_keys(of_leg);
-    let Some(destination) = leg.destination(of_leg).filter(|_| has_keys) else { return };
-    match leg.protect_rtcp(&mut buffer, len) {
-        Ok(len) => out.send(side, component, destination, buffer.get(..len).unwrap_or_default()),
-        Err(reason) => out.dropped(reason),
-    }
+    video.send_rtcp(*side, leg, &mut buffer, len, out);
 }

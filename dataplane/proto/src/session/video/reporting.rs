@@ -94,14 +94,7 @@ impl Session {
         let room = buffer.get_mut(..MAX_RTCP).unwrap_or_default();
         let (reports, output) = (&mut video.reports, &mut video.outgoing.output);
         let Some(len) = reports.write(now, output, timestamp, reported, goodbye, room) else { return };
-        let (leg, _, component) = video.carrier(leg);
-        let of_leg = component.of_audio();
-        let has_keys = leg.has_keys(of_leg);
-        let Some(destination) = leg.destination(of_leg).filter(|_| has_keys) else { return };
-        match leg.protect_rtcp(&mut buffer, len) {
-            Ok(len) => out.send(side, component, destination, buffer.get(..len).unwrap_or_default()),
-            Err(reason) => out.dropped(reason),
-        }
+        video.send_rtcp(side, leg, &mut buffer, len, out);
     }
 }
 
