@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { after } from 'node:test';
 import { launchBrowser } from './lib/browser.js';
 import { DOMAIN, PASSWORD } from './lib/tandem.js';
-import { COLOURS, VideoPage, colourOf, isColour, makeClip } from './lib/video.js';
+import { VideoPage, makeClip, telephoneSees } from './lib/video.js';
 import { until } from './lib/wait.js';
 import { World } from './lib/world.js';
 
@@ -108,18 +108,6 @@ world.test('browser and telephone by H.264, both ways', async () => {
   await page.hangup();
 });
 
-/** Waits until a telephone's picture has that colour. */
-async function telephoneSees(telephone, colour) {
-  let seen;
-  await until(`${telephone.address} sees ${colour}`, async () => {
-    const picture = await telephone.snapshot().catch(() => null);
-    seen = picture && await colourOf(picture).catch(() => null);
-    return isColour(seen, colour);
-  }, { timeout: 15_000, interval: 300 }).catch((error) => {
-    throw new Error(`it sees ${seen}, not ${COLOURS[colour]}`, { cause: error });
-  });
-}
-
 world.test('a browser sends no more than the far side takes', async () => {
   const one = await open('alice', { tone: ONE_TONE, colour: 'orange' });
   const other = await open('bob', { tone: OTHER_TONE, colour: 'teal', limit: FAR_LIMIT_KBITS });
@@ -150,6 +138,24 @@ world.test('video is added in mid-call from either side, and dropped', async () 
   });
   await Promise.all([one.hears(OTHER_TONE), other.hears(ONE_TONE)]);
   await one.hangup();
+});
+
+world.test('a telephone adds video in mid-call, and the browser then shows its own', async () => {
+  const clip = await makeClip(world.directory, { colour: 'purple' });
+  const telephone = await world.telephone({ user: 'carol', tone: OTHER_TONE, video: { clip } });
+  const page = await open('alice', { tone: ONE_TONE, colour: 'green' });
+  await page.page.evaluate(() => { window.client.withVideo = false; });
+  await page.call(`sip:carol@${DOMAIN}`);
+  await page.talking();
+  const hear = () => Promise.all([page.hears(OTHER_TONE), telephone.hears(ONE_TONE)]);
+  await hear();
+  assert.equal((await page.videoStats()).received, null, 'it begins without pictures');
+  telephone.showVideo('sendrecv');
+  // Beside a picture that goes one way only, a browser must still find its sound.
+  await Promise.all([page.sees('purple'), hear()]);
+  await page.page.evaluate(() => window.client.addVideo());
+  await Promise.all([watch(page, 'purple'), telephoneSees(telephone, 'green'), hear()]);
+  await page.hangup();
 });
 
 /** Loses packets of UDP to and from a host, each where it comes in: a sender that is told of a loss sends again. */

@@ -7,6 +7,8 @@ import { launchBrowser, Listener } from './lib/browser.js';
 import { ForeignPage } from './lib/foreign-page.js';
 import { Looks, SIZES } from './lib/looks.js';
 import { DOMAIN, PASSWORD } from './lib/tandem.js';
+import { css, isColour, makeClip, telephoneSees } from './lib/video.js';
+import { until } from './lib/wait.js';
 import { World } from './lib/world.js';
 
 const SHOP_PORT = 9090;
@@ -17,12 +19,12 @@ const LABEL = 'Call the shop';
 /** Bytes, compressed, of everything that the widget loads. */
 const MOST_BYTES = 60_000;
 
-const TOKENS = { shop: 'shop-0d5f6b', once: 'once-77a2e1', expired: 'late-3c9f20' };
+const TOKENS = { shop: 'shop-0d5f6b', shown: 'shown-41b8d3', once: 'once-77a2e1', expired: 'late-3c9f20' };
 
 const world = await World.create('widget', {
   browser: false,
   extra: (address) => [
-    { token: TOKENS.shop }, { token: TOKENS.once, more: 'calls = 1' }, { token: TOKENS.expired, more: 'expires = 2020-01-01T00:00:00Z' },
+    { token: TOKENS.shop }, { token: TOKENS.shown, more: 'video = true' }, { token: TOKENS.once, more: 'calls = 1' }, { token: TOKENS.expired, more: 'expires = 2020-01-01T00:00:00Z' },
   ].map(({ token, more = '' }) => `[[token]]
 token = "${token}"
 account = "dave@${DOMAIN}"
@@ -100,6 +102,41 @@ world.test('a widget on a page of another origin calls a telephone', async () =>
   const bytes = visitor.received.join('\n');
   for (const secret of [PASSWORD, 'dave', 'carol']) assert.ok(!bytes.includes(secret), `${secret} is in what the browser received`);
   assert.ok(bytes.includes('"registered"') || bytes.includes('ESTABLISHED'), 'what the browser received was looked at');
+});
+
+/** Waits until the widget shows that colour. */
+async function shows(visitor, label, colour) {
+  const picture = visitor.page.getByLabel(label, { exact: true });
+  let seen;
+  await until(`${label}: ${colour}`, async () => {
+    seen = await picture.evaluate((video) => {
+      if (!video.videoWidth || !video.checkVisibility()) return null;
+      const canvas = Object.assign(document.createElement('canvas'), { width: 3, height: 3 });
+      const context = canvas.getContext('2d');
+      context.drawImage(video, 0, 0, 3, 3);
+      return [...context.getImageData(1, 1, 1, 1).data.slice(0, 3)];
+    });
+    return isColour(seen, colour);
+  }, { interval: 100 }).catch((error) => { throw new Error(`it shows ${seen}`, { cause: error }); });
+}
+
+world.test('a widget with pictures: each side sees the other, and the camera is switched off and on', async () => {
+  const clip = await makeClip(world.directory, { colour: 'purple' });
+  const telephone = await world.telephone({ user: 'carol', tone: PHONE_TONE, video: { clip } });
+  const visitor = await Visitor.visit(TOKENS.shown, { attributes: { video: 'true' }, colour: css('green') });
+  const hear = () => Promise.all([visitor.hears(PHONE_TONE), telephone.hears(PAGE_TONE)]);
+  await visitor.button(LABEL).click();
+  await visitor.says('Connected');
+  await Promise.all([
+    shows(visitor, 'The other side', 'purple'), shows(visitor, 'You', 'green'), telephoneSees(telephone, 'green'), hear(),
+  ]);
+  await visitor.button('Camera off').click();
+  await visitor.page.getByLabel('You', { exact: true }).waitFor({ state: 'hidden' });
+  await Promise.all([shows(visitor, 'The other side', 'purple'), hear()]);
+  await visitor.button('Camera off').click();
+  await Promise.all([shows(visitor, 'You', 'green'), telephoneSees(telephone, 'green'), hear()]);
+  await visitor.button('Hang up').click();
+  await telephone.event('CALL_CLOSED');
 });
 
 world.test('the telephone hangs up, and the visitor calls again', async () => {

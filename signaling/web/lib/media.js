@@ -2,7 +2,6 @@
  * Sound and picture of one call: a peer connection to Tandem, a microphone, perhaps a camera.
  * @module
  */
-import { asOffered, sendsPictures, withRoomForPictures } from './description.js';
 import { Emitter } from './emitter.js';
 import { PathWatch } from './path.js';
 import { QualityMeter } from './quality.js';
@@ -36,8 +35,6 @@ export class Media extends Emitter {
   #connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
   #meter = new QualityMeter(this.#connection, (quality) => this.emit('quality', quality));
   #microphone;
-  /** Whether the far end's last description says so. */
-  #sendsPictures = false;
   #isMuted = false;
   #isHeld = false;
   /** Descriptions are handled one after the other. @type {Promise<unknown>} */
@@ -82,22 +79,20 @@ export class Media extends Emitter {
    * @returns {Promise<string | undefined>} our answer, if it was an offer
    */
   async accept(sdp, isAnswer) {
-    const description = withRoomForPictures(sdp);
     const answer = await this.#inTurn(async () => {
       const isOpen = this.#connection.signalingState === 'have-local-offer';
       if (isAnswer) {
         // The answer to an offer that was taken back meanwhile is of no use.
         if (!isOpen) return undefined;
-        await this.#connection.setRemoteDescription({ type: 'answer', sdp: description });
+        await this.#connection.setRemoteDescription({ type: 'answer', sdp });
         this.#answered();
         return undefined;
       }
       // Both sides offered at once: ours, which the browser takes back now, is made again behind theirs.
       this.#offerAgain ||= isOpen;
-      await this.#connection.setRemoteDescription({ type: 'offer', sdp: description });
-      return asOffered(await this.#describe(), sdp);
+      await this.#connection.setRemoteDescription({ type: 'offer', sdp });
+      return this.#describe();
     });
-    this.#sendsPictures = sendsPictures(sdp);
     this.#afterDescription();
     return answer;
   }
@@ -174,7 +169,7 @@ export class Media extends Emitter {
 
   /** Whether the far end shows something. */
   get isReceivingVideo() {
-    return this.#sendsPictures && this.remote.getVideoTracks().some(({ muted, readyState }) => !muted && readyState === 'live');
+    return this.remote.getVideoTracks().some(({ muted, readyState }) => !muted && readyState === 'live');
   }
 
   /**

@@ -103,7 +103,7 @@ class TandemCall extends HTMLElement {
     }
     if (call.state === 'talking') this.#talking(call);
     else view.calling(WORDS[call.state]);
-    view.play(call.remote, call.camera);
+    view.play(call.remote, call.camera, call.isReceivingVideo);
     this.#tell(call.state);
   }
 

@@ -42,6 +42,11 @@ function icon(path, { solid = false, slash = false } = {}) {
   return svg;
 }
 
+/** What is played already goes on: the same stream set anew would begin anew. @param {HTMLMediaElement} element @param {MediaStream | null} stream */
+function show(element, stream) {
+  if (element.srcObject !== stream) element.srcObject = stream;
+}
+
 /** @param {string} label @param {string} kind @param {Record<string, string>} attributes @param {SVGElement} picture */
 function round(label, kind, attributes, picture) {
   return make('button', { type: 'button', class: `round ${kind}`, 'aria-label': label, title: label, ...attributes }, picture);
@@ -186,14 +191,15 @@ export class View extends EventTarget {
    * The far end's sound and picture, and one's own picture.
    * @param {MediaStream | undefined} remote
    * @param {MediaStream | undefined} self
+   * @param {boolean} [isPictured] whether the far end shows something
    */
-  play(remote, self) {
-    const pictured = remote?.getVideoTracks().length > 0;
-    this.sound.srcObject = remote ?? null;
-    this.remote.srcObject = pictured ? remote : null;
+  play(remote, self, isPictured = false) {
+    show(this.sound, remote ?? null);
+    show(this.remote, isPictured && remote ? remote : null);
+    this.remote.hidden = !isPictured;
     this.remote.muted = true;
-    this.self.srcObject = self?.getVideoTracks().length ? self : null;
+    show(this.self, self?.getVideoTracks().length ? self : null);
     this.self.hidden = !this.self.srcObject;
-    this.screen.hidden = !(pictured || this.self.srcObject);
+    this.screen.hidden = !(isPictured || this.self.srcObject);
   }
 }

@@ -166,6 +166,11 @@ export class Baresip {
     this.command('transfer', target);
   }
 
+  /** Lets video flow in mid-call: `sendrecv`, `sendonly`, `recvonly` or `inactive`. */
+  showVideo(direction) {
+    this.command('video_dir', direction);
+  }
+
   /** Waits until a second of this tone was heard, counted from now. */
   async hears(frequency, options) {
     const recorded = () => (readdirSync(this.recordings).some((name) => name.endsWith('-dec.wav')) ? this.heard() : null);

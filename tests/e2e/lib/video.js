@@ -16,14 +16,15 @@ const TOLERANCE = 45;
 /** A picture that stands for longer is frozen. */
 const FROZEN_MS = 300;
 
-export const COLOURS = { orange: [255, 128, 0], teal: [0, 128, 128], purple: [128, 0, 160], green: [0, 160, 0] };
+const COLOURS = { orange: [255, 128, 0], teal: [0, 128, 128], purple: [128, 0, 160], green: [0, 160, 0] };
 
 /** Whether a colour, as red, green and blue, is the one of that name. */
 export function isColour(seen, name) {
   return Boolean(seen) && seen.every((value, index) => Math.abs(value - COLOURS[name][index]) <= TOLERANCE);
 }
 
-const css = (name) => `rgb(${COLOURS[name].join(' ')})`;
+/** A colour as style sheets write it. */
+export const css = (name) => `rgb(${COLOURS[name].join(' ')})`;
 
 /** Makes a clip of one colour. @returns {Promise<string>} its file */
 export async function makeClip(directory, { colour, seconds = 60, rate = 15, size = '320x240' }) {
@@ -39,12 +40,24 @@ export async function makeClip(directory, { colour, seconds = 60, rate = 15, siz
 }
 
 /** The colour in the middle of an image file: red, green and blue. */
-export async function colourOf(file) {
+async function colourOf(file) {
   const { stdout } = await run('ffmpeg', [
     '-hide_banner', '-nostdin', '-loglevel', 'error', '-i', file, '-frames:v', '1',
     '-vf', 'crop=iw/4:ih/4,scale=1:1:flags=area', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-',
   ], { encoding: 'buffer' });
   return [...stdout.subarray(0, 3)];
+}
+
+/** Waits until a telephone's picture has that colour. @param {import('./baresip.js').Baresip} telephone */
+export async function telephoneSees(telephone, colour) {
+  let seen;
+  await until(`${telephone.address} sees ${colour}`, async () => {
+    const picture = await telephone.snapshot().catch(() => null);
+    seen = picture && await colourOf(picture).catch(() => null);
+    return isColour(seen, colour);
+  }, { timeout: 15_000, interval: 300 }).catch((error) => {
+    throw new Error(`it sees ${seen}, not ${COLOURS[colour]}`, { cause: error });
+  });
 }
 
 /** A {@link SipPage} with a camera. */
