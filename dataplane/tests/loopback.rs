@@ -3,36 +3,13 @@
 
 mod common;
 
-use common::{Client, SLOT, control_path, create, free_ports, plain_leg, rtp};
+use common::{Client, create, plain_leg, rtp, settings, start};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_control::*;
-use tandem_dataplane::dataplane::Dataplane;
-use tandem_dataplane::files::FileSettings;
-use tandem_dataplane::ports::PortRange;
 use tandem_dataplane::settings::Settings;
-use tandem_media::dtls::Identity;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-fn settings(name: &str) -> Settings {
-    let first_port = free_ports();
-    Settings {
-        control: control_path(name),
-        addresses: vec![LOCALHOST],
-        media_ports: PortRange::new(first_port, first_port + SLOT - 1).unwrap(),
-        workers: 2,
-        max_sessions: 8,
-        pin: false,
-        gather: Duration::ZERO,
-        files: FileSettings::default(),
-    }
-}
-
-fn start(settings: &Settings) -> Dataplane {
-    Dataplane::start(settings, Arc::new(Identity::generate().unwrap()), 1024).unwrap()
-}
 
 fn peer() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
@@ -75,7 +52,7 @@ fn exchange(from: &UdpSocket, into: SocketAddr, to: &UdpSocket, out_of: SocketAd
 
 #[test]
 fn calls_are_carried_and_leave_nothing_behind() {
-    let settings = settings("calls");
+    let settings = settings("calls", 2, 8);
     let dataplane = start(&settings);
     let (mut client, hello) = Client::connect(&settings.control);
     assert_eq!((hello.workers, hello.sessions), (2, 0));
@@ -122,7 +99,7 @@ fn calls_are_carried_and_leave_nothing_behind() {
 #[test]
 fn legs_stand_on_the_addresses_that_were_asked_for() {
     let [inside, outside] = [Ipv4Addr::new(127, 0, 78, 1), Ipv4Addr::new(127, 0, 78, 2)].map(IpAddr::V4);
-    let settings = Settings { addresses: vec![inside, outside], ..settings("interfaces") };
+    let settings = Settings { addresses: vec![inside, outside], ..settings("interfaces", 2, 8) };
     let dataplane = start(&settings);
     let (mut client, hello) = Client::connect(&settings.control);
     assert_eq!(hello.addresses, [inside, outside]);
@@ -148,7 +125,7 @@ fn legs_stand_on_the_addresses_that_were_asked_for() {
 
 #[test]
 fn legs_change_places_with_their_ports_and_only_on_one_worker() {
-    let settings = settings("swap");
+    let settings = settings("swap", 2, 8);
     let dataplane = start(&settings);
     let (mut client, _) = Client::connect(&settings.control);
     let peers = [peer(), peer(), peer(), peer()];
@@ -185,7 +162,7 @@ fn legs_change_places_with_their_ports_and_only_on_one_worker() {
 
 #[test]
 fn sessions_survive_their_client_and_are_listed() {
-    let settings = settings("survive");
+    let settings = settings("survive", 2, 8);
     let dataplane = start(&settings);
     let (mut client, _) = Client::connect(&settings.control);
     let mut expected: Vec<(SessionId, Vec<u8>)> =
@@ -214,7 +191,7 @@ fn sessions_survive_their_client_and_are_listed() {
 
 #[test]
 fn impossible_requests_are_refused() {
-    let settings = settings("refused");
+    let settings = settings("refused", 2, 8);
     let dataplane = start(&settings);
     let (mut client, _) = Client::connect(&settings.control);
     let own = PortRequest { address: LOCALHOST, kind: PortKind::Own, video: false };

@@ -4,18 +4,13 @@
 
 mod common;
 
-use common::{Client, SLOT, control_path, free_ports, plain_leg};
+use common::{Client, free_ports, plain_leg, settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 use tandem_control::*;
 use tandem_dataplane::dataplane::Dataplane;
-use tandem_dataplane::files::FileSettings;
-use tandem_dataplane::ports::PortRange;
-use tandem_dataplane::settings::Settings;
-use tandem_media::dtls::Identity;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// How long the tones are, and how much of what is heard is looked at, from its end.
@@ -156,18 +151,8 @@ fn amplitude(pcm: &[i16], hertz: f64) -> f64 {
 }
 
 fn start() -> (Dataplane, Client) {
-    let first_port = free_ports();
-    let settings = Settings {
-        control: control_path("room"),
-        addresses: vec![LOCALHOST],
-        media_ports: PortRange::new(first_port, first_port + SLOT - 1).unwrap(),
-        workers: 2,
-        max_sessions: 8,
-        pin: false,
-        gather: Duration::ZERO,
-        files: FileSettings::default(),
-    };
-    let dataplane = Dataplane::start(&settings, Arc::new(Identity::generate().unwrap()), 1024).unwrap();
+    let settings = settings("room", 2, 8);
+    let dataplane = common::start(&settings);
     let (client, _) = Client::connect(&settings.control);
     (dataplane, client)
 }

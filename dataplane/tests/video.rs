@@ -5,33 +5,18 @@ mod common;
 
 use common::browser::{Browser, check, is_success};
 use common::pictures::{Camera, H264, SINGLE_UNITS, Screen, bundled, free_pair, video};
-use common::{Client, SLOT, control_path, free_ports, plain_leg};
+use common::{Client, plain_leg, settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tandem_control::*;
 use tandem_dataplane::dataplane::Dataplane;
-use tandem_dataplane::files::FileSettings;
-use tandem_dataplane::ports::PortRange;
-use tandem_dataplane::settings::Settings;
-use tandem_media::dtls::Identity;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn start(name: &str) -> (Dataplane, Client) {
-    let first_port = free_ports();
-    let settings = Settings {
-        control: control_path(name),
-        addresses: vec![LOCALHOST],
-        media_ports: PortRange::new(first_port, first_port + SLOT - 1).unwrap(),
-        workers: 1,
-        max_sessions: 4,
-        pin: false,
-        gather: Duration::ZERO,
-        files: FileSettings::default(),
-    };
-    let dataplane = Dataplane::start(&settings, Arc::new(Identity::generate().unwrap()), 1024).unwrap();
+    let settings = settings(name, 1, 4);
+    let dataplane = common::start(&settings);
     let (client, _) = Client::connect(&settings.control);
     (dataplane, client)
 }

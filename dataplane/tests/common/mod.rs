@@ -8,12 +8,18 @@ pub(crate) mod pictures;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tandem_control::*;
+use tandem_dataplane::dataplane::Dataplane;
+use tandem_dataplane::files::FileSettings;
+use tandem_dataplane::ports::PortRange;
+use tandem_dataplane::settings::Settings;
 use tandem_dataplane::worker::{Answer, Command, Queues};
+use tandem_media::dtls::Identity;
 
 /// A path for a control socket that no other test uses.
 pub(crate) fn control_path(name: &str) -> PathBuf {
@@ -37,6 +43,26 @@ pub(crate) fn free_ports() -> u16 {
         (first..first + SLOT).all(is_free).then_some(first)
     });
     free.expect("ports are free")
+}
+
+/// A dataplane for sessions on the loopback interface, with media ports of its own.
+pub(crate) fn settings(name: &str, workers: usize, max_sessions: u32) -> Settings {
+    let first_port = free_ports();
+    Settings {
+        control: control_path(name),
+        addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        media_ports: PortRange::new(first_port, first_port + SLOT - 1).unwrap(),
+        workers,
+        max_sessions,
+        pin: false,
+        gather: Duration::ZERO,
+        files: FileSettings::default(),
+    }
+}
+
+/// Starts it.
+pub(crate) fn start(settings: &Settings) -> Dataplane {
+    Dataplane::start(settings, Arc::new(Identity::generate().unwrap()), 1024).unwrap()
 }
 
 /// A client of the control socket that waits for each answer.
