@@ -16,6 +16,12 @@ pub struct AddressOfRecord {
 }
 
 impl AddressOfRecord {
+    /// Reads `user@domain`, as it is displayed.
+    pub fn of_name(name: &str) -> Option<AddressOfRecord> {
+        let (user, domain) = name.rsplit_once('@')?;
+        Some(AddressOfRecord { user: user.to_owned(), domain: domain.to_owned() })
+    }
+
     /// As a URI.
     pub fn uri(&self) -> Option<SipUri> {
         Some(SipUri::new(Some(&self.user), self.domain.parse().ok()?, None))

@@ -39,6 +39,7 @@ pub(super) fn presence(root: &Section<'_>) -> PresenceRules {
     let default = PresenceRules::default();
     let rules = PresenceRules {
         busy_lamp: section.boolean("busy_lamp").unwrap_or(default.busy_lamp),
+        pickup: section.boolean("pickup").unwrap_or(default.pickup),
         per_user: count(&section, "subscriptions_per_user", 10_000, default.per_user),
         total: count(&section, "subscriptions", 1_000_000, default.total),
         max_expires: seconds(&section, "max_expires", 60, default.max_expires.as_secs()),
@@ -73,11 +74,12 @@ mod tests {
     #[test]
     fn rules_are_read() {
         let text = "[messages]\nper_user = 5\ntotal = 50\ndays = 1\n[presence]\nbusy_lamp = false\n\
-                    subscriptions = 7\n[identity]\ntrusted = [\"Voip.example\", \"10.0.0.0/8\"]";
+                    pickup = true\nsubscriptions = 7\n[identity]\ntrusted = [\"Voip.example\", \"10.0.0.0/8\"]";
         let settings = parse(text).unwrap().settings;
         assert_eq!((settings.messages.per_user, settings.messages.total), (5, 50));
         assert_eq!(settings.messages.keep, Duration::from_secs(86_400));
         assert_eq!((settings.presence.busy_lamp, settings.presence.total), (false, 7));
+        assert!(settings.presence.pickup);
         assert_eq!(settings.trusted.first(), Some(&Trusted::Domain("voip.example".to_owned())));
         assert_eq!(settings.trusted.get(1), Trusted::parse("10.0.0.0/8").as_ref());
     }

@@ -4,6 +4,7 @@
 
 use super::exchange::Exchange;
 use super::media::index;
+use super::pickup::Unanswered;
 use super::{Action, Call, PartyMedia, Who};
 use crate::party::{Cause, Signal};
 use crate::sdp::{Leg, Random};
@@ -20,6 +21,8 @@ pub struct Moved {
     pub(super) holds: bool,
     /// It was told that it is on hold.
     pub(super) told_hold: bool,
+    /// It is a caller whom nobody has answered.
+    pub(super) unanswered: Option<Unanswered>,
 }
 
 impl Moved {
@@ -64,9 +67,12 @@ impl Call {
 
     /// A party, so that it can be put into another call.
     pub fn moved(&self, who: Who) -> Option<Moved> {
-        let side = Call::side(who);
-        let (party, leg, holds) = self.media()?.part(side);
-        Some(Moved { party, leg, holds, told_hold: self.told_hold[index(side)] })
+        self.moved_from(Call::side(who))
+    }
+
+    pub(super) fn moved_from(&self, side: Side) -> Option<Moved> {
+        let (party, leg, holds) = self.session_media()?.part(side);
+        Some(Moved { party, leg, holds, told_hold: self.told_hold[index(side)], unanswered: None })
     }
 
     /// The caller, who has not been answered yet, goes; somebody else takes its place once the callee answers.
@@ -137,7 +143,7 @@ impl Call {
         if let Some(media) = self.media_mut() {
             media.put(side, moved);
         }
-        if self.answered.is_none() && !self.answer_with(who) {
+        if self.answered.is_none() && !self.answer_with(who, moved) {
             return;
         }
         // Who came in has its description already.
@@ -153,22 +159,33 @@ impl Call {
         self.settle_exchange(now, random);
     }
 
-    /// The caller takes somebody's place in another call: it is answered with whom that talked to.
-    fn answer_with(&mut self, who: Who) -> bool {
+    /// The caller takes somebody's place in another call: it is answered with whom that talked to, or who called it and is
+    /// answered now.
+    fn answer_with(&mut self, who: Who, moved: &Moved) -> bool {
         let Who::Callee(branch) = who else { return false };
-        let answer = match self.media_mut().map(|media| media.write_answer(Side::A)) {
-            Some(Ok(answer)) => answer,
-            Some(Err(error)) => {
-                self.branch_failed(branch, error.into());
-                return false;
+        let Some(media) = self.media_mut() else { return false };
+        let answers = media.write_answer(Side::A).and_then(|answer| {
+            let unanswered = moved.unanswered.as_ref();
+            Ok((answer, unanswered.map(|each| each.answer(media, Side::B)).transpose()?))
+        });
+        match answers {
+            Ok((answer, to_callee)) => {
+                self.answered = Some(branch);
+                self.ring_until = None;
+                self.answer = Some(answer.clone());
+                self.tell(Who::Caller, Signal::Answer { sdp: Some(answer) });
+                if to_callee.is_some() {
+                    self.tell(who, Signal::Answer { sdp: to_callee });
+                }
+                true
             }
-            None => return false,
-        };
-        self.answered = Some(branch);
-        self.ring_until = None;
-        self.answer = Some(answer.clone());
-        self.tell(Who::Caller, Signal::Answer { sdp: Some(answer) });
-        true
+            Err(error) => {
+                let cause = Cause::from(error);
+                self.tell(who, Signal::Hangup(cause.clone()));
+                self.branch_failed(branch, cause);
+                false
+            }
+        }
     }
 
     /// Lets a party of an answered call hear that somebody is alerted, or ends that.

@@ -13,6 +13,7 @@ mod info;
 mod join;
 pub(crate) mod media;
 mod media_events;
+mod pickup;
 #[cfg(test)]
 mod tests;
 mod tones;
@@ -420,10 +421,13 @@ impl Call {
 
     /// The dataplane's session of the answered call, or of the first branch that has one.
     pub fn session(&self) -> Option<SessionId> {
-        let of = |slot: &Branch| slot.media.as_ref().map(Media::session);
+        self.session_media().map(Media::session)
+    }
+
+    fn session_media(&self) -> Option<&Media> {
         match self.answered {
-            Some(branch) => self.branches.get(branch).and_then(of),
-            None => self.branches.iter().find_map(of),
+            Some(branch) => self.branches.get(branch)?.media.as_ref(),
+            None => self.branches.iter().find_map(|slot| slot.media.as_ref()),
         }
     }
 

@@ -23,8 +23,11 @@ impl Default for MessageRules {
 /// Rules for subscriptions to the state of others (RFC 6665).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PresenceRules {
-    /// Whether users of a local domain may see whether the others of that domain are in a call (RFC 4235).
+    /// Whether users of a local domain may see whether the others of that domain are there (RFC 3856) and in a call (RFC
+    /// 4235).
     pub busy_lamp: bool,
+    /// Whether they may answer the calls that ring at the others (RFC 3891).
+    pub pickup: bool,
     /// The most subscriptions of one user.
     pub per_user: usize,
     /// The most in all.
@@ -37,6 +40,7 @@ impl Default for PresenceRules {
     fn default() -> PresenceRules {
         PresenceRules {
             busy_lamp: true,
+            pickup: false,
             per_user: 100,
             total: 10_000,
             max_expires: Duration::from_secs(3_600),

@@ -186,6 +186,9 @@ impl Switch {
     fn log_off(&mut self, now: Instant, id: BrowserId) {
         let Some(browser) = self.browsers.get(&id) else { return };
         let calls: Vec<String> = browser.calls.keys().cloned().collect();
+        if let Some(Account::Local(user)) = &browser.account {
+            self.watchers.note_registration(user);
+        }
         for call_id in calls {
             let gone = Cause::new(480, "The browser's connection closed");
             self.endpoint_signal(now, &Endpoint::Browser(id, call_id), Signal::Hangup(gone));

@@ -124,6 +124,7 @@ impl Switch {
             if matches!(signal, Signal::Hangup(_)) && self.transferor_leaves(now, id, who) {
                 return;
             }
+            let Some(signal) = self.unless_picked_up(id, who, signal) else { return };
             self.with_call(now, id, |call, random| call.signal(now, who, signal, random));
         }
     }

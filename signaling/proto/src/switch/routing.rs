@@ -53,14 +53,19 @@ impl Switch {
 
     /// The way to somebody who is not here, by an account of the caller's.
     fn by_account(&self, uri: &Uri, caller: &str) -> Option<(Callee, NameAddr)> {
-        let (user, domain) = caller.rsplit_once('@')?;
-        let owner = AddressOfRecord { user: user.to_owned(), domain: domain.to_owned() };
+        let owner = AddressOfRecord::of_name(caller)?;
         let called = match uri {
             Uri::Tel(tel) => Some(AddressOfRecord { user: tel.digits(), domain: owner.domain.clone() }),
             uri => self.local_user(uri),
         };
         let is_here = called.is_some_and(|called| self.users.contains_key(&called));
         if is_here { None } else { self.by_line(&owner, uri) }
+    }
+
+    /// Whether a user can be reached anywhere.
+    pub(super) fn is_reachable(&self, now: Instant, aor: &AddressOfRecord) -> bool {
+        let is_there = self.registrar.bindings(now, aor).next().is_some();
+        is_there || self.browsers.values().any(|browser| browser.is_local_user(aor))
     }
 
     /// Everywhere a user can be reached: its telephones and SIP browsers, and its browsers on the WCS protocol.

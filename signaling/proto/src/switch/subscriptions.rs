@@ -1,110 +1,24 @@
-//! Subscriptions to what happens here (RFC 6665): registrations (RFC 3680) and the calls of a user (RFC 4235).
+//! Subscriptions to what happens here (RFC 6665): registrations (RFC 3680), the calls of a user (RFC 4235) and its presence
+//! (RFC 3856).
+
+mod state;
+mod watchers;
+
+pub(super) use watchers::Watchers;
 
 use super::Switch;
 use super::browsers::BrowserId;
 use crate::party::Cause;
-use crate::presence::{Contact, Dialog, Package, write_dialogs, write_registration};
+use crate::presence::Package;
 use crate::registrar::AddressOfRecord;
 use crate::sip::auth::Challenger;
 use crate::sip::user_agent::{RequestHandle, SubscriptionHandle};
 use crate::sip::{HeaderName, Request, default_reason, reply};
 use crate::transport::Flow;
 use crate::wcs::{ServerMessage, Subscribe, Subscription};
-use std::collections::{BTreeSet, HashMap};
+use state::State;
 use std::time::{Duration, Instant};
-
-/// Who is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Subscriber {
-    Sip(SubscriptionHandle),
-    Browser(BrowserId),
-}
-
-/// What a subscription is to.
-type Watched = (Package, AddressOfRecord);
-
-/// One subscription.
-#[derive(Debug)]
-struct Watcher {
-    /// The subscriber's own address.
-    by: AddressOfRecord,
-    /// The number of the next document.
-    version: u32,
-    /// What was told last.
-    told: State,
-    /// When a browser's ends; that of a SIP subscriber is the user agent's affair.
-    ends: Option<Instant>,
-}
-
-/// The state that is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct State {
-    dialogs: Vec<Dialog>,
-    /// Without their lifetimes, which always change.
-    contacts: Vec<String>,
-}
-
-/// All subscriptions.
-#[derive(Debug, Default)]
-pub(super) struct Watchers {
-    all: HashMap<(Subscriber, Watched), Watcher>,
-    /// In order, so that whoever watches one user is found.
-    by_watched: BTreeSet<(Watched, Subscriber)>,
-    by_handle: HashMap<SubscriptionHandle, Watched>,
-    /// Users whose state may have changed.
-    changed: BTreeSet<Watched>,
-}
-
-impl Watchers {
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// The registrations of a user may have changed. Where nobody watches it costs nothing.
-    pub(super) fn note_registration(&mut self, user: &AddressOfRecord) {
-        if !self.all.is_empty() {
-            self.changed.insert((Package::Registration, user.clone()));
-        }
-    }
-
-    /// The calls of a user, as they are counted, may have changed.
-    pub(super) fn note_calls(&mut self, user: &str) {
-        // Users of providers have no such address, and are watched by nobody here.
-        if let Some((user, domain)) = user.rsplit_once('@').filter(|_| !self.all.is_empty()) {
-            let user = AddressOfRecord { user: user.to_owned(), domain: domain.to_owned() };
-            self.changed.insert((Package::Dialog, user));
-        }
-    }
-
-    /// The registrations of everybody may have changed.
-    pub(super) fn note_registrations(&mut self) {
-        let watched = self.by_watched.iter().map(|(watched, _)| watched);
-        let registrations = watched.filter(|(package, _)| *package == Package::Registration).cloned();
-        self.changed.extend(registrations);
-    }
-
-    fn of(&self, watched: &Watched) -> Vec<Subscriber> {
-        let lowest = Subscriber::Sip(SubscriptionHandle(0));
-        let from = self.by_watched.range((watched.clone(), lowest)..);
-        from.take_while(|(each, _)| each == watched).map(|(_, subscriber)| *subscriber).collect()
-    }
-
-    fn insert(&mut self, subscriber: Subscriber, watched: Watched, watcher: Watcher) {
-        if let Subscriber::Sip(handle) = subscriber {
-            self.by_handle.insert(handle, watched.clone());
-        }
-        self.by_watched.insert((watched.clone(), subscriber));
-        self.all.insert((subscriber, watched), watcher);
-    }
-
-    fn remove(&mut self, subscriber: Subscriber, watched: &Watched) -> bool {
-        if let Subscriber::Sip(handle) = subscriber {
-            self.by_handle.remove(&handle);
-        }
-        self.by_watched.remove(&(watched.clone(), subscriber));
-        self.all.remove(&(subscriber, watched.clone())).is_some()
-    }
-}
+use watchers::{Subscriber, Watched, Watcher};
 
 impl Switch {
     /// A SUBSCRIBE outside a dialog.
@@ -138,13 +52,20 @@ impl Switch {
         self.watchers.insert(Subscriber::Sip(handle), (package, watched), watcher);
     }
 
+    /// Whether a user may answer the calls that ring at another one.
+    pub(super) fn may_pick_up(&self, by: &AddressOfRecord, of: &AddressOfRecord) -> bool {
+        by == of || (self.settings.presence.pickup && by.domain == of.domain)
+    }
+
     /// Whether a user may watch another one.
     fn may_watch(&self, package: Package, by: &AddressOfRecord, of: &AddressOfRecord) -> Result<(), Cause> {
         let rules = &self.settings.presence;
         match package {
             // Contacts tell where somebody is: that is for the user alone.
             Package::Registration if by != of => return Err(Cause::new(403, "Not your address")),
-            Package::Dialog if by != of && (!rules.busy_lamp || by.domain != of.domain) => {
+            Package::Dialog | Package::Presence
+                if by != of && (!rules.busy_lamp || by.domain != of.domain) =>
+            {
                 return Err(Cause::new(403, "Others may not be watched here"));
             }
             _ => {}
@@ -159,39 +80,14 @@ impl Switch {
         Ok(())
     }
 
-    /// The state of a user now, and as a document.
-    fn state_of(&self, now: Instant, (package, user): &Watched, version: u32) -> (State, String) {
-        let entity = user.uri().map(|uri| uri.to_string()).unwrap_or_default();
-        match package {
-            Package::Dialog => {
-                let dialogs = self.calls.dialogs_of(&user.to_string());
-                let document = write_dialogs(version, &entity, &dialogs);
-                (State { dialogs, ..State::default() }, document)
-            }
-            Package::Registration => {
-                let contacts: Vec<Contact> = self
-                    .registrar
-                    .bindings(now, user)
-                    .map(|binding| Contact {
-                        uri: binding.contact.uri.to_string(),
-                        expires: binding.expires.saturating_duration_since(now).as_secs(),
-                    })
-                    .collect();
-                let document = write_registration(version, &entity, &contacts);
-                let contacts = contacts.into_iter().map(|contact| contact.uri).collect();
-                (State { contacts, ..State::default() }, document)
-            }
-        }
-    }
-
     /// The next document for a subscriber.
     fn next_document(&mut self, now: Instant, subscriber: Subscriber, watched: &Watched) -> Option<String> {
         let key = (subscriber, watched.clone());
-        let version = self.watchers.all.get(&key)?.version;
-        let (told, document) = self.state_of(now, watched, version);
+        let Watcher { by, version, .. } = self.watchers.all.get(&key)?;
+        let (told, document) = self.state_of(now, watched, by, *version);
         let watcher = self.watchers.all.get_mut(&key)?;
         watcher.told = told;
-        watcher.version = version.saturating_add(1);
+        watcher.version = watcher.version.saturating_add(1);
         Some(document)
     }
 
@@ -212,10 +108,12 @@ impl Switch {
     /// Tells whoever watches users whose state has changed.
     pub(super) fn tell_watchers(&mut self, now: Instant) {
         while let Some(watched) = self.watchers.changed.pop_first() {
-            let (state, _) = self.state_of(now, &watched, 0);
             for subscriber in self.watchers.of(&watched) {
                 let watcher = self.watchers.all.get(&(subscriber, watched.clone()));
-                if watcher.is_none_or(|watcher| watcher.told == state) {
+                let is_new = |watcher: &Watcher| {
+                    watcher.told != self.state_of(now, &watched, &watcher.by, watcher.version).0
+                };
+                if !watcher.is_some_and(is_new) {
                     continue;
                 }
                 match subscriber {

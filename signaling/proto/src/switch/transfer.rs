@@ -7,6 +7,7 @@
 //! the first call ends. Until then it goes on: a transfer that fails changes nothing but what the transferor is told.
 
 mod authority;
+mod pickup;
 mod places;
 mod replacing;
 
@@ -17,6 +18,7 @@ use crate::call::{Call, Who};
 use crate::party::{Cause, Signal, TransferProgress};
 use crate::sip::Uri;
 use crate::sip::user_agent::{CallHandle, Refer, Replaces};
+use pickup::Pickup;
 use std::time::Instant;
 use tandem_control::{Refusal, Request};
 
@@ -57,6 +59,8 @@ pub(super) struct Transfer {
     is_alone: bool,
     /// The transferee hears that the target is alerted.
     rings_back: bool,
+    /// Nobody has answered the transferee yet: somebody picks its call up.
+    pickup: Option<Pickup>,
 }
 
 impl Switch {
@@ -202,7 +206,8 @@ impl Switch {
         let Some(transfer) = self.transfers.get_mut(&call) else { return };
         let (target, transferee, place) = (transfer.target, transfer.transferee, transfer.place);
         let (Some(first), Some(second)) = (self.calls.call(call), self.calls.call(target)) else { return };
-        if !first.is_settled() || !second.may_take_in() {
+        let may_leave = first.is_settled() || transfer.pickup.is_some();
+        if !may_leave || !second.may_take_in() {
             return;
         }
         let (Some(first), Some(second)) = (first.session(), second.session()) else { return };
@@ -219,17 +224,24 @@ impl Switch {
             return;
         };
         let Transfer { transferor, transferee, place, .. } = transfer;
-        let Some(moved) = self.calls.call(call).and_then(|call| call.moved(transferee)) else { return };
+        let is_pickup = transfer.pickup.is_some();
+        let moved = self.calls.call(call).and_then(|call| match is_pickup {
+            true => call.ringing_caller().ok(),
+            false => call.moved(transferee),
+        });
+        let Some(moved) = moved else { return };
         let arriving = self.calls.put(call, transferee, Endpoint::Nobody);
         let leaving = self.calls.put(target, place, arriving);
-        self.calls.move_user((call, transferor, transferee), (target, place));
+        let leaves = Some(transferor).filter(|_| !is_pickup);
+        self.calls.move_user((call, leaves, transferee), (target, place));
         self.with_call(now, target, |call, random| call.take_in(now, place, &moved, random));
         self.counters.transfers_done += 1;
         if transfer.is_asked && !transfer.is_alone {
             let done = Signal::Transfer(TransferProgress::Done);
             self.tell_party(now, call, transferor, done);
         }
-        let transferred = || Cause::new(200, "The call was transferred");
+        let words = if is_pickup { "Call completed elsewhere" } else { "The call was transferred" };
+        let transferred = || Cause::new(200, words);
         self.with_call(now, call, |call, _| call.hang_up(Some(transferee), transferred()));
         self.dismiss(now, leaving, Signal::Hangup(transferred()));
     }
@@ -254,6 +266,7 @@ impl Switch {
             let cause = cause.clone();
             self.with_call(now, call, |call, _| call.hang_up(Some(transfer.transferor), cause));
         }
+        self.pickup_failed(now, call, transfer.pickup);
     }
 
     /// Ends the call with the target where nobody stands in the place that was to be taken.
@@ -267,7 +280,8 @@ impl Switch {
 
     /// A party hangs up. True: a transfer of its goes on without it, and the call with it.
     pub(super) fn transferor_leaves(&mut self, now: Instant, call: CallId, who: Who) -> bool {
-        if let Some(transfer) = self.transfers.get_mut(&call).filter(|transfer| transfer.transferor == who) {
+        let is_its = |transfer: &&mut Transfer| transfer.transferor == who && transfer.pickup.is_none();
+        if let Some(transfer) = self.transfers.get_mut(&call).filter(is_its) {
             transfer.is_alone = true;
             let is_ringing = transfer.stage == Stage::Ringing;
             self.calls.put(call, who, Endpoint::Nobody);
@@ -329,8 +343,8 @@ impl Switch {
 
 impl Transfer {
     fn new(transferor: Who, transferee: Who, target: CallId, place: Who, stage: Stage) -> Transfer {
-        let (is_asked, is_alone, rings_back) = (true, false, false);
-        Transfer { transferor, transferee, target, place, stage, is_asked, is_alone, rings_back }
+        let (is_asked, is_alone, rings_back, pickup) = (true, false, false, None);
+        Transfer { transferor, transferee, target, place, stage, is_asked, is_alone, rings_back, pickup }
     }
 }
 

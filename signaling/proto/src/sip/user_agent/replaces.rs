@@ -2,6 +2,7 @@
 
 use super::call::Stage;
 use super::{CallHandle, UserAgent};
+use crate::presence::DialogId;
 use crate::sip::lexer::{Cursor, Problem, is_token};
 use crate::sip::{HeaderError, HeaderName, Headers, Params};
 use std::fmt;
@@ -103,6 +104,17 @@ impl UserAgent {
             Stage::Calling => Named::Calling(handle),
             Stage::Ringing => Named::Called(handle),
             Stage::AwaitingAck | Stage::Established => Named::Confirmed(handle),
+        })
+    }
+
+    /// The early dialog of a call that we make, as whoever is called sees it. `None` before it has sent a tag.
+    pub fn early_dialog(&self, call: CallHandle) -> Option<DialogId> {
+        let call = self.calls.get(&call).filter(|call| call.stage == Stage::Calling)?;
+        let dialog = call.dialog()?;
+        Some(DialogId {
+            call_id: dialog.call_id.clone(),
+            local_tag: dialog.remote_tag().to_owned(),
+            remote_tag: dialog.local_tag().to_owned(),
         })
     }
 }

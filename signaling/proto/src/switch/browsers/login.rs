@@ -73,6 +73,7 @@ impl Switch {
             return Err(Cause::new(403, "Logged in too many times"));
         }
         if let Some(browser) = self.browsers.get_mut(&id) {
+            self.watchers.note_registration(&aor);
             browser.account = Some(Account::Local(aor));
         }
         Ok(true)

@@ -3,6 +3,7 @@
 use super::{CallId, Endpoint, Plan};
 use crate::call::{Call, Who};
 use crate::presence::{Dialog, Stage};
+use crate::sip::user_agent::CallHandle;
 use crate::table::shrink;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -87,7 +88,19 @@ impl Calls {
             (false, true) => Stage::Trying,
         };
         let is_caller = entry.plan.users.first().and_then(Option::as_deref) == Some(user);
-        Some(Dialog { id: id.0, is_caller, stage })
+        Some(Dialog { id: id.0, is_caller, stage, early: None })
+    }
+
+    /// The dialogs with the telephones that a call rings, in the order of its branches.
+    pub(in crate::switch) fn rung_telephones(&self, id: CallId) -> Vec<CallHandle> {
+        let entry = self.entries.get(&id).filter(|entry| !entry.call.is_answered());
+        let mut rung: Vec<(&usize, &Endpoint)> = entry.into_iter().flat_map(|entry| &entry.rung).collect();
+        rung.sort_unstable_by_key(|(branch, _)| **branch);
+        let telephone = |(_, endpoint): (&usize, &Endpoint)| match endpoint {
+            Endpoint::Sip(handle) => Some(*handle),
+            _ => None,
+        };
+        rung.into_iter().filter_map(telephone).collect()
     }
 
     /// A session of the call that somebody of this one comes from, or of another call of these users. Calls of one user

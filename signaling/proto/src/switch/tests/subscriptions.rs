@@ -5,7 +5,7 @@ fn phone(name: &str, host: u8) -> Phone {
 }
 
 /// Subscribes; the final response, and the requests that came with it.
-fn subscribe(
+pub(super) fn subscribe(
     bench: &mut Bench,
     phone: &mut Phone,
     to: &str,
@@ -98,8 +98,9 @@ fn whoever_watches_asks_first_and_in_bounds() {
     let uri = format!("sip:bob@{DOMAIN}");
     let stranger = phone("mallory", 66).request(Method::Subscribe, &uri, "<sip:bob@tandem.test>", None);
     assert_eq!(statuses(&phone("mallory", 66).send(&mut bench, stranger)), [407]);
-    let (response, _) = subscribe(&mut bench, &mut carol, "bob", "presence", 600);
-    assert_eq!((response.status, response.headers.get(HeaderName::AllowEvents)), (489, Some("dialog, reg")));
+    let (response, _) = subscribe(&mut bench, &mut carol, "bob", "message-summary", 600);
+    let known = Some("dialog, presence, reg");
+    assert_eq!((response.status, response.headers.get(HeaderName::AllowEvents)), (489, known));
     assert_eq!(status(&mut bench, &mut carol, "nobody", "dialog"), 404);
     assert_eq!(status(&mut bench, &mut carol, "bob", "reg"), 403, "where bob is is bob's affair");
     assert_eq!(status(&mut bench, &mut carol, "bob", "dialog"), 200);
@@ -158,4 +159,48 @@ fn a_browser_watches_too() {
     assert_eq!(bench.counter("subscriptions"), 0);
     bench.say(browser, "subscribe", json!({ "event": "reg", "to": "bob", "expires": 60 }));
     assert_eq!(states(&mut bench), ["terminated []"], "it is refused");
+}
+
+#[test]
+fn presence_tells_whether_a_user_is_there_and_talks() {
+    let mut bench = Bench::new();
+    let (mut alice, bob) = phones(&mut bench);
+    let mut carol = phone("carol", 40);
+    let seen = |body: &[u8]| {
+        let is_open = text(body).contains("<basic>open</basic>");
+        (is_open, text(body).contains("<rpid:on-the-phone/>"))
+    };
+    // Answers as she would.
+    let watcher = phone("carol", 40);
+    let told = |bench: &mut Bench| {
+        bench.pass(Duration::from_secs(1));
+        let mut requests = notifications(&bench.take(watcher.flow.remote));
+        requests.dedup();
+        for request in &requests {
+            assert_eq!(request.headers.get(HeaderName::ContentType), Some("application/pidf+xml"));
+            watcher.answer(bench, request, 200, None);
+        }
+        requests.iter().map(|request| seen(&request.body)).collect::<Vec<_>>()
+    };
+    let (response, first) = subscribe(&mut bench, &mut carol, "alice", "presence", 600);
+    assert_eq!((response.status, seen(&first[0].body)), (200, (true, false)));
+    carol.answer(&mut bench, &first[0], 200, None);
+
+    alice.call(&mut bench, "bob");
+    assert_eq!(told(&mut bench), [(true, true)], "whoever calls is busy");
+    let invite = request_of(&bench.take(bob.flow.remote), Method::Invite);
+    bob.answer(&mut bench, &invite, 486, None);
+    let busy = responses(&bench.take(alice.flow.remote)).pop().unwrap();
+    assert_eq!((busy.status, told(&mut bench)), (486, vec![(true, false)]));
+    // She logs in at a page, and leaves her telephone and the page.
+    let page = bench.browser(1, "alice", PASSWORD, DOMAIN);
+    let uri = format!("sip:alice@{DOMAIN}");
+    let mut leave = alice.request(Method::Register, &uri, &format!("<{uri}>"), None);
+    leave.headers.push(HeaderName::Expires, 0);
+    let (_, got) = alice.authenticated(&mut bench, leave);
+    assert_eq!((statuses(&got), told(&mut bench)), (vec![200], vec![]), "the page is left");
+    bench.input(Input::WcsClosed { connection: page });
+    assert_eq!(told(&mut bench), [(false, false)]);
+    bench.browser(2, "alice", PASSWORD, DOMAIN);
+    assert_eq!(told(&mut bench), [(true, false)]);
 }

@@ -1,5 +1,6 @@
 //! Transfers, and what lets them be carried out.
 
+mod pickup;
 mod refused;
 mod replacing;
 

@@ -54,11 +54,12 @@ impl Calls {
     }
 
     /// The transferee is counted where it is now. A user that made a call to the outside, and left it to others, pays for it
-    /// as long as it lasts, and so it stays counted.
-    pub(in crate::switch) fn move_user(&mut self, from: (CallId, Who, Who), to: (CallId, Who)) {
+    /// as long as it lasts, and so it stays counted; there is none where nobody had answered.
+    pub(in crate::switch) fn move_user(&mut self, from: (CallId, Option<Who>, Who), to: (CallId, Who)) {
         let ((call, transferor, transferee), (target, place)) = (from, to);
         let Some(plan) = self.entries.get(&call).map(|entry| &entry.plan) else { return };
-        let (arriving, (_, leaving)) = (plan.party(transferee), plan.party(transferor));
+        let arriving = plan.party(transferee);
+        let leaving = transferor.and_then(|transferor| plan.party(transferor).1);
         let mut payers = plan.payers.clone();
         let Some(plan) = self.entries.get_mut(&target).map(|entry| &mut entry.plan) else { return };
         let arrived = arriving.1.clone();

@@ -1,8 +1,9 @@
 //! Calls that take the place of another one (RFC 3891): a user goes on at another telephone, or somebody to whom it handed
-//! the call over does.
+//! the call over does; or somebody picks up a call that rings elsewhere.
 
+use super::pickup::Pickup;
 use super::{Stage, Transfer, no_call};
-use crate::call::Who;
+use crate::call::{Moved, Who};
 use crate::party::{Cause, Signal};
 use crate::registrar::AddressOfRecord;
 use crate::sip::user_agent::{Named, Replaces, RequestHandle};
@@ -15,6 +16,8 @@ use std::time::Instant;
 struct Replaced {
     call: CallId,
     who: Who,
+    /// It rings there.
+    is_early: bool,
 }
 
 impl Switch {
@@ -51,24 +54,37 @@ impl Switch {
         user: &AddressOfRecord,
         replaces: &Replaces,
     ) -> Result<Replaced, Cause> {
-        let handle = match self.user_agent.named(replaces) {
+        let (handle, is_early) = match self.user_agent.named(replaces) {
             Some(Named::Confirmed(_)) if replaces.early_only => return Err(Cause::new(486, "Busy Here")),
-            Some(Named::Confirmed(handle)) => handle,
-            // Section 3: an early dialog can be replaced only where we called; there a user that is rung at several
-            // telephones can answer at any of them anyway.
-            _ => return Err(no_call()),
+            Some(Named::Confirmed(handle)) => (handle, false),
+            Some(Named::Calling(handle)) => (handle, true),
+            // Section 3: an early dialog can be replaced only where we called.
+            Some(Named::Called(_)) | None => return Err(no_call()),
         };
         let (call, who) = self.calls.place_of(&Endpoint::Sip(handle)).ok_or_else(no_call)?;
         let (_, owner) = self.calls.plan(call).ok_or_else(no_call)?.party(who);
-        let referred_by = request.headers.address(HeaderName::ReferredBy).ok().flatten();
-        let referrer = referred_by.and_then(|address| self.local_user(&address.uri));
+        let owner = owner.as_deref().and_then(AddressOfRecord::of_name);
         let owner = owner.ok_or_else(|| Cause::new(403, "The call is not yours"))?;
-        let is_sent = referrer.is_some_and(|referrer| referrer.to_string() == owner);
-        if user.to_string() != owner && !is_sent {
+        let referred_by = request.headers.address(HeaderName::ReferredBy).ok().flatten();
+        let is_sent = referred_by.and_then(|address| self.local_user(&address.uri)).as_ref() == Some(&owner);
+        if *user != owner && !is_sent && !(is_early && self.may_pick_up(user, &owner)) {
             return Err(Cause::new(403, "The call is not yours"));
         }
+        if is_early && *user != owner {
+            self.admit(Some(&user.to_string()), None)?;
+        }
         self.check_untouched(call)?;
-        Ok(Replaced { call, who })
+        Ok(Replaced { call, who, is_early })
+    }
+
+    /// The party that comes into the new call, and its place in the old one.
+    fn coming(&self, replaced: &Replaced) -> Result<(Who, Moved), Cause> {
+        let call = self.calls.call(replaced.call).ok_or_else(no_call)?;
+        if replaced.is_early {
+            return Ok((Who::Caller, call.ringing_caller()?));
+        }
+        let other = call.other(replaced.who).ok_or_else(no_call)?;
+        Ok((other, call.moved(other).ok_or_else(no_call)?))
     }
 
     /// Makes a call whose callee comes from another one.
@@ -79,17 +95,17 @@ impl Switch {
         plan: Plan,
         replaced: &Replaced,
     ) -> Result<(), Cause> {
-        let Replaced { call, who } = *replaced;
+        let Replaced { call, who, is_early } = *replaced;
         self.admit_more()?;
-        let other = self.calls.call(call).and_then(|call| call.other(who)).ok_or_else(no_call)?;
-        let moved = self.calls.call(call).and_then(|call| call.moved(other)).ok_or_else(no_call)?;
+        let (other, moved) = self.coming(replaced)?;
         let (address, _) = self.calls.plan(call).ok_or_else(no_call)?.party(other);
         let callee = Callee { target: Target::Awaited(call), media: moved.media() };
         let plan = Plan { callees: vec![callee], to: address, ..plan };
         let target = self.calls.next_id();
         let place = Who::Callee(0);
+        let pickup = is_early.then(Pickup::default);
         let transfer =
-            Transfer { is_asked: false, ..Transfer::new(who, other, target, place, Stage::Ringing) };
+            Transfer { is_asked: false, pickup, ..Transfer::new(who, other, target, place, Stage::Ringing) };
         self.transfers.insert(call, transfer);
         let placed = self.place_call(now, caller, plan, Some((place, moved)));
         if placed.is_err() {
