@@ -28,8 +28,8 @@ avcodec_h264dec h264
 `;
 }
 
-function configuration({ name, address, tone, recordings, video }) {
-  const wanted = video ? [...LOADED, ...LOADED_FOR_VIDEO] : LOADED;
+function configuration({ name, address, tone, recordings, video, watched }) {
+  const wanted = [...LOADED, ...(video ? LOADED_FOR_VIDEO : []), ...(watched ? ['presence'] : [])];
   const modules = wanted.filter((module) => existsSync(`${MODULES}/${module}.so`));
   return `poll_method epoll
 sip_listen ${address}:5060
@@ -62,6 +62,8 @@ ${video ? videoConfiguration(video) : ''}`;
 export class Baresip {
   events = [];
   #received = Buffer.alloc(0);
+  /** How much of its output {@link Baresip.sees} has used up. */
+  #seen = 0;
 
   /**
    * @param {object} options
@@ -76,23 +78,25 @@ export class Baresip {
    * @param {'srtp-mand' | 'dtls_srtp'} [options.encryption]
    * @param {'auto' | 'manual'} [options.answer]
    * @param {string} [options.contact] the user that its `message` command writes to
+   * @param {string} [options.watched] the user whose presence it subscribes to
    * @param {{clip: string, rate?: number}} [options.video] the file that its camera shows, and its pictures a second
    */
-  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto', contact, video }) {
+  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto', contact, watched, video }) {
     const phone = new Baresip();
     const home = join(directory, `baresip-${user}`);
     phone.recordings = join(home, 'recordings');
     mkdirSync(phone.recordings, { recursive: true });
     const wav = join(home, 'tone.wav');
     writeToneWav(wav, { frequency: tone, seconds: TONE_SECONDS, rate: RATE });
-    const settings = { name: user, address: host.address, tone: wav, recordings: phone.recordings, video };
+    const settings = { name: user, address: host.address, tone: wav, recordings: phone.recordings, video, watched };
     writeFileSync(join(home, 'config'), configuration(settings));
     const parameters = [
       `auth_user=${user}`, `auth_pass=${password}`, `outbound="sip:${server};transport=udp"`, 'regint=600',
       `answermode=${answer}`, 'dtmfmode=rtpevent', codecs && `audio_codecs=${codecs}`, encryption && `mediaenc=${encryption}`,
     ];
     writeFileSync(join(home, 'accounts'), `<sip:${user}@${domain}>;${parameters.filter(Boolean).join(';')}\n`);
-    writeFileSync(join(home, 'contacts'), contact ? `"${contact}" <sip:${contact}@${domain}>\n` : '');
+    const contacts = [contact && `"${contact}" <sip:${contact}@${domain}>\n`, watched && `"${watched}" <sip:${watched}@${domain}>;presence=p2p\n`];
+    writeFileSync(join(home, 'contacts'), contacts.filter(Boolean).join(''));
     phone.address = `${user}@${domain}`;
     phone.host = host;
     phone.process = new Process(`baresip-${user}`, directory, host.inside('baresip', '-f', home, '-s'));
@@ -142,6 +146,22 @@ export class Baresip {
       if (taken.test(output)) texts.set(callId, text);
     }
     return [...texts.values()];
+  }
+
+  /** Waits until a NOTIFY has told this of who is watched; its first news it does not show. */
+  async toldOf(basic) {
+    await this.process.printed(new RegExp(`<basic>${basic}</basic>`));
+  }
+
+  /** Waits until it shows this, which it did not before, of who is watched: Online, Offline or Busy. */
+  async sees(user, status) {
+    const colour = '(?:\\x1b\\[\\d*m)?';
+    const shown = new RegExp(`<sip:${user}@[^>]*> changed status from \\S+ to ${colour}${status}`, 'g');
+    await until(`${this.process.name} sees ${user} ${status}`, () => {
+      const seen = [...this.process.output().slice(this.#seen).matchAll(shown)].at(-1);
+      if (seen) this.#seen += seen.index + seen[0].length;
+      return seen;
+    });
   }
 
   /** Waits for an event of this type, which is taken out of the list. */
