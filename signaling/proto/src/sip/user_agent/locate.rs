@@ -92,8 +92,12 @@ impl UserAgent {
         let large =
             outgoing.draft.request.to_bytes().len() + VIA_AND_CONTACT > limits::UDP_REQUEST && !udp_only;
         for target in targets {
-            if large && target.transport == Transport::Udp {
-                outgoing.targets.push_back(Target { transport: Transport::Tcp, ..target.clone() });
+            let by_tcp = Target { transport: Transport::Tcp, ..target.clone() };
+            // Whoever takes no TCP is not asked every time: it may take seconds to find out.
+            let may_take_tcp = !self.servers.is_resting(now, &by_tcp);
+            let is_next = outgoing.targets.back() == Some(&by_tcp);
+            if large && target.transport == Transport::Udp && may_take_tcp && !is_next {
+                outgoing.targets.push_back(by_tcp);
             }
             outgoing.targets.push_back(target);
         }

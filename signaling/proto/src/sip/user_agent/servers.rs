@@ -48,9 +48,12 @@ impl Servers {
 
     /// Puts those that rest behind the others; otherwise the order stays.
     pub(super) fn order(&self, now: Instant, targets: &mut [Target]) {
-        targets.sort_by_key(|target| {
-            self.resting.get(&(target.transport, target.address)).is_some_and(|until| *until > now)
-        });
+        targets.sort_by_key(|target| self.is_resting(now, target));
+    }
+
+    /// Whether this one failed lately.
+    pub(super) fn is_resting(&self, now: Instant, target: &Target) -> bool {
+        self.resting.get(&(target.transport, target.address)).is_some_and(|until| *until > now)
     }
 }
 

@@ -109,6 +109,44 @@ fn a_registration_goes_to_the_next_server_at_503_and_to_none_after_the_last() {
     bench.reply(&renewal, 200, "r", &[(HeaderName::Expires, "600")], None);
 }
 
+/// The transport that the next request goes by, that request, and what names it where it cannot be sent.
+fn next(bench: &mut Bench) -> (Transport, Request, SendKey) {
+    loop {
+        let Some(Output::Sip { destination, key, bytes, .. }) = bench.agent.poll_output() else {
+            panic!("nothing is sent")
+        };
+        let Message::Request(request) = Message::parse(&bytes).unwrap() else { continue };
+        if request.method != Method::Ack {
+            return (transport_of(&destination), request, key);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_takes_no_tcp_is_not_asked_by_it_each_time() {
+    let mut settings = settings("192.0.2.1:5060".parse().unwrap());
+    settings.sip.push((Transport::Tcp, "192.0.2.1:5060".parse().unwrap()));
+    let mut bench = Bench::with(settings);
+    let call = |bench: &mut Bench| {
+        let (sdp, credentials) = (Some(vec![b'x'; 1400]), Some(credentials()));
+        bench.agent.invite(bench.now, Invite { sdp, credentials, ..call_to("sip:bob@192.0.2.9") });
+        next(bench)
+    };
+    let (transport, _, key) = call(&mut bench);
+    assert_eq!(transport, Transport::Tcp);
+    bench.agent.send_failed(bench.now, key);
+    let (transport, invite, _) = next(&mut bench);
+    assert_eq!(transport, Transport::Udp);
+    bench.reply(&invite, 407, "p", &[(HeaderName::ProxyAuthenticate, CHALLENGE)], None);
+    let (transport, proven, _) = next(&mut bench);
+    assert_eq!(transport, Transport::Udp, "what is larger by the proof too");
+    bench.reply(&proven, 486, "p", &[], None);
+    assert_eq!(call(&mut bench).0, Transport::Udp);
+    bench.pass(Duration::from_secs(120));
+    while bench.agent.poll_output().is_some() {}
+    assert_eq!(call(&mut bench).0, Transport::Tcp, "it has rested");
+}
+
 /// Accounts may have ports from 30000 to 30009.
 fn with_ports() -> Bench {
     let settings = settings("192.0.2.1:5060".parse().unwrap());
