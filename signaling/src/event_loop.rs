@@ -35,11 +35,11 @@ pub(crate) struct EventLoop {
 }
 
 impl EventLoop {
-    /// Runs until the process ends.
+    /// Runs until the switch has left: see [`Input::Leave`].
     pub(crate) async fn run(mut self) {
         let sleep = tokio::time::sleep(LONGEST_SLEEP);
         tokio::pin!(sleep);
-        loop {
+        while !self.switch.has_left() {
             let next = [self.switch.next_timeout(), self.relay.next_timeout()].into_iter().flatten().min();
             let next = next.unwrap_or_else(|| Instant::now() + LONGEST_SLEEP);
             // Deadlines mostly move away: then it is cheaper to wake up once in vain than to set the timer each time.

@@ -66,6 +66,8 @@ pub(crate) const HELLO_DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) const NG_REPLY: Duration = Duration::from_secs(10);
 /// For figures to be gathered for `/metrics`.
 pub(crate) const METRICS_DEADLINE: Duration = Duration::from_secs(2);
+/// For providers to answer that our accounts are unregistered, at a clean end: the launcher waits a little longer.
+pub(crate) const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
 /// Between looks at the configured certificate's files.
 pub(crate) const CERTIFICATE_POLL: Duration = Duration::from_secs(10);
 

@@ -21,11 +21,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use tandem_sip::ng::Relay;
-use tandem_sip::switch::Switch;
+use tandem_sip::switch::{Input, Switch};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Why the process could not start.
@@ -107,19 +109,34 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let tokens = Asker::new(config.token_hook.clone(), connector.clone(), events.clone());
     let transports = Transports::new(udp, connector, events.clone());
     let relay = Relay::new(Instant::now(), SystemTime::now(), config.ng.settings.clone(), fill_random);
+    let leaving = events.clone();
     let event_loop =
         EventLoop { switch, relay, replies, transports, dns, tokens, dataplane, messages, events, queue };
     let mut terminate = signal(SignalKind::terminate())?;
     tracing::info!(relay = config.relay, listen = ?config.listen, advertised = ?config.advertised, "started");
     // A task of its own: tokio looks for new events of all sockets each time the main future is woken.
-    let running = tokio::spawn(event_loop.run());
-    tokio::select! {
-        ended = running => tracing::error!(?ended, "the event loop has ended"),
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    let mut running = tokio::spawn(event_loop.run());
+    let is_told = tokio::select! {
+        ended = &mut running => {
+            tracing::error!(?ended, "the event loop has ended");
+            false
+        }
+        _ = terminate.recv() => true,
+        _ = tokio::signal::ctrl_c() => true,
+    };
+    if is_told {
+        leave(&leaving, running).await;
     }
     tracing::info!("ended");
     Ok(())
+}
+
+/// Has the accounts at providers unregistered, and waits for the providers for a while.
+async fn leave(events: &Events, running: JoinHandle<()>) {
+    let left = async { events.send(Input::Leave.into()).await.is_ok() && running.await.is_ok() };
+    if !timeout(limits::LEAVE_DEADLINE, left).await.unwrap_or(false) {
+        tracing::warn!("not every account at a provider is unregistered");
+    }
 }
 
 /// For tags, nonces and keys.

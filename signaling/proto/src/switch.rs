@@ -7,6 +7,7 @@ mod calls;
 mod counters;
 mod dataplane;
 mod identity;
+mod leaving;
 mod lines;
 mod lockout;
 mod messages;
@@ -118,6 +119,8 @@ pub enum Input {
         /// Whether it is on disk, safe from a crash.
         is_kept: bool,
     },
+    /// The process is about to end; [`Switch::has_left`] says when it can.
+    Leave,
     /// [`crate::switch`]'s timeout has passed.
     Timeout,
 }
@@ -260,6 +263,7 @@ pub struct Switch {
     /// Where clients of local domains are: requests may go there although it is a private address.
     client_addresses: HashSet<IpAddr>,
     timers: BTreeSet<(Instant, Timer)>,
+    is_leaving: bool,
     outputs: VecDeque<Output>,
     counters: Counters,
 }
@@ -309,6 +313,7 @@ impl Switch {
             watchers: Watchers::default(),
             client_addresses: HashSet::new(),
             timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Tidy), (now + PING_EVERY, Timer::Ping)]),
+            is_leaving: false,
             outputs: VecDeque::new(),
             counters: Counters::default(),
             settings,
@@ -339,6 +344,7 @@ impl Switch {
             Input::DataplaneDown => self.dataplane_down(now),
             Input::Dataplane(message) => self.dataplane_said(now, message),
             Input::MessageKept { id, is_kept } => self.message_kept(now, id, is_kept),
+            Input::Leave => self.leave(now),
             Input::Timeout => self.timeout(now),
         }
         self.settle(now);

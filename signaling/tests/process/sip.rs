@@ -117,3 +117,35 @@ async fn garbage_on_every_port_harms_nobody() {
     let (_, figures) = process.get("/metrics", "").await;
     assert!(figures.contains("tandem_signaling_drops_total{reason=\"framing\"} 2"), "{figures}");
 }
+
+/// Takes a request that a registrar gets, answers it with the binding that it asks for, and returns its Expires.
+async fn register(registrar: &UdpSocket) -> String {
+    let mut buffer = vec![0; 65_536];
+    let (length, from) =
+        timeout(DEADLINE, registrar.recv_from(&mut buffer)).await.expect("a REGISTER").unwrap();
+    let request = String::from_utf8_lossy(&buffer[..length]).into_owned();
+    assert!(request.starts_with("REGISTER "), "{request}");
+    let copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:", "Contact:"];
+    let lines = request.lines().filter(|line| copied.iter().any(|name| line.starts_with(name)));
+    let lines: String = lines.map(|line| format!("{line}\r\n")).collect();
+    let answer = format!("SIP/2.0 200 OK\r\n{lines}Content-Length: 0\r\n\r\n");
+    registrar.send_to(answer.as_bytes(), from).await.unwrap();
+    request.lines().find_map(|line| line.strip_prefix("Expires: ")).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_account_at_a_provider_is_unregistered_at_a_clean_end() {
+    let registrar = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = registrar.local_addr().unwrap();
+    let mut process = Process::start(&format!(
+        "[providers]\nallow_private = true\n[[domain]]\nname = \"example.org\"\n\
+         [[domain.user]]\nname = \"alice\"\npassword = \"secret\"\n\
+         [[domain.user.account]]\ndomain = \"voip.example\"\nname = \"1001\"\npassword = \"secret\"\n\
+         proxy = \"sip:{address}\"\n"
+    ))
+    .await;
+    assert_ne!(register(&registrar).await, "0");
+    process.terminate();
+    assert_eq!(register(&registrar).await, "0");
+    process.ended().await;
+}

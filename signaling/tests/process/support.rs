@@ -96,8 +96,30 @@ impl Process {
 
     /// Sends SIGHUP.
     pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, option: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([option, &id]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended by itself, which it must do well.
+    pub(crate) async fn ended(&mut self) {
+        let ended = async {
+            loop {
+                match self.child.try_wait().unwrap() {
+                    Some(status) => break assert!(status.success(), "{status}"),
+                    None => sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        timeout(DEADLINE, ended).await.expect("it ends");
     }
 
     /// One request on a connection of its own: the status line and headers, and the body.

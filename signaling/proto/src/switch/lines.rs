@@ -142,12 +142,15 @@ impl Switch {
     /// Registers, if there is room for one more.
     ///
     /// # Errors
-    /// 503: the limit is reached.
+    /// 503: the limit is reached, or the process is about to end.
     pub(super) fn register_at_provider(
         &mut self,
         now: Instant,
         register: Register,
     ) -> Result<RegistrationHandle, Cause> {
+        if self.is_leaving {
+            return Err(Cause::new(503, "The server is about to end"));
+        }
         if self.user_agent.registrations() >= self.settings.limits.registrations {
             self.counters.registrations_refused += 1;
             return Err(Cause::short_of(

@@ -113,6 +113,16 @@ impl UserAgent {
         self.send_register(now, handle);
     }
 
+    /// Removes all bindings at registrars.
+    pub fn unregister_all(&mut self, now: Instant) {
+        let kept = self.registrations.iter().filter(|(_, each)| !each.removing).map(|(handle, _)| *handle);
+        let mut kept: Vec<RegistrationHandle> = kept.collect();
+        kept.sort_unstable();
+        for handle in kept {
+            self.unregister(now, handle);
+        }
+    }
+
     /// How many registrations are kept or being removed.
     pub fn registrations(&self) -> usize {
         self.registrations.len()

@@ -235,3 +235,35 @@ fn an_account_of_the_configuration_has_a_port_too() {
     let contact = accept(&mut bench, &provider(50));
     assert!(contact.ends_with(":30000"), "{contact}");
 }
+
+#[test]
+fn a_clean_end_removes_the_bindings() {
+    let mut bench = two_lines();
+    let (one, other) = (provider(50), provider(51));
+    let contact = accept(&mut bench, &one);
+    accept(&mut bench, &other);
+    bench.input(Input::Leave);
+    let register = request_of(&bench.take(one.flow.remote), Method::Register);
+    assert_eq!(register.headers.expires(), Ok(Some(0)));
+    assert!(register.headers.get(HeaderName::Contact).unwrap().contains(&contact), "our binding alone");
+    let mut challenge = reply(&register, 401, "Unauthorized");
+    challenge.headers.push(HeaderName::WwwAuthenticate, CHALLENGE);
+    let register = request_of(&one.send(&mut bench, challenge), Method::Register);
+    one.answer(&mut bench, &register, 200, None);
+    assert!(!bench.switch.has_left(), "the other one has not answered");
+    // Nobody registers any more.
+    let page = bench.browser(1, "late", "secret", PROVIDER);
+    assert_eq!(bench.take_frames(page).last().unwrap()["message"], "fail");
+    let register = request_of(&bench.take(other.flow.remote), Method::Register);
+    other.answer(&mut bench, &register, 200, None);
+    assert!(bench.switch.has_left());
+}
+
+#[test]
+fn a_provider_that_does_not_answer_is_waited_for_in_bounds() {
+    let mut bench = two_lines();
+    bench.input(Input::Leave);
+    bench.pass(Duration::from_secs(40));
+    assert!(bench.switch.has_left());
+    assert!(!Bench::new().switch.has_left(), "nobody said so");
+}
