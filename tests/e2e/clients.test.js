@@ -2,6 +2,7 @@
 import { after } from 'node:test';
 import { SipPage } from './lib/sip-page.js';
 import { DOMAIN, PASSWORD } from './lib/tandem.js';
+import { until } from './lib/wait.js';
 import { World } from './lib/world.js';
 
 const world = await World.create('clients');
@@ -36,6 +37,32 @@ world.test('JsSIP and SIP.js call each other', async () => {
   await bothHear(sipjs, 1000, jssip, 440);
   await sipjs.hangup();
   await jssip.state('ended');
+});
+
+world.test('SIP.js is told where its user is registered, and of the calls of somebody else', async () => {
+  const sipjs = await client('sipjs', 'bob', 1000);
+  const watch = (user, event) => sipjs.page.evaluate((of) => window.client.watch(...of), [`sip:${user}@${DOMAIN}`, event]);
+  /** Waits until the newest document of an event has so many elements of this kind, and these words. */
+  const told = (event, element, count, words = '') => until(`${event} tells of ${count} ${element} ${words}`, async () => {
+    const document = await sipjs.page.evaluate((of) => window.client.told[of].at(-1), event);
+    return document?.split(`<${element} `).length === count + 1 && document.includes(words);
+  });
+  await watch('bob', 'reg');
+  await told('reg', 'contact', 1);
+  const telephone = await world.telephone({ user: 'bob', tone: 1000 });
+  await told('reg', 'contact', 2, telephone.host.address);
+  // It ends its registration.
+  await telephone.stop();
+  await told('reg', 'contact', 1);
+
+  await watch('alice', 'dialog');
+  await told('dialog', 'dialog', 0);
+  const page = await world.phone({ user: 'alice', tone: 440 });
+  await world.telephone({ user: 'carol', tone: 700 });
+  await page.dial('carol');
+  await told('dialog', 'dialog', 1, 'direction="initiator"><state>confirmed</state>');
+  await page.hangup();
+  await told('dialog', 'dialog', 0);
 });
 
 world.test('JsSIP calls the phone page', async () => {

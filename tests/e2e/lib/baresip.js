@@ -77,11 +77,12 @@ export class Baresip {
    * @param {string} [options.codecs] as baresip writes them, for example `PCMU/8000/1`
    * @param {'srtp-mand' | 'dtls_srtp'} [options.encryption]
    * @param {'auto' | 'manual'} [options.answer]
+   * @param {string} [options.name] for people, as its calls show it
    * @param {string} [options.contact] the user that its `message` command writes to
    * @param {string} [options.watched] the user whose presence it subscribes to
    * @param {{clip: string, rate?: number}} [options.video] the file that its camera shows, and its pictures a second
    */
-  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto', contact, watched, video }) {
+  static async start({ directory, host, user, domain, password, server, tone, codecs, encryption, answer = 'auto', name, contact, watched, video }) {
     const phone = new Baresip();
     const home = join(directory, `baresip-${user}`);
     phone.recordings = join(home, 'recordings');
@@ -94,7 +95,7 @@ export class Baresip {
       `auth_user=${user}`, `auth_pass=${password}`, `outbound="sip:${server};transport=udp"`, 'regint=600',
       `answermode=${answer}`, 'dtmfmode=rtpevent', codecs && `audio_codecs=${codecs}`, encryption && `mediaenc=${encryption}`,
     ];
-    writeFileSync(join(home, 'accounts'), `<sip:${user}@${domain}>;${parameters.filter(Boolean).join(';')}\n`);
+    writeFileSync(join(home, 'accounts'), `${name ? `"${name}" ` : ''}<sip:${user}@${domain}>;${parameters.filter(Boolean).join(';')}\n`);
     const contacts = [contact && `"${contact}" <sip:${contact}@${domain}>\n`, watched && `"${watched}" <sip:${watched}@${domain}>;presence=p2p\n`];
     writeFileSync(join(home, 'contacts'), contacts.filter(Boolean).join(''));
     phone.address = `${user}@${domain}`;
@@ -133,6 +134,12 @@ export class Baresip {
   command(command, params = '') {
     const text = JSON.stringify({ command, params, token: 'e2e' });
     this.socket.write(`${Buffer.byteLength(text)}:${text},`);
+  }
+
+  /** The header of the last request of this method that came, from its trace. */
+  received(method) {
+    const came = new RegExp(`-> ${this.host.address}:5060\\r?\\n(${method} [^]*?)\\r?\\n\\r?\\n`, 'g');
+    return [...this.process.output().matchAll(came)].at(-1)?.[1];
   }
 
   /** The messages that it took, from its trace: those that came, each once however often it was sent. */

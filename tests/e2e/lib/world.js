@@ -23,10 +23,11 @@ export class World {
    * @param {number} [options.ring] see {@link Tandem.start}
    * @param {string} [options.media] see {@link Tandem.start}
    * @param {string} [options.extra] see {@link Tandem.start}
+   * @param {string} [options.providers] see {@link Tandem.start}
    * @param {boolean} [options.browser] whether there is one
    * @param {(world: World) => Promise<string>} [options.start] starts something else than Tandem; gives a page's address
    */
-  static async create(name, { ring, media, extra, browser = true, start } = {}) {
+  static async create(name, { ring, media, extra, providers, browser = true, start } = {}) {
     const world = new World();
     if (SKIP) return world;
     world.directory = mkdtempSync(join(tmpdir(), `tandem-e2e-${name}-`));
@@ -36,7 +37,7 @@ export class World {
       if (start) {
         world.page = await start(world);
       } else {
-        world.tandem = await Tandem.start({ address, directory: world.directory, ring, media, extra });
+        world.tandem = await Tandem.start({ address, directory: world.directory, ring, media, extra }, { providers });
         world.#open.push(world.tandem);
         world.page = `${world.tandem.page}health`;
       }

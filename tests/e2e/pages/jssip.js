@@ -27,7 +27,9 @@ client.register = ({ server, user, password, domain }) => new Promise((resolve, 
 });
 /** Whether calls begin with video. */
 client.withVideo = false;
-client.call = (target) => { agent.call(target, { mediaConstraints: { audio: true, video: client.withVideo } }); };
+/** More of JsSIP's options of calls. */
+client.callOptions = {};
+client.call = (target) => { agent.call(target, { mediaConstraints: { audio: true, video: client.withVideo }, ...client.callOptions }); };
 client.answer = () => session.answer({ mediaConstraints: { audio: true, video: client.withVideo } });
 client.hangup = () => session.terminate();
 /** By INFO, with this many milliseconds from one to the next. */

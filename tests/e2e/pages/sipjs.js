@@ -1,10 +1,10 @@
 // SIP.js as a client of Tandem, under the names that lib/sip-page.js calls.
-import { Inviter, Registerer, RegistererState, SessionState, UserAgent } from 'sip.js';
+import { Inviter, Registerer, RegistererState, SessionState, Subscriber, UserAgent } from 'sip.js';
 
 let agent;
 let session;
 let held;
-const client = { state: 'idle', failure: '' };
+const client = { state: 'idle', failure: '', told: {} };
 window.client = client;
 
 function adopt(newSession, state) {
@@ -58,3 +58,16 @@ client.consult = (target) => {
   return client.call(target);
 };
 client.join = () => refer(held, session);
+/** Subscribes to an event of somebody: each document that comes goes to `told`, under the event's name. */
+client.watch = async (target, event) => {
+  const documents = [];
+  client.told[event] = documents;
+  const subscriber = new Subscriber(agent, UserAgent.makeURI(target), event);
+  subscriber.delegate = {
+    onNotify: async (notification) => {
+      await notification.accept();
+      documents.push(notification.request.body);
+    },
+  };
+  await subscriber.subscribe();
+};

@@ -321,7 +321,7 @@ impl Switch {
         let plan = &entry.plan;
         let Some(callee) = plan.callees.get(branch) else { return };
         let (mut from, mut contact_user) = (plan.from.clone(), plan.contact_user.clone());
-        let is_private = plan.is_private;
+        let is_private = plan.is_private(Who::Caller);
         let (target, route, via, port, credentials) = match &callee.target {
             Target::Contact { uri, flow } => (uri.clone(), None, Some(*flow), None, None),
             Target::Provider { uri, route, port, credentials, identity } => {

@@ -43,9 +43,10 @@ impl Switch {
         let from = NameAddr { display_name: from.display_name.as_deref().and_then(clean), ..from };
         let is_trusted = match target {
             Target::Contact { flow, .. } => self.is_trusted(Some(flow.remote.ip()), None),
-            Target::Provider { .. } => {
+            Target::Provider { uri, route, .. } => {
                 let domain = from.uri.as_sip().map(|uri| uri.host.to_string());
-                self.is_trusted(None, domain.as_deref())
+                let next_hop = route.as_ref().unwrap_or(uri).as_sip().and_then(|uri| uri.host.ip());
+                self.is_trusted(next_hop, domain.as_deref())
             }
             Target::Browser(_) | Target::Awaited(_) => false,
         };

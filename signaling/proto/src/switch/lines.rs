@@ -275,7 +275,7 @@ impl Switch {
                 plan
             }),
         };
-        self.accept(now, handle, request, plan);
+        self.accept_from_provider(now, handle, request, plan);
     }
 
     /// How a local user calls somebody who is not here: by the account at the callee's own domain, or by the one whose
@@ -301,6 +301,37 @@ impl Switch {
         let number = number.get(longest..)?;
         let uri = Uri::Sip(SipUri::new(Some(number), line.settings.uri.host.clone(), None));
         Some((self.line_callee(line, uri.clone()), NameAddr::new(uri)))
+    }
+
+    /// Whoever is at the provider of an account may have the account's user call somebody there.
+    ///
+    /// # Errors
+    /// 403: the address is not the provider's.
+    pub(super) fn line_destination(
+        &self,
+        line: usize,
+        uri: &Uri,
+        caller_media: PartyMedia,
+    ) -> Result<Plan, Cause> {
+        let elsewhere = || Cause::new(403, "A provider can transfer within its own domain only");
+        let line = self.lines.all.get(line).ok_or_else(elsewhere)?;
+        if uri.as_sip().is_none_or(|uri| uri.host != line.settings.uri.host) {
+            return Err(elsewhere());
+        }
+        let owner = line.settings.owner.to_string();
+        Ok(Plan {
+            caller_media,
+            offer: None,
+            callees: vec![self.line_callee(line, uri.clone())],
+            from: NameAddr::new(Uri::Sip(line.settings.uri.clone())),
+            contact_user: line.contact_user.clone(),
+            is_private: [false; 2],
+            to: NameAddr::new(uri.clone()),
+            max_forwards: 0,
+            users: [Some(owner), None],
+            payers: Vec::new(),
+            headers: Vec::new(),
+        })
     }
 
     fn line_callee(&self, line: &Line, uri: Uri) -> Callee {

@@ -10,7 +10,7 @@ use crate::presence::Package;
 use crate::registrar::AddressOfRecord;
 use crate::sdp::Kind;
 use crate::sip::auth::Challenger;
-use crate::sip::user_agent::{ACCEPT, Replaces, RequestHandle};
+use crate::sip::user_agent::{ACCEPT, Replaces, RequestHandle, SUPPORTED};
 use crate::sip::{HeaderName, Host, Method, NameAddr, Params, Request, default_reason, reply};
 use crate::transport::{Flow, Transport};
 use std::time::Instant;
@@ -58,7 +58,7 @@ impl Switch {
         let mut response = reply(request, 200, default_reason(200));
         response.headers.push(HeaderName::Allow, ALLOW);
         response.headers.push(HeaderName::Accept, ACCEPT);
-        response.headers.push(HeaderName::Supported, "100rel, timer");
+        response.headers.push(HeaderName::Supported, SUPPORTED);
         response.headers.push(HeaderName::AllowEvents, Package::ALLOW_EVENTS);
         self.user_agent.respond(now, handle, response);
     }
@@ -105,11 +105,12 @@ impl Switch {
             Ok(None) => {}
             Ok(Some(replaces)) => {
                 let plan = Plan {
+                    users: [Some(name), None],
                     contact_user: user.user.clone(),
                     from: caller,
                     ..plan_of(request, media, Vec::new())
                 };
-                return self.invite_replaces(now, handle, request, &user, plan, &replaces);
+                return self.invite_replaces(now, handle, request, plan, &replaces);
             }
             Err(_) => return self.refuse(now, handle, request, 400, "Replaces is malformed"),
         }
@@ -140,7 +141,22 @@ impl Switch {
             self.believe(&mut plan, request, flow.remote.ip(), Some(&home.to_string()));
             plan
         });
-        self.accept(now, handle, request, plan);
+        self.accept_from_provider(now, handle, request, plan);
+    }
+
+    /// A call from a provider to one of its accounts; it may take the place of one that there is.
+    pub(super) fn accept_from_provider(
+        &mut self,
+        now: Instant,
+        handle: RequestHandle,
+        request: &Request,
+        plan: Result<Plan, Cause>,
+    ) {
+        match (Replaces::of(&request.headers), plan) {
+            (Ok(Some(replaces)), Ok(plan)) => self.invite_replaces(now, handle, request, plan, &replaces),
+            (Ok(_), plan) => self.accept(now, handle, request, plan),
+            (Err(_), _) => self.refuse(now, handle, request, 400, "Replaces is malformed"),
+        }
     }
 
     pub(super) fn accept(
@@ -222,7 +238,7 @@ pub(super) fn plan_of(request: &Request, caller_media: PartyMedia, callees: Vec<
         offer: Some(request.body.clone()).filter(|body| !body.is_empty()),
         callees,
         from: address(request.headers.from()),
-        is_private: wants_privacy(&request.headers),
+        is_private: [wants_privacy(&request.headers), false],
         contact_user: String::new(),
         to: address(request.headers.to()),
         max_forwards: request

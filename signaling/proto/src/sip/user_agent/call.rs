@@ -216,6 +216,11 @@ impl UserAgent {
         self.calls.get(&call).is_some_and(|each| each.peer.allows_info)
     }
 
+    /// The user part of our Contact in a call.
+    pub fn contact_user(&self, call: CallHandle) -> Option<&str> {
+        Some(&self.calls.get(&call)?.contact_user)
+    }
+
     /// Signals to the far end of a call.
     pub fn signal(&mut self, now: Instant, call: CallHandle, signal: Signal) -> Result<(), UaError> {
         let stage = match self.calls.get(&call) {

@@ -63,7 +63,7 @@ const ALLOW: &str =
 /// The bodies that are understood.
 pub(crate) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 /// The extensions that are understood (RFC 3262, RFC 4028, RFC 3891, RFC 4488).
-const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
+pub(crate) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 
 /// See the module.
 pub struct UserAgent {

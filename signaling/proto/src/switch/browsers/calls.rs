@@ -112,7 +112,7 @@ impl Switch {
             callees,
             from: NameAddr { display_name, ..NameAddr::new(from) },
             contact_user,
-            is_private: false,
+            is_private: [false; 2],
             to,
             max_forwards: 70,
             users: [Some(name), callee],

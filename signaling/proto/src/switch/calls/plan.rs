@@ -65,8 +65,8 @@ pub(in crate::switch) struct Plan {
     /// The caller as the callee is told, and the user part of our Contact toward the callee.
     pub(in crate::switch) from: NameAddr,
     pub(in crate::switch) contact_user: String,
-    /// Whether the callee is not to be told who calls, unless it is trusted (RFC 3325).
-    pub(in crate::switch) is_private: bool,
+    /// Whether the caller, and whether the callee, wants to be told to trusted sides only (RFC 3325 section 7).
+    pub(in crate::switch) is_private: [bool; 2],
     pub(in crate::switch) to: NameAddr,
     pub(in crate::switch) max_forwards: u8,
     /// Whose calls are counted against the limit: the caller and the callee, where they are ours.
@@ -87,17 +87,29 @@ impl Plan {
         }
     }
 
-    /// Puts another party there; who it was before.
+    /// Whether a party wants privacy.
+    pub(in crate::switch) fn is_private(&self, who: Who) -> bool {
+        let [caller, callee] = self.is_private;
+        match who {
+            Who::Caller => caller,
+            Who::Callee(_) => callee,
+        }
+    }
+
+    /// Puts another party there, with its wish for privacy; who it was before.
     pub(in crate::switch) fn set_party(
         &mut self,
         who: Who,
         (address, user): (NameAddr, Option<String>),
+        wants_privacy: bool,
     ) -> (NameAddr, Option<String>) {
-        let [caller, callee] = &mut self.users;
-        let (its_address, its_user) = match who {
-            Who::Caller => (&mut self.from, caller),
-            Who::Callee(_) => (&mut self.to, callee),
+        let ([caller, callee], [caller_is_private, callee_is_private]) =
+            (&mut self.users, &mut self.is_private);
+        let (its_address, its_user, its_privacy) = match who {
+            Who::Caller => (&mut self.from, caller, caller_is_private),
+            Who::Callee(_) => (&mut self.to, callee, callee_is_private),
         };
+        *its_privacy = wants_privacy;
         (std::mem::replace(its_address, address), std::mem::replace(its_user, user))
     }
 }

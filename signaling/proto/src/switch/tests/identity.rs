@@ -54,3 +54,39 @@ fn only_a_trusted_sides_word_on_who_calls_counts() {
         ("sip:+4930123@pstn.example", Some("王小明"))
     );
 }
+
+#[test]
+fn who_wants_privacy_has_it_after_transfers_too() {
+    let mut bench = Bench::new();
+    let (mut alice, mut bob) = phones(&mut bench);
+    let mut carol = Phone::new("carol", Transport::Udp, 40, samples::SIPP);
+    carol.register(&mut bench);
+    let uri = format!("sip:bob@{DOMAIN}");
+    alice.new_call();
+    let mut request = alice.request(Method::Invite, &uri, &format!("<{uri}>"), Some(samples::BARESIP));
+    request.headers.push(PRIVATE.0, PRIVATE.1);
+    alice.authenticated(&mut bench, request);
+    let invite = request_of(&bench.take(bob.flow.remote), Method::Invite);
+    bob.answer(&mut bench, &invite, 200, Some(samples::SIPP));
+    let ok = responses(&bench.take(alice.flow.remote)).pop().unwrap();
+    alice.acknowledge(&mut bench, &ok, None);
+    bench.take(bob.flow.remote);
+
+    // Bob hands her over: carol is not told who she is.
+    let mut refer = bob.inside_of(Method::Refer, &invite, None);
+    refer.headers.push(HeaderName::ReferTo, format!("sip:carol@{DOMAIN}"));
+    bob.send(&mut bench, refer);
+    let rung = request_of(&bench.take(carol.flow.remote), Method::Invite);
+    assert_eq!(rung.headers.from().unwrap().uri.to_string(), "sip:anonymous@anonymous.invalid");
+    assert!(!String::from_utf8_lossy(&rung.to_bytes()).contains("alice@"));
+    carol.answer(&mut bench, &rung, 486, None);
+    bench.take(carol.flow.remote);
+
+    // She hands bob over: that it was she is not told.
+    let mut refer = alice.inside(Method::Refer, &ok, None);
+    refer.headers.push(HeaderName::ReferTo, format!("sip:carol@{DOMAIN}"));
+    alice.send(&mut bench, refer);
+    let rung = request_of(&bench.take(carol.flow.remote), Method::Invite);
+    assert_eq!(rung.headers.from().unwrap().uri.to_string(), format!("sip:bob@{DOMAIN}"));
+    assert!(!String::from_utf8_lossy(&rung.to_bytes()).contains("alice@"));
+}

@@ -7,11 +7,11 @@ use crate::sip::user_agent::{KeepAlive, KeepAliveMethod};
 use crate::sip::{SipUri, reply};
 
 /// Where the providers of these tests are.
-const PROVIDER: &str = "192.0.2.50";
+pub(super) const PROVIDER: &str = "192.0.2.50";
 const OTHER_PROVIDER: &str = "192.0.2.51";
 const CHALLENGE: &str = "Digest realm=\"provider\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
 
-fn line(user: &str, at: &str, prefix: &str) -> Line {
+pub(super) fn line(user: &str, at: &str, prefix: &str) -> Line {
     Line {
         owner: AddressOfRecord { user: "alice".to_owned(), domain: DOMAIN.to_owned() },
         uri: SipUri::new(Some(user), at.parse().unwrap(), None),
@@ -27,12 +27,12 @@ fn line(user: &str, at: &str, prefix: &str) -> Line {
     }
 }
 
-fn provider(host: u8) -> Phone {
+pub(super) fn provider(host: u8) -> Phone {
     Phone::new("provider", Transport::Udp, host, samples::SIPP)
 }
 
 /// The provider accepts a REGISTER; the address that it has for the account.
-fn accept(bench: &mut Bench, provider: &Phone) -> String {
+pub(super) fn accept(bench: &mut Bench, provider: &Phone) -> String {
     let register = request_of(&bench.take(provider.flow.remote), Method::Register);
     let contact = register.headers.get(HeaderName::Contact).unwrap().to_owned();
     let mut response = reply(&register, 200, "OK");

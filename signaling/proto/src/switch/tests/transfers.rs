@@ -1,6 +1,7 @@
 //! Transfers, and what lets them be carried out.
 
 mod pickup;
+mod provider;
 mod refused;
 mod replacing;
 

@@ -4,6 +4,7 @@
 use super::TransferTarget;
 use crate::call::{PartyMedia, Who};
 use crate::party::Cause;
+use crate::sip::user_agent::CallHandle;
 use crate::sip::{HeaderName, NameAddr, Uri};
 use crate::switch::Switch;
 use crate::switch::calls::{CallId, Endpoint, Plan, Target};
@@ -29,7 +30,8 @@ impl Switch {
             return Err(Cause::new(403, "The call has been transferred too often"));
         }
         let by_us = self.calls.endpoint(call, transferor).ok_or_else(missing)?;
-        let (_, user) = plan.party(transferor);
+        let (referrer, user) = plan.party(transferor);
+        let is_by_user = user.is_some();
         let (mut made, replaces) = match (by_us, user, target) {
             (Endpoint::Browser(id, _), _, TransferTarget::Typed(text)) => {
                 (self.browser_destination(now, *id, &text, None)?, None)
@@ -38,26 +40,30 @@ impl Switch {
                 (self.local_destination(now, &uri, &user, media)?, None)
             }
             (Endpoint::Sip(_), Some(_), TransferTarget::Address(_, Some(_))) => return Err(missing()),
-            (Endpoint::Sip(_), None, TransferTarget::Address(uri, replaces)) => {
-                (self.destination_for_provider(now, call, transferee, &uri)?, replaces)
+            (Endpoint::Sip(provider), None, TransferTarget::Address(uri, replaces)) => {
+                (self.destination_for_provider(now, *provider, (call, transferee), &uri, media)?, replaces)
             }
             _ => return Err(Cause::new(400, "This target does not fit the party")),
         };
-        let referrer = made.from.clone();
-        let (transferee, _) = plan.party(transferee);
         let is_outside = made.callees.iter().any(|callee| matches!(callee.target, Target::Provider { .. }));
         if is_outside {
             // Until the transferee takes its place the call is its payer's alone.
             made.payers = made.users.iter().flatten().cloned().collect();
         } else {
-            made.contact_user = transferee.uri.as_sip().and_then(|uri| uri.user_name()).unwrap_or_default();
-            made.from = transferee;
+            let (address, _) = plan.party(transferee);
+            made.contact_user = address.uri.as_sip().and_then(|uri| uri.user_name()).unwrap_or_default();
+            made.from = address;
         }
+        // Who wanted privacy still does: it is the transferor who calls to the outside, unless it is there itself.
+        let caller = if is_outside && is_by_user { transferor } else { transferee };
+        made.is_private = [plan.is_private(caller), false];
         let [caller, _] = &mut made.users;
         *caller = None;
         made.offer = None;
         made.max_forwards = plan.max_forwards.saturating_sub(1);
-        made.headers.push((HeaderName::ReferredBy, NameAddr::new(referrer.uri).to_string()));
+        if !plan.is_private(transferor) {
+            made.headers.push((HeaderName::ReferredBy, NameAddr::new(referrer.uri).to_string()));
+        }
         made.headers.extend(replaces.map(|replaces| (HeaderName::Replaces, replaces.to_string())));
         Ok(made)
     }
@@ -78,7 +84,7 @@ impl Switch {
             callees,
             from: NameAddr::new(from),
             contact_user: String::new(),
-            is_private: false,
+            is_private: [false; 2],
             to,
             max_forwards: 0,
             users: [Some(user.to_owned()), callee],
@@ -92,13 +98,18 @@ impl Switch {
     fn destination_for_provider(
         &self,
         now: Instant,
-        call: CallId,
-        transferee: Who,
+        provider: CallHandle,
+        (call, transferee): (CallId, Who),
         uri: &Uri,
+        media: PartyMedia,
     ) -> Result<Plan, Cause> {
         let refused = |words| Err(Cause::new(403, words));
         if !self.settings.providers.accept_transfers {
             return refused("Transfers by a provider are not allowed here");
+        }
+        let line = self.user_agent.contact_user(provider).and_then(|user| self.lines.by_contact(user));
+        if let Some(line) = line {
+            return self.line_destination(line, uri, media);
         }
         let Some(Endpoint::Browser(id, _)) = self.calls.endpoint(call, transferee) else {
             return refused("Only an account at a provider can be transferred by it");

@@ -60,10 +60,11 @@ impl Calls {
         let Some(plan) = self.entries.get(&call).map(|entry| &entry.plan) else { return };
         let arriving = plan.party(transferee);
         let leaving = transferor.and_then(|transferor| plan.party(transferor).1);
+        let is_private = plan.is_private(transferee);
         let mut payers = plan.payers.clone();
         let Some(plan) = self.entries.get_mut(&target).map(|entry| &mut entry.plan) else { return };
         let arrived = arriving.1.clone();
-        let (_, left) = plan.set_party(place, arriving);
+        let (_, left) = plan.set_party(place, arriving, is_private);
         let is_outside = plan.users.iter().any(Option::is_none);
         payers.extend(leaving.filter(|_| is_outside));
         payers.retain(|payer| !plan.payers.contains(payer));

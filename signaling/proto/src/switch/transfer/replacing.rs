@@ -21,23 +21,22 @@ struct Replaced {
 }
 
 impl Switch {
-    /// An INVITE with Replaces, of a user that has proved who it is.
+    /// An INVITE with Replaces: of a user that has proved who it is (the plan's caller), or of somebody at a provider who
+    /// called one of its accounts here (the plan's callee).
     pub(in crate::switch) fn invite_replaces(
         &mut self,
         now: Instant,
         handle: RequestHandle,
         request: &Request,
-        user: &AddressOfRecord,
-        mut plan: Plan,
+        plan: Plan,
         replaces: &Replaces,
     ) {
-        let replaced = match self.replaced(request, user, replaces) {
+        let replaced = match self.replaced(request, &plan.users, replaces) {
             Ok(replaced) => replaced,
             Err(cause) => return self.refuse(now, handle, request, cause.status, &cause.text),
         };
         let contact_user = request.uri.as_sip().and_then(|uri| uri.user_name()).unwrap_or_default();
         let Ok(caller) = self.user_agent.accept_invite(now, handle, &contact_user) else { return };
-        plan.users = [Some(user.to_string()), None];
         self.counters.calls_attempted += 1;
         if let Err(cause) = self.take_place(now, Endpoint::Sip(caller), plan, &replaced) {
             *self.counters.calls_failed.entry(cause.status).or_default() += 1;
@@ -47,11 +46,12 @@ impl Switch {
     }
 
     /// Whose place an INVITE may take. Whoever knows the dialog's tags has them from one of its two sides; beyond that it
-    /// must be the same user, or be sent by it (RFC 3891 section 3).
+    /// must be the same user, or be sent by it (RFC 3891 section 3); or be at a provider and call, by a Contact that only
+    /// the provider knows, the account that talks to somebody there.
     fn replaced(
         &self,
         request: &Request,
-        user: &AddressOfRecord,
+        [caller, called]: &[Option<String>; 2],
         replaces: &Replaces,
     ) -> Result<Replaced, Cause> {
         let (handle, is_early) = match self.user_agent.named(replaces) {
@@ -62,19 +62,40 @@ impl Switch {
             Some(Named::Called(_)) | None => return Err(no_call()),
         };
         let (call, who) = self.calls.place_of(&Endpoint::Sip(handle)).ok_or_else(no_call)?;
-        let (_, owner) = self.calls.plan(call).ok_or_else(no_call)?.party(who);
-        let owner = owner.as_deref().and_then(AddressOfRecord::of_name);
-        let owner = owner.ok_or_else(|| Cause::new(403, "The call is not yours"))?;
-        let referred_by = request.headers.address(HeaderName::ReferredBy).ok().flatten();
-        let is_sent = referred_by.and_then(|address| self.local_user(&address.uri)).as_ref() == Some(&owner);
-        if *user != owner && !is_sent && !(is_early && self.may_pick_up(user, &owner)) {
+        let plan = self.calls.plan(call).ok_or_else(no_call)?;
+        let (_, owner) = plan.party(who);
+        let is_allowed = match (caller, &owner) {
+            (Some(user), Some(owner)) => {
+                user == owner || self.is_sent_by(request, owner) || (is_early && self.picks_up(user, owner))
+            }
+            (None, None) if !is_early => {
+                let other = self.calls.call(call).and_then(|call| call.other(who));
+                called.is_some() && other.is_some_and(|other| plan.party(other).1 == *called)
+            }
+            _ => false,
+        };
+        if !is_allowed {
             return Err(Cause::new(403, "The call is not yours"));
         }
-        if is_early && *user != owner {
-            self.admit(Some(&user.to_string()), None)?;
+        if is_early && *caller != owner {
+            self.admit(caller.as_deref(), None)?;
         }
         self.check_untouched(call)?;
         Ok(Replaced { call, who, is_early })
+    }
+
+    /// Whether a request says that a user of ours sent its sender (RFC 3892).
+    fn is_sent_by(&self, request: &Request, user: &str) -> bool {
+        let referred_by = request.headers.address(HeaderName::ReferredBy).ok().flatten();
+        let referrer = referred_by.and_then(|address| self.local_user(&address.uri));
+        referrer.is_some_and(|referrer| referrer.to_string() == user)
+    }
+
+    fn picks_up(&self, user: &str, owner: &str) -> bool {
+        match (AddressOfRecord::of_name(user), AddressOfRecord::of_name(owner)) {
+            (Some(user), Some(owner)) => self.may_pick_up(&user, &owner),
+            _ => false,
+        }
     }
 
     /// The party that comes into the new call, and its place in the old one.
@@ -100,7 +121,8 @@ impl Switch {
         let (other, moved) = self.coming(replaced)?;
         let (address, _) = self.calls.plan(call).ok_or_else(no_call)?.party(other);
         let callee = Callee { target: Target::Awaited(call), media: moved.media() };
-        let plan = Plan { callees: vec![callee], to: address, ..plan };
+        let [caller_user, _] = plan.users;
+        let plan = Plan { callees: vec![callee], to: address, users: [caller_user, None], ..plan };
         let target = self.calls.next_id();
         let place = Who::Callee(0);
         let pickup = is_early.then(Pickup::default);
