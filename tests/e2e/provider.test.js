@@ -1,21 +1,28 @@
 // Promise: with an account at a VoIP provider, Tandem registers there for the page, calls through it and is called; several
 // accounts of a browser or of a user are served at once, and where a provider's first server is down its next one is.
+// Whoever is at a provider may take a call over from somebody else there and, where that is switched on, transfer its
+// accounts within its domain.
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { writeAlawTone } from './lib/audio.js';
 import { PhonePage } from './lib/browser.js';
 import { PROVIDER_DOMAIN, PROVIDER_PASSWORD, startKamailio } from './lib/kamailio.js';
 import { NameServer } from './lib/dns.js';
+import { startSipp } from './lib/sipp.js';
 import { Tandem } from './lib/tandem.js';
 import { until } from './lib/wait.js';
+import { WireTap } from './lib/wiretap.js';
 import { World } from './lib/world.js';
 
 const PAGE_TONE = 440;
 const PHONE_TONE = 1000;
 const PROVIDER = { domain: PROVIDER_DOMAIN, password: PROVIDER_PASSWORD };
 
-const world = await World.create('provider', { extra: (address) => `[dns]\nservers = ["${address}"]` });
+const world = await World.create('provider', {
+  extra: (address) => `[dns]\nservers = ["${address}"]`, providers: 'accept_transfers = true',
+});
 after(() => world.close());
 
 async function atProvider() {
@@ -115,6 +122,59 @@ ${of('two', '9')}`;
   erin.hangup();
   const incoming = await telephone.event('CALL_CLOSED');
   assert.match(incoming.peeruri, /one@test\.lan/, 'the telephone was called by the account');
+});
+
+/** More patience, for those who begin to hear each other after a transfer. */
+const AFTER_TRANSFER = { timeout: 20_000 };
+const OTHER_TONE = 700;
+const OTHER_PAGE_TONE = 550;
+
+/** Somebody at a provider talks to its account, which a page has logged in with. */
+async function calledByProvider() {
+  const { telephone, account } = await atProvider();
+  const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
+  telephone.dial('customer');
+  await page.answer();
+  await Promise.all([page.hears(PHONE_TONE), telephone.hears(PAGE_TONE)]);
+  return { telephone, account, page };
+}
+
+world.test('somebody at a provider transfers its account to a telephone there', async () => {
+  const { telephone, account, page } = await calledByProvider();
+  const other = await world.telephone({ user: 'other', tone: OTHER_TONE, ...PROVIDER, server: account.proxy });
+  telephone.transfer('sip:other@test.lan');
+  await Promise.all([page.hears(OTHER_TONE, AFTER_TRANSFER), other.hears(PAGE_TONE, AFTER_TRANSFER)]);
+  assert.match(other.received('INVITE'), /^Referred-By: <sip:phone@test\.lan>/m);
+  await telephone.event('CALL_CLOSED');
+  await page.hangup();
+});
+
+world.test('somebody at a provider transfers its account to another account here', async () => {
+  const { telephone, account, page } = await calledByProvider();
+  const colleague = await world.phone({ user: 'colleague', tone: OTHER_PAGE_TONE, account });
+  telephone.transfer('sip:colleague@test.lan');
+  await colleague.answer();
+  await Promise.all([page.hears(OTHER_PAGE_TONE, AFTER_TRANSFER), colleague.hears(PAGE_TONE, AFTER_TRANSFER)]);
+  await telephone.event('CALL_CLOSED');
+  await page.hangup();
+});
+
+world.test('somebody else at a provider takes a call over', async () => {
+  const { account } = await atProvider();
+  const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
+  const directory = mkdtempSync(join(world.directory, 'sipp-'));
+  writeAlawTone(join(directory, 'tone.alaw'), PHONE_TONE, 30);
+  const host = world.network.host();
+  const wire = world.keep(await WireTap.start(world, host));
+  const sipp = world.keep(startSipp({
+    name: 'replaces', scenario: 'replaces', directory, host, server: account.proxy,
+    keys: { domain: PROVIDER_DOMAIN, first: 'one', second: 'two', called: 'customer' },
+    args: ['-m', '1', '-ap', PROVIDER_PASSWORD, '-timeout', '40s'],
+  }));
+  await page.answer();
+  await Promise.all([page.hears(PHONE_TONE, AFTER_TRANSFER), wire.hears(PAGE_TONE, AFTER_TRANSFER)]);
+  await page.hangup();
+  assert.equal(await sipp.ended, 0, sipp.output());
 });
 
 world.test('where the first server of a provider is down, registration and calls go to the next', async () => {
