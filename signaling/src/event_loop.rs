@@ -9,6 +9,7 @@ use crate::message_store::MessageStore;
 use crate::ng::Replies;
 use crate::sip::transports::Transports;
 use crate::token_hook::{Asker, Question};
+use crate::xcap_client::XcapClient;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tandem_control::{Message, RequestFrame};
@@ -27,6 +28,7 @@ pub(crate) struct EventLoop {
     pub(crate) transports: Transports,
     pub(crate) dns: Dns,
     pub(crate) tokens: Asker,
+    pub(crate) xcap: XcapClient,
     pub(crate) dataplane: DataplaneClient,
     /// Without users there is none.
     pub(crate) messages: Option<MessageStore>,
@@ -173,6 +175,10 @@ impl EventLoop {
             }
             Output::AskToken { query, token, page_url, origin } => {
                 self.tokens.start(query, Question { token, page_url, origin });
+                None
+            }
+            Output::GetXcap { query, domain, selector, user } => {
+                self.xcap.start(query, domain, selector, user);
                 None
             }
             Output::KeepMessage(message) => {

@@ -14,6 +14,7 @@ use crate::ng::{self, Door, Replies};
 use crate::sip::transports::Transports;
 use crate::sip::{listener, udp};
 use crate::token_hook::Asker;
+use crate::xcap_client::XcapClient;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -107,11 +108,23 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut switch = Switch::new(Instant::now(), config.settings.clone(), fill_random);
     let messages = open_messages(&config, &events, &mut switch)?;
     let tokens = Asker::new(config.token_hook.clone(), connector.clone(), events.clone());
+    let xcap = XcapClient::new(config.xcap.clone(), connector.clone(), events.clone());
     let transports = Transports::new(udp, connector, events.clone());
     let relay = Relay::new(Instant::now(), SystemTime::now(), config.ng.settings.clone(), fill_random);
     let leaving = events.clone();
-    let event_loop =
-        EventLoop { switch, relay, replies, transports, dns, tokens, dataplane, messages, events, queue };
+    let event_loop = EventLoop {
+        switch,
+        relay,
+        replies,
+        transports,
+        dns,
+        tokens,
+        xcap,
+        dataplane,
+        messages,
+        events,
+        queue,
+    };
     let mut terminate = signal(SignalKind::terminate())?;
     tracing::info!(relay = config.relay, listen = ?config.listen, advertised = ?config.advertised, "started");
     // A task of its own: tokio looks for new events of all sockets each time the main future is woken.

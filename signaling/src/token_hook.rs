@@ -1,23 +1,17 @@
 //! Asks the operator's server what a click-to-call token allows: one HTTP request for each token that is not configured.
 //!
-//! Everything is bounded: requests at once (the switch bounds them), the time of each, the bytes of an answer. Redirections
-//! are not followed, so that only the configured server is ever asked.
+//! Everything is bounded: requests at once (the switch bounds them), the time of each, the bytes of an answer.
 
 use crate::config::TokenHook;
 use crate::events::Events;
-use axum::body::Body;
-use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+use crate::http_client::{self, Get, GetError};
+use hyper::StatusCode;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 use tandem_sip::settings::{Grant, MAX_ANSWER};
 use tandem_sip::switch::Input;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -38,18 +32,8 @@ pub(crate) struct Asker {
 /// Why there is no answer.
 #[derive(Debug, Error)]
 enum HookError {
-    #[error("the server's name is malformed")]
-    Name,
-    #[error("no connection: {0}")]
-    Connection(#[from] std::io::Error),
-    #[error("{0}")]
-    Http(#[from] hyper::Error),
-    #[error("the request is malformed")]
-    Request(#[from] hyper::http::Error),
-    #[error("the server answered {0}")]
-    Status(StatusCode),
-    #[error("the answer is too long, or broke off")]
-    Body(#[from] axum::Error),
+    #[error(transparent)]
+    Http(#[from] GetError),
     #[error(transparent)]
     Answer(#[from] tandem_sip::settings::AnswerError),
 }
@@ -77,58 +61,28 @@ async fn ask_in_time(hook: &TokenHook, tls: &TlsConnector, question: &Question) 
     match timeout(hook.timeout, ask(hook, tls, question)).await {
         Ok(Ok(grant)) => Some(grant),
         // An unknown token is nothing to log: whoever likes can make one up.
-        Ok(Err(HookError::Status(StatusCode::NOT_FOUND | StatusCode::FORBIDDEN))) => None,
+        Ok(Err(HookError::Http(GetError::Status(StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)))) => None,
         Ok(Err(error)) => {
-            tracing::warn!(host = hook.host, %error, "the server of [token_hook] did not answer as it should");
+            tracing::warn!(host = hook.url.host, %error, "the server of [token_hook] did not answer as it should");
             None
         }
         Err(_) => {
-            tracing::warn!(host = hook.host, "the server of [token_hook] did not answer in time");
+            tracing::warn!(host = hook.url.host, "the server of [token_hook] did not answer in time");
             None
         }
     }
 }
 
 async fn ask(hook: &TokenHook, tls: &TlsConnector, question: &Question) -> Result<Grant, HookError> {
-    let stream = TcpStream::connect((hook.host.as_str(), hook.port)).await?;
-    let body = if hook.is_secure {
-        let name = ServerName::try_from(hook.host.clone()).map_err(|_| HookError::Name)?;
-        request(tls.connect(name, stream).await?, hook, question).await?
-    } else {
-        request(stream, hook, question).await?
-    };
+    let (url, target) = (&hook.url, target(hook, question));
+    let get = Get { url, target, accept: "application/json", header: None, most: MAX_ANSWER };
+    let body = http_client::get(tls, get).await?;
     Ok(Grant::from_answer(&question.token, Instant::now(), &body, &hook.origins)?)
-}
-
-async fn request<S>(stream: S, hook: &TokenHook, question: &Question) -> Result<Vec<u8>, HookError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let running = tokio::spawn(connection);
-    let request = Request::get(target(hook, question))
-        .header(header::HOST, &hook.authority)
-        .header(header::ACCEPT, "application/json")
-        .header(header::CONNECTION, "close")
-        .body(Body::empty())?;
-    let response = sender.send_request(request).await;
-    let result = async {
-        let response = response?;
-        if response.status() != StatusCode::OK {
-            return Err(HookError::Status(response.status()));
-        }
-        let body = axum::body::to_bytes(Body::new(response.into_body()), MAX_ANSWER).await?;
-        Ok(body.to_vec())
-    }
-    .await;
-    // Ends the connection, whatever the server still had to say.
-    running.abort();
-    result
 }
 
 /// The path with the question as its query.
 fn target(hook: &TokenHook, question: &Question) -> String {
-    let mut target = hook.path.clone();
+    let mut target = hook.url.path.clone();
     let mut separator = if target.contains('?') { '&' } else { '?' };
     let fields = [
         ("token", Some(&question.token)),
@@ -162,6 +116,7 @@ fn escape(target: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::HttpUrl;
     use std::time::Duration;
     use tandem_sip::settings::Origins;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -169,11 +124,13 @@ mod tests {
 
     fn hook(port: u16) -> TokenHook {
         TokenHook {
-            is_secure: false,
-            host: "127.0.0.1".to_owned(),
-            port,
-            authority: format!("127.0.0.1:{port}"),
-            path: "/token?key=1".to_owned(),
+            url: HttpUrl {
+                is_secure: false,
+                host: "127.0.0.1".to_owned(),
+                port,
+                authority: format!("127.0.0.1:{port}"),
+                path: "/token?key=1".to_owned(),
+            },
             timeout: Duration::from_millis(500),
             origins: Origins::Any,
         }

@@ -4,6 +4,7 @@ mod lines;
 mod media;
 mod messages;
 mod tokens;
+mod xcap;
 
 pub use lines::Line;
 pub use media::{CodecName, DtmfMethod, MediaProfile, PACKET_TIMES, VideoCodecName, VideoProfile};
@@ -11,6 +12,7 @@ pub use messages::{MessageRules, PresenceRules, Trusted};
 pub use tokens::{
     AnswerError, Grant, MAX_ANSWER, MAX_CALLS_PER_HOUR, MAX_ORIGINS, Origin, Origins, TokenAccount, Tokens,
 };
+pub use xcap::{XcapError, XcapRoot};
 
 use crate::sip::user_agent::KeepAlive;
 use crate::tones::Country;
@@ -38,6 +40,8 @@ pub struct Settings {
     pub providers: Providers,
     /// Click to call.
     pub tokens: Tokens,
+    /// Where users of these domains have their documents.
+    pub xcap: Vec<XcapRoot>,
     /// Media of telephones and providers.
     pub sip_media: Arc<MediaProfile>,
     /// Media of browsers, on either protocol.
@@ -124,6 +128,8 @@ pub struct Providers {
     pub accept_transfers: bool,
     /// How the paths from providers are kept open.
     pub keep_alive: KeepAlive,
+    /// The header field in which registrars say what is left of a user's money; `None`: they do not.
+    pub balance_header: Option<String>,
 }
 
 /// Limits.

@@ -19,8 +19,10 @@ mod subscriptions;
 mod tests;
 mod tokens;
 mod transfer;
+mod xcap;
 
 use crate::messaging::{KeptMessage, MessageId};
+use crate::party::Cause;
 use crate::registrar::{AddressOfRecord, Registrar, RegistrarLimits};
 use crate::settings::{Grant, Settings, User};
 use crate::sip::auth::{Authenticator, Realm};
@@ -40,6 +42,7 @@ use std::time::{Duration, Instant};
 use subscriptions::Watchers;
 use tokens::TokenTable;
 use transfer::Transfer;
+use xcap::XcapQueries;
 use zeroize::Zeroizing;
 
 /// Something that happened.
@@ -98,6 +101,13 @@ pub enum Input {
         query: u64,
         /// What the token allows; `None`: nothing, or nobody could tell.
         grant: Option<Arc<Grant>>,
+    },
+    /// The answer to [`Output::GetXcap`].
+    XcapAnswered {
+        /// Its id.
+        query: u64,
+        /// The document, or why there is none.
+        document: Result<String, Cause>,
     },
     /// The dataplane is there (again).
     DataplaneUp(tandem_control::Hello),
@@ -190,6 +200,18 @@ pub enum Output {
         /// As the browser says.
         origin: Option<String>,
     },
+    /// Get a document from a domain's XCAP server; answered by [`Input::XcapAnswered`], within a time and up to a size
+    /// that are the process's to bound.
+    GetXcap {
+        /// Its id.
+        query: u64,
+        /// That of one of [`Settings::xcap`].
+        domain: String,
+        /// What follows the server's root, with its slash.
+        selector: String,
+        /// The URI of the user who asks, proven to us.
+        user: String,
+    },
     /// Write a message to disk; answered by [`Input::MessageKept`].
     KeepMessage(Box<KeptMessage>),
     /// Remove it from the disk. It comes after its [`Output::KeepMessage`], and is to be carried out after it.
@@ -225,6 +247,8 @@ enum Timer {
     Port { port: u16, is_open: bool },
     /// A browser that lost its connection may come back no longer.
     BrowserAway(BrowserId),
+    /// A browser is waited for no longer to answer an offer.
+    BrowserOffer(BrowserId),
     /// A message has waited for an answer for long enough.
     Message(MessageId),
     /// Browsers are asked whether they are there.
@@ -256,6 +280,7 @@ pub struct Switch {
     /// Browsers by what they show to come back after a lost connection.
     browser_by_return: HashMap<String, BrowserId>,
     tokens: TokenTable,
+    xcap: XcapQueries,
     lines: Lines,
     dataplane: Dataplane,
     messages: Messages,
@@ -307,6 +332,7 @@ impl Switch {
             browser_by_registration: HashMap::new(),
             browser_by_return: HashMap::new(),
             tokens: TokenTable::new(&settings.tokens),
+            xcap: XcapQueries::default(),
             lines: Lines::new(settings.user_ports),
             dataplane: dataplane::dataplane(),
             messages: Messages::default(),
@@ -340,6 +366,7 @@ impl Switch {
             Input::WcsClosed { connection } => self.browser_closed(now, connection),
             Input::PortOpened { port, is_open } => self.port_opened(now, port, is_open),
             Input::TokenAnswered { query, grant } => self.token_answered(now, query, grant),
+            Input::XcapAnswered { query, document } => self.xcap_answered(query, document),
             Input::DataplaneUp(hello) => self.dataplane_up(now, hello),
             Input::DataplaneDown => self.dataplane_down(now),
             Input::Dataplane(message) => self.dataplane_said(now, message),
@@ -373,6 +400,7 @@ impl Switch {
                 Timer::Line(index) => self.open_line(now, index),
                 Timer::Port { port, is_open } => self.port_rested(port, is_open),
                 Timer::BrowserAway(browser) => self.browser_stayed_away(now, browser),
+                Timer::BrowserOffer(browser) => self.browser_offer_timeout(now, browser),
                 Timer::Message(id) => self.message_timeout(now, id),
                 Timer::Ping => {
                     self.ping_browsers();
@@ -385,6 +413,7 @@ impl Switch {
                     self.expire_subscriptions(now);
                     self.lockout.expire(now);
                     self.tokens.expire(now);
+                    self.xcap.shrink();
                     self.calls.shrink();
                     self.user_agent.shrink();
                     self.timers.insert((now + EXPIRE_EVERY, Timer::Tidy));
@@ -404,9 +433,10 @@ impl Switch {
                 UaEvent::Signal { call, signal } => self.sip_signal(now, call, signal),
                 UaEvent::Refer { call, refer } => self.sip_refer(now, call, *refer),
                 UaEvent::Ended { call } => self.sip_ended(now, call),
-                UaEvent::Registered { handle, .. } => {
+                UaEvent::Registered { handle, headers, .. } => {
                     if !self.line_registered(handle) {
                         self.registered(handle);
+                        self.note_balance(handle, &headers);
                     }
                 }
                 UaEvent::MessageDone { handle, cause } => self.message_done(now, handle, &cause),

@@ -14,7 +14,9 @@ mod providers;
 mod reader;
 mod sections;
 mod tokens;
+mod url;
 mod video;
+mod xcap;
 
 pub(crate) use accounts::create_state_directory;
 pub use accounts::{DEFAULT_DOMAIN, DefaultAccount, default_accounts};
@@ -22,6 +24,8 @@ pub use network::{Network, host_addresses};
 pub use ng::{DEFAULT_UDP, Ng};
 pub use reader::Problem;
 pub use tokens::TokenHook;
+pub use url::HttpUrl;
+pub use xcap::XcapServer;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -61,6 +65,8 @@ pub struct Config {
     pub uses_default_domain: bool,
     /// Whom to ask about click-to-call tokens that are not configured.
     pub token_hook: Option<TokenHook>,
+    /// Where users have their documents.
+    pub xcap: Vec<XcapServer>,
     /// What the switch must know.
     pub settings: Settings,
 }

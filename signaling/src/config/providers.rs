@@ -11,6 +11,8 @@ use tandem_sip::sip::user_agent::{KeepAlive, KeepAliveMethod};
 
 /// The longest time between two keep-alives that may be asked for, in seconds: no NAT keeps a binding longer.
 const MAX_KEEP_ALIVE: u64 = 3_600;
+/// The longest name of a header field, in characters.
+const MAX_HEADER_NAME: usize = 64;
 
 /// The rules for all providers.
 pub(super) fn read(root: &Section<'_>, media: HashMap<String, Arc<MediaProfile>>) -> Providers {
@@ -24,9 +26,18 @@ pub(super) fn read(root: &Section<'_>, media: HashMap<String, Arc<MediaProfile>>
         register_expires: seconds(&section, "register_expires", 60, 600),
         accept_transfers: section.boolean("accept_transfers").unwrap_or(false),
         keep_alive: keep_alive(&section),
+        balance_header: section
+            .parsed("balance_header", "the name of a header field", header_name)
+            .map(|name| name.value),
     };
     section.finish();
     providers
+}
+
+/// RFC 3261 section 25.1: a `token`, without the rarer of its characters.
+fn header_name(text: &str) -> Option<String> {
+    let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    (is_name && !text.is_empty() && text.len() <= MAX_HEADER_NAME).then(|| text.to_owned())
 }
 
 /// `keep_alive` and `keep_alive_interval`.

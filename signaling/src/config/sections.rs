@@ -3,7 +3,7 @@
 use super::reader::{Placed, Section};
 use super::{
     CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, audio,
-    domains, messages, network, ng, providers, tokens,
+    domains, messages, network, ng, providers, tokens, xcap,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -50,12 +50,14 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
         domains.push(default_domain(&state_directory)?);
     }
     let (tokens, token_hook) = tokens::read(root, file, &domains);
+    let xcap = xcap::read(root);
     let settings = Settings {
         sip: advertised_sip(&advertised, &sip, &http),
         user_ports: sip.user_ports,
         advertised: advertised.clone(),
         domains,
         tokens,
+        xcap: xcap.iter().map(|server| server.root.clone()).collect(),
         lines,
         providers: providers::read(root, provider_media),
         sip_media: audio.sip,
@@ -84,6 +86,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
         log_level,
         uses_default_domain,
         token_hook,
+        xcap,
         settings,
     })
 }

@@ -3,6 +3,7 @@
 use super::domains::{host_name, user_name};
 use super::read_text;
 use super::reader::Section;
+use super::url::HttpUrl;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,16 +24,8 @@ const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// The operator's server that knows tokens.
 #[derive(Clone, Debug)]
 pub struct TokenHook {
-    /// Whether it is asked over TLS.
-    pub is_secure: bool,
-    /// Its name or address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// Both, as in a Host header field.
-    pub authority: String,
-    /// The path of its URL, with the query where it has one.
-    pub path: String,
+    /// Where it is asked.
+    pub url: HttpUrl,
     /// How long an answer may take.
     pub timeout: Duration,
     /// The pages of answers that name none.
@@ -66,41 +59,17 @@ fn read_hook(root: &Section<'_>) -> Option<TokenHook> {
         section.problem(section.offset(), format!("`timeout` in [token_hook] may be {seconds} at most"));
     }
     let origins = read_origins(&section).unwrap_or(Origins::Of(Vec::new()));
-    let url = section.parsed("url", "an https URL", hook_url);
+    let url = section.parsed("url", "an https URL", HttpUrl::parse);
     if !section.has("url") && (section.has("origins") || section.has("http_hosts")) {
         section.problem(section.offset(), "[token_hook] must have a `url`");
     }
     section.finish();
     let url = url?;
-    let (is_secure, host, port, authority, path) = url.value;
-    if !is_secure && !hosts.iter().any(|each| each.value == host) {
+    let host = &url.value.host;
+    if !url.value.is_secure && !hosts.iter().any(|each| each.value == *host) {
         root.problem(url.offset, format!("`url` must begin with https://, or `http_hosts` must have {host}"));
     }
-    Some(TokenHook { is_secure, host, port, authority, path, timeout, origins })
-}
-
-/// Whether it is secure, host, port, authority, and path with query.
-type HookUrl = (bool, String, u16, String, String);
-
-fn hook_url(text: &str) -> Option<HookUrl> {
-    let (is_secure, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-        (Some(rest), _) => (true, rest),
-        (None, rest) => (false, rest?),
-    };
-    let (authority, path) = match rest.find(['/', '?']) {
-        Some(at) => rest.split_at_checked(at)?,
-        None => (rest, "/"),
-    };
-    let is_visible = |c: char| c.is_ascii_graphic() && c != '#';
-    if !path.starts_with('/') || !path.chars().all(is_visible) {
-        return None;
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        _ => (authority, if is_secure { 443 } else { 80 }),
-    };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    Some((is_secure, host_name(bare)?, port, authority.to_owned(), path.to_owned()))
+    Some(TokenHook { url: url.value, timeout, origins })
 }
 
 fn read_token(section: &Section<'_>, file: &Path, domains: &[Domain]) -> Option<Grant> {
@@ -311,7 +280,7 @@ mod tests {
             |text: &str| parse(&format!("[token_hook]\n{text}")).map(|config| config.token_hook.unwrap());
         let secure =
             hook("url = \"https://www.example.org/token?a=1\"\norigins = \"https://shop.example\"").unwrap();
-        assert!(secure.is_secure && secure.port == 443 && secure.path == "/token?a=1");
+        assert!(secure.url.is_secure && secure.url.port == 443 && secure.url.path == "/token?a=1");
         let plain = "url = \"http://[::1]:8081/token\"\n";
         assert!(
             hook(plain)
@@ -319,7 +288,8 @@ mod tests {
                 .contains("`url` must begin with https://, or `http_hosts` must have ::1")
         );
         let plain = hook(&format!("{plain}http_hosts = [\"::1\"]\ntimeout = 2\n")).unwrap();
-        assert_eq!((plain.host.as_str(), plain.port, plain.authority.as_str()), ("::1", 8081, "[::1]:8081"));
+        let url = &plain.url;
+        assert_eq!((url.host.as_str(), url.port, url.authority.as_str()), ("::1", 8081, "[::1]:8081"));
         assert_eq!(plain.timeout, Duration::from_secs(2));
         for wrong in ["url = \"ftp://a/\"", "url = \"https://a/b c\"", "timeout = 31", "http_hosts = [\"a\"]"]
         {

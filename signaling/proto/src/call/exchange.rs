@@ -20,14 +20,12 @@ const MAX_TRIES: u8 = 5;
 pub(super) enum Exchange {
     /// Nothing.
     None,
-    /// `from` offered video, for which the dataplane is asked for ports.
+    /// `from` offered video, or wants it, and the dataplane is asked for ports.
     Reserving {
-        /// Who offered.
+        /// Who.
         from: Side,
-        /// Its offer.
-        sdp: Vec<u8>,
-        /// As in [`Signal::Offer`].
-        update: bool,
+        /// Its offer, and whether it came by UPDATE; `None` of who only wants video.
+        offer: Option<(Vec<u8>, bool)>,
         /// The sides whose ports have not come yet.
         waiting: [bool; 2],
     },
@@ -45,12 +43,15 @@ pub(super) enum Exchange {
         /// How both legs were before.
         before: Box<Media>,
     },
-    /// This side was sent an offer because the other one changed its direction without an offer of its own.
+    /// This side was sent an offer because the other one changed its direction, or wants video, without an offer of its
+    /// own.
     Told {
         /// Which.
         to: Side,
         /// How both legs were before.
         before: Box<Media>,
+        /// The other one wants video.
+        wants_video: bool,
     },
 }
 
@@ -129,7 +130,7 @@ impl Call {
         for side in [Side::A, Side::B].into_iter().filter(|side| waiting[index(*side)]) {
             self.actions.push_back(Action::AddVideo { session, side });
         }
-        self.exchange = Exchange::Reserving { from, sdp, update, waiting };
+        self.exchange = Exchange::Reserving { from, offer: Some((sdp, update)), waiting };
     }
 
     /// A leg was given ports for video, or cannot have any: then its call goes on without.
@@ -151,10 +152,12 @@ impl Call {
         if waiting.contains(&true) {
             return;
         }
-        if let Exchange::Reserving { from, sdp, update, .. } =
-            std::mem::replace(&mut self.exchange, Exchange::None)
+        if let Exchange::Reserving { from, offer, .. } = std::mem::replace(&mut self.exchange, Exchange::None)
         {
-            self.offered(from, Some(sdp), update, &mut *random);
+            match offer {
+                Some((sdp, update)) => self.offered(from, Some(sdp), update, &mut *random),
+                None => self.ask_for_video(from, &mut *random),
+            }
             self.settle_exchange(now, random);
         }
     }
@@ -183,11 +186,14 @@ impl Call {
                     Err(error) => self.undo(before, Some((from, error.into()))),
                 }
             }
-            Exchange::Told { to, before } if to == side => {
+            Exchange::Told { to, before, wants_video } if to == side => {
                 self.owed[index(to)].tries = 0;
                 match self.receive_answer(side, sdp) {
                     Ok(()) => self.configure_both(),
                     Err(_) => self.undo(before, None),
+                }
+                if wants_video {
+                    self.video_answered(to);
                 }
                 self.level_video(now, side.other());
             }
@@ -207,9 +213,11 @@ impl Call {
             Exchange::PassedOn { from, before } if from == side.other() => {
                 self.undo(before, Some((from, cause)));
             }
-            Exchange::Told { to, before } if to == side => {
+            Exchange::Told { to, before, wants_video } if to == side => {
                 self.undo(before, None);
-                if cause.status == 491 {
+                if wants_video {
+                    self.video_answered(to);
+                } else if cause.status == 491 {
                     self.owe_again(now, to);
                 }
             }
@@ -295,7 +303,7 @@ impl Call {
         let Some(media) = self.media_mut() else { return };
         let before = Box::new(media.clone());
         let sdp = media.write_offer(to, random);
-        self.exchange = Exchange::Told { to, before };
+        self.exchange = Exchange::Told { to, before, wants_video: false };
         let who = self.who(to);
         self.tell(who, Signal::Offer { sdp: Some(sdp), update: false });
     }

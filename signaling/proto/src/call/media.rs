@@ -216,6 +216,11 @@ impl Media {
         [Side::A, Side::B].map(|each| is_wanted && may_have && self.leg(each).needs_video_ports())
     }
 
+    /// Whether a leg could not have ports for video.
+    pub(super) fn was_refused_video(&self, side: Side) -> bool {
+        self.no_video[index(side)]
+    }
+
     /// A leg cannot have ports for video.
     pub fn refuse_video(&mut self, side: Side) {
         self.no_video[index(side)] = true;
@@ -280,12 +285,28 @@ impl Media {
     /// Writes our offer to one side, from what the other side has. Where that said nothing yet, it offers all that is
     /// switched on.
     pub fn write_offer(&mut self, side: Side, random: Random<'_>) -> Vec<u8> {
-        let far = self.leg(side.other());
-        let of_far = if far.codecs().is_empty() { far.allowed().to_vec() } else { far.codecs() };
         let far = self.far_side(side.other());
+        self.offer(side, &far, random)
+    }
+
+    /// The same with video: where the other side has said nothing of it, with all that is switched on there.
+    pub(super) fn write_video_offer(&mut self, side: Side, random: Random<'_>) -> Vec<u8> {
+        let mut far = self.far_side(side.other());
+        let usual = || FarVideo {
+            direction: self.open(side.other(), Direction::SendRecv),
+            formats: self.leg(side.other()).usual_video(),
+            max_bitrate: 0,
+        };
+        far.video = far.video.or_else(|| Some(usual()));
+        self.offer(side, &far, random)
+    }
+
+    fn offer(&mut self, side: Side, far: &FarSide, random: Random<'_>) -> Vec<u8> {
+        let other = self.leg(side.other());
+        let of_far = if other.codecs().is_empty() { other.allowed().to_vec() } else { other.codecs() };
         let leg = &mut self.legs[index(side)];
         let codecs = sdp::offer_codecs(&of_far, leg.allowed());
-        leg.write_offer(&codecs, &far, random)
+        leg.write_offer(&codecs, far, random)
     }
 
     /// Writes our answer to one side's last offer, from what the other side has.

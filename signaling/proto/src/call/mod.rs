@@ -17,6 +17,7 @@ mod pickup;
 #[cfg(test)]
 mod tests;
 mod tones;
+mod video;
 
 pub use join::Moved;
 pub use media::{Media, MediaRules, PartyMedia, TakesInfo};

@@ -49,6 +49,20 @@ pub struct VideoFormat {
 }
 
 impl VideoFormat {
+    /// Those of a codec that are offered to who said nothing yet; their numbers are given when they are. H.264 is
+    /// Constrained Baseline, which everybody with H.264 has, in either packetization mode.
+    pub(crate) fn usual(name: VideoCodecName) -> Vec<VideoFormat> {
+        let profile_level_id = Profile::ConstrainedBaseline.canonical();
+        let h264 = |packetization_mode| VideoCodec::H264 { packetization_mode, profile_level_id };
+        let codecs = match name {
+            VideoCodecName::H264 => vec![h264(1), h264(0)],
+            VideoCodecName::Vp8 => vec![VideoCodec::Vp8],
+        };
+        let feedback = VideoFeedback::default();
+        let format = |codec| VideoFormat { number: 0, codec, rtx: None, feedback, level_asymmetry: true };
+        codecs.into_iter().map(format).collect()
+    }
+
     /// The name under which it is configured.
     pub(crate) fn name(&self) -> VideoCodecName {
         match self.codec {

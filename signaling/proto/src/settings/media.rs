@@ -37,6 +37,18 @@ impl CodecName {
         ("speex/8000", CodecName::SpeexNarrow),
     ];
 
+    /// Its encoding name (RFC 8866 section 6.6), in lower case.
+    pub fn encoding(self) -> &'static str {
+        match self {
+            CodecName::Opus => "opus",
+            CodecName::G722 => "g722",
+            CodecName::Pcmu => "pcmu",
+            CodecName::Pcma => "pcma",
+            CodecName::G729 => "g729",
+            CodecName::SpeexWide | CodecName::SpeexNarrow => "speex",
+        }
+    }
+
     /// The sampling rate of its speech, in Hz; for Opus the highest.
     pub fn sampling_rate(self) -> u32 {
         match self {

@@ -4,7 +4,9 @@ mod calls;
 mod click_to_call;
 mod line;
 mod login;
+mod media;
 mod messages;
+mod offers;
 mod requests;
 mod resume;
 mod telling;
@@ -15,7 +17,7 @@ use crate::call::{PartyMedia, TakesInfo};
 use crate::party::{Cause, Signal};
 use crate::registrar::AddressOfRecord;
 use crate::sdp::Kind;
-use crate::settings::{Grant, Settings};
+use crate::settings::{CodecName, Grant, Settings};
 use crate::sip::auth::Credentials;
 use crate::sip::user_agent::RegistrationHandle;
 use crate::sip::{Host, SipUri, Uri};
@@ -77,6 +79,8 @@ struct ProviderAccount {
     port: Option<u16>,
     registration: Option<RegistrationHandle>,
     is_registered: bool,
+    /// What the provider last said that is left of the user's money.
+    balance: Option<f64>,
 }
 
 #[derive(Debug)]
@@ -86,6 +90,8 @@ struct BrowserCall {
     is_answered: bool,
     /// The browser has our answer to its offer.
     is_described: bool,
+    /// The audio codec that the browser was told.
+    codec: Option<CodecName>,
     /// What its next `answer` is.
     owes: Option<Owes>,
 }
@@ -98,7 +104,10 @@ enum Owes {
     /// It made a call without an offer, and was given one with the answer.
     LateAnswer,
     /// It was sent an offer in mid-call.
-    OfferAnswer,
+    OfferAnswer {
+        /// When it is waited for no longer.
+        until: Instant,
+    },
 }
 
 impl Browser {
@@ -132,6 +141,15 @@ impl Browser {
         match self.account.as_ref()? {
             Account::Local(aor) => aor.domain.parse().ok(),
             Account::Provider(account) => Some(account.uri.host.clone()),
+        }
+    }
+
+    /// The address that its user has proven to have, here or at the provider that registered it. Who holds a token uses
+    /// an account of somebody else's.
+    pub(super) fn proven_address(&self) -> Option<SipUri> {
+        match self.account.as_ref().filter(|_| self.grant.is_none())? {
+            Account::Local(aor) => aor.uri(),
+            Account::Provider(account) => Some(account.uri.clone()).filter(|_| account.is_registered),
         }
     }
 

@@ -129,6 +129,16 @@ impl Switch {
         }
     }
 
+    /// An endpoint wants video, and makes no offer.
+    pub(super) fn endpoint_wants_video(&mut self, now: Instant, endpoint: &Endpoint) -> Result<(), Cause> {
+        let Some((id, who)) = self.calls.by_endpoint.get(endpoint).copied() else {
+            return Err(Cause::new(481, "There is no such call"));
+        };
+        let mut result = Ok(());
+        self.with_call(now, id, |call, random| result = call.want_video(who, random));
+        result
+    }
+
     /// Gives a digit of this endpoint to the other side, by a message if that is asked for.
     pub(super) fn endpoint_digit(
         &mut self,
@@ -209,7 +219,7 @@ impl Switch {
         let Some(id) = self.calls.by_session.get(&session).copied() else { return };
         // A browser whose connection is broken too may come back to its call.
         if let EventKind::ConsentLost { side } = kind
-            && let Some(browser) = self.browser_at(id, *side)
+            && let Some((browser, _)) = self.browser_at(id, *side)
             && self.may_return(now, browser)
         {
             return;
@@ -217,15 +227,15 @@ impl Switch {
         self.with_call(now, id, |call, _| call.media_event(now, session, kind));
     }
 
-    /// The browser on one side of a call.
-    fn browser_at(&self, id: CallId, side: Side) -> Option<BrowserId> {
+    /// The browser on one side of a call, and the identifier that the call has there.
+    pub(super) fn browser_at(&self, id: CallId, side: Side) -> Option<(BrowserId, String)> {
         let entry = self.calls.entries.get(&id)?;
         let endpoint = match entry.call.who(side) {
             Who::Caller => Some(&entry.caller),
             Who::Callee(branch) => entry.rung.get(&branch),
         };
         match endpoint? {
-            Endpoint::Browser(browser, _) => Some(*browser),
+            Endpoint::Browser(browser, call_id) => Some((*browser, call_id.clone())),
             _ => None,
         }
     }
@@ -275,6 +285,7 @@ impl Switch {
                 self.ask(now, request, Purpose::Create(id, branch));
             }
             Action::Configure { session, side, leg } => {
+                self.tell_audio_codec(id, side, &leg);
                 self.ask(now, Request::configure(session, side, *leg), Purpose::Configure(session));
             }
             Action::PlayDigit { session, side, event, duration_ms } => {
@@ -412,7 +423,7 @@ impl Switch {
                     entry.call.signal(now, who, refusal, &mut *self.random);
                 }
             }
-            Some(Endpoint::Browser(browser, call_id)) => self.tell_browser(browser, &call_id, signal),
+            Some(Endpoint::Browser(browser, call_id)) => self.tell_browser(now, browser, &call_id, signal),
             Some(Endpoint::Awaited(_) | Endpoint::Nobody) if matches!(signal, Signal::Offer { .. }) => {
                 let pending = Signal::OfferReject(Cause::new(491, "The call is being transferred"));
                 entry.call.signal(now, who, pending, &mut *self.random);

@@ -61,6 +61,10 @@ impl Switch {
         response.headers.push(HeaderName::Supported, SUPPORTED);
         response.headers.push(HeaderName::AllowEvents, Package::ALLOW_EVENTS);
         self.user_agent.respond(now, handle, response);
+        let called = request.uri.as_sip().and_then(|uri| uri.user_name());
+        if let Some(browser) = called.and_then(|user| self.browser_by_contact.get(&user).copied()) {
+            self.tell_options(browser);
+        }
     }
 
     /// Methods that are not served: authenticated first, so that strangers learn nothing (attacks.md row 12).

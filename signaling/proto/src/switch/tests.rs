@@ -7,6 +7,7 @@ mod resume;
 mod subscriptions;
 mod tokens;
 mod transfers;
+mod wcs;
 
 use super::*;
 use crate::sdp::samples;
@@ -137,8 +138,8 @@ fn a_page_calls_a_telephone() {
     assert_eq!(names(&bench.take_frames(page)), ["notifyTryingResponse", "ring"]);
     bob.answer(&mut bench, &invite, 200, Some(samples::SIPP));
     let frames = bench.take_frames(page);
-    assert_eq!(names(&frames), ["setRemoteSDP", "talk"]);
-    assert!(frames[0]["data"][1].as_str().unwrap().contains("UDP/TLS/RTP/SAVPF 0 126"));
+    assert_eq!(names(&frames), ["notifyAudioCodec", "setRemoteSDP", "talk"]);
+    assert!(frames[1]["data"][1].as_str().unwrap().contains("UDP/TLS/RTP/SAVPF 0 126"));
     let legs = bench.sessions.values().next().unwrap();
     assert_eq!(legs[0].ice.as_ref().unwrap().remote.as_ref().unwrap().ufrag, "abcd");
 
@@ -165,7 +166,7 @@ fn a_telephone_calls_a_page_that_answers_or_declines() {
     assert_eq!(call["caller"], "alice");
     let answer = json!({ "callId": call["callId"], "sdp": browser_answer() });
     bench.say(page, "answer", answer);
-    assert_eq!(names(&bench.take_frames(page)), ["talk"]);
+    assert_eq!(names(&bench.take_frames(page)), ["notifyAudioCodec", "talk"]);
     let ok = responses(&bench.take(alice.flow.remote)).pop().unwrap();
     alice.acknowledge(&mut bench, &ok, None);
     let bye = alice.inside(Method::Bye, &ok, None);

@@ -327,7 +327,7 @@ impl Switch {
     fn tell_endpoint(&mut self, now: Instant, endpoint: &Endpoint, signal: Signal) {
         match endpoint {
             Endpoint::Sip(call) => drop(self.user_agent.signal(now, *call, signal)),
-            Endpoint::Browser(id, call_id) => self.tell_browser(*id, call_id, signal),
+            Endpoint::Browser(id, call_id) => self.tell_browser(now, *id, call_id, signal),
             Endpoint::Awaited(_) | Endpoint::Nobody => {}
         }
     }

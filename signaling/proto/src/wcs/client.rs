@@ -24,7 +24,8 @@ pub enum ClientMessage {
         /// The offer.
         sdp: String,
     },
-    /// `updateCallToVideo`: of a client whose media does not go by SDP; a call that has video is no different.
+    /// `updateCallToVideo`: video is wanted, without an offer. The client is sent one ([`super::ServerMessage::RemoteSdp`])
+    /// if the far end takes video.
     UpdateCallToVideo {
         /// The call.
         call_id: String,

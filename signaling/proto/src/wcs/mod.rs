@@ -31,7 +31,7 @@ pub use client::{
     Account, ClientMessage, DtmfMethod, FrameError, Login, NewCall, OutgoingMessage, Subscribe, Unsupported,
 };
 pub use server::{
-    Call, CallStatus, IncomingMessage, MessageState, ServerMessage, Subscription, TransferStatus, VideoFormat,
+    Call, CallStatus, IncomingMessage, MessageState, ServerMessage, Subscription, TransferStatus,
 };
 pub use video::VideoState;
 

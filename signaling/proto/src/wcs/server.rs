@@ -106,16 +106,10 @@ pub struct Subscription {
     pub body: String,
 }
 
-/// Sizes of pictures, in pixels; 0: not known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VideoFormat {
-    /// Of the far end's.
-    pub player: (u32, u32),
-    /// Of the client's.
-    pub streamer: (u32, u32),
-}
-
 /// Something to tell a client.
+///
+/// There is no `notifyVideoFormat`: its sizes of pictures are in no description, and pictures are forwarded unread. A browser
+/// sees the size of what it shows, and what is not known is better not said.
 #[derive(Clone, Debug)]
 pub enum ServerMessage<'a> {
     /// The login was understood, and is tried: `getUserData` and `getVersion`. WCS 3 clients give the registration 15
@@ -224,22 +218,17 @@ pub enum ServerMessage<'a> {
     Subscription(&'a Subscription),
     /// The document that [`super::ClientMessage::Xcap`] asked for.
     XcapResponse(&'a str),
-    /// The codec in which the client is to send.
+    /// The codec of the call's audio, once it is agreed and when it changes.
     AudioCodec {
         /// The call.
         call: &'a Call,
-        /// `opus`, `pcmu`, `pcma`, `speex` ...
+        /// See [`crate::settings::CodecName::encoding`].
         name: &'a str,
-    },
-    /// The sizes of a call's pictures.
-    VideoFormat {
-        /// The call.
-        call: &'a Call,
-        /// The sizes.
-        format: VideoFormat,
     },
     /// The provider asked by OPTIONS whether the client is there.
     Options,
+    /// What is left of the user's money, as the provider counts it.
+    Balance(f64),
     /// A connection was taken up; these calls are still there, with the state of each.
     Resumed {
         /// The calls.
@@ -325,17 +314,7 @@ fn common_frames(message: &ServerMessage<'_>) -> Vec<String> {
             }, NO_SIP]),
         )],
         S::XcapResponse(document) => vec![frame("notifyXcapResponse", json!([document]))],
-        S::VideoFormat { call, format } => vec![frame(
-            "notifyVideoFormat",
-            json!([{
-                "callId": call.id,
-                "mediaSessionId": call.id,
-                "playerVideoWidth": format.player.0,
-                "playerVideoHeight": format.player.1,
-                "streamerVideoWidth": format.streamer.0,
-                "streamerVideoHeight": format.streamer.1,
-            }]),
-        )],
+        S::Balance(amount) => vec![frame("notifyBalance", json!([amount, NO_SIP]))],
         S::Options => vec![frame("notifyOptions", json!([NO_SIP]))],
         S::Ping => vec![frame("ping", json!([]))],
         S::Pong => vec![frame("pong", json!([]))],

@@ -185,3 +185,26 @@ fn a_caller_that_was_answered_early_without_video_is_offered_it_later() {
     let actions = bench.signal(Who::Callee(0), Signal::Answer { sdp: Some(answer.into()) });
     assert!(told(Who::Caller, &actions).contains("m=video 40000 "));
 }
+
+#[test]
+fn a_telephone_is_offered_what_is_switched_on_when_the_browser_wants_video_and_cannot_offer_it() {
+    let mut bench = talking();
+    bench.call.want_video(Who::Caller, &mut *bench.random).unwrap();
+    assert_eq!(bench.actions(), [Action::AddVideo { session: SessionId(1), side: Side::B }]);
+    let actions = bench.add_ports(Side::B, Some(ports(41_002)));
+    let sdp = told(Who::Callee(0), &actions);
+    assert!(sdp.contains("m=video 41002 RTP/AVP ") && sdp.contains("packetization-mode=0;"), "{sdp}");
+    let actions = bench.signal(Who::Callee(0), offer_answer(&telephone()));
+    assert!(last_config(Side::B, &actions).video.is_some());
+    let sdp = told(Who::Caller, &actions);
+    assert!(sdp.contains("m=video 40000 UDP/TLS/RTP/SAVPF "), "{sdp}");
+
+    // There are no ports.
+    let mut bench = talking();
+    bench.call.want_video(Who::Caller, &mut *bench.random).unwrap();
+    bench.actions();
+    let actions = bench.add_ports(Side::B, None);
+    assert!(matches!(&signals_to(Who::Caller, &actions)[..], [Signal::OfferReject(_)]));
+    assert_eq!(signals_to(Who::Callee(0), &actions), []);
+    assert!(bench.call.want_video(Who::Caller, &mut *bench.random).is_err(), "nor will there be");
+}

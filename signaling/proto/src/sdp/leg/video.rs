@@ -88,6 +88,11 @@ impl Leg {
         !self.profile.video.codecs.is_empty()
     }
 
+    /// What it could be sent, before its peer said anything of that.
+    pub fn usual_video(&self) -> Vec<VideoFormat> {
+        self.profile.video.codecs.iter().flat_map(|name| VideoFormat::usual(*name)).collect()
+    }
+
     /// Whether it could have video if it had ports for it.
     pub fn needs_video_ports(&self) -> bool {
         self.may_have_video() && self.kind != Kind::WebRtc && self.video_addresses.is_none()

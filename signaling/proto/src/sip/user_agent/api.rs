@@ -3,7 +3,7 @@
 use crate::party::{Cause, Signal};
 use crate::sip::auth::Credentials;
 use crate::sip::transaction::BaseTimers;
-use crate::sip::{NameAddr, Request, Uri};
+use crate::sip::{Headers, NameAddr, Request, Uri};
 use crate::transport::{Flow, Transport};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -199,6 +199,8 @@ pub enum UaEvent {
         handle: RegistrationHandle,
         /// The lifetime it gave. It is renewed before.
         expires: Duration,
+        /// The header fields of its answer.
+        headers: Headers,
     },
     /// The registrar has no binding of ours, or will not have for long.
     RegistrationFailed {

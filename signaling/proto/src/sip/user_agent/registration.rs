@@ -207,7 +207,11 @@ impl UserAgent {
         each.path = path;
         self.schedule_keep_alive(now, handle);
         self.schedule_registration(handle);
-        self.events.push_back(UaEvent::Registered { handle, expires: granted });
+        self.events.push_back(UaEvent::Registered {
+            handle,
+            expires: granted,
+            headers: response.headers.clone(),
+        });
     }
 
     fn registration_failed(&mut self, now: Instant, handle: RegistrationHandle, outcome: &Outcome) {

@@ -40,6 +40,7 @@ impl Switch {
                 status,
                 is_answered: false,
                 is_described: false,
+                codec: None,
                 owes: plan.offer.is_none().then_some(Owes::LateAnswer),
             };
             if let Some(browser) = self.browsers.get_mut(&id) {
@@ -48,7 +49,7 @@ impl Switch {
             self.start_call(now, endpoint, plan)
         });
         if let Err(cause) = result {
-            self.tell_browser(id, &call_id, Signal::Reject(cause.clone()));
+            self.tell_browser(now, id, &call_id, Signal::Reject(cause.clone()));
             if !self.forget_browser_call(id, &call_id) {
                 self.say(id, &failure(&info, &cause));
             }
@@ -167,6 +168,7 @@ impl Switch {
             status: CallStatus::Ring,
             is_answered: false,
             is_described: true,
+            codec: None,
             owes: Some(Owes::Answer),
         };
         self.browsers.get_mut(&id)?.calls.insert(call_id.clone(), call);
@@ -189,26 +191,11 @@ impl Switch {
                 self.tell_status(id, &call_id, CallStatus::Established);
             }
             Some(Owes::LateAnswer) => self.endpoint_signal(now, &endpoint, Signal::LateAnswer { sdp }),
-            Some(Owes::OfferAnswer) => self.endpoint_signal(now, &endpoint, Signal::OfferAnswer { sdp }),
+            Some(Owes::OfferAnswer { .. }) => {
+                self.endpoint_signal(now, &endpoint, Signal::OfferAnswer { sdp })
+            }
             None => {}
         }
-    }
-
-    /// A new offer of the browser's inside a call.
-    pub(super) fn browser_offers(&mut self, now: Instant, id: BrowserId, call_id: String, sdp: String) {
-        let mut meets_ours = false;
-        self.with_browser_call(id, &call_id, |call| {
-            meets_ours = call.owes.take_if(|owes| *owes == Owes::OfferAnswer).is_some();
-        });
-        let endpoint = Endpoint::Browser(id, call_id);
-        if meets_ours {
-            // Of two offers that meet the browser's is answered: it does not take ours while its own is open (RFC 3264
-            // section 4 leaves it to the protocol who yields).
-            let pending = Cause::new(491, "Request Pending");
-            self.endpoint_signal(now, &endpoint, Signal::OfferReject(pending));
-        }
-        let offer = Signal::Offer { sdp: Some(sdp.into_bytes()), update: false };
-        self.endpoint_signal(now, &endpoint, offer);
     }
 
     /// The browser puts a call on hold, or takes it back.

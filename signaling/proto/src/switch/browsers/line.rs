@@ -2,8 +2,8 @@
 
 use super::{Account, BrowserId, ProviderAccount};
 use crate::party::Cause;
-use crate::sip::Uri;
 use crate::sip::user_agent::{Register, RegistrationHandle};
+use crate::sip::{HeaderName, Headers, Uri};
 use crate::switch::Switch;
 use crate::switch::lines::LineOwner;
 use crate::wcs::ServerMessage;
@@ -117,6 +117,23 @@ impl Switch {
         }
     }
 
+    /// The provider asked whether the browser is there. It was answered already; some clients like to know.
+    pub(in crate::switch) fn tell_options(&mut self, id: BrowserId) {
+        self.say(id, &ServerMessage::Options);
+    }
+
+    /// The registrar's answer may say what is left of the user's money, in the header field that is configured.
+    pub(in crate::switch) fn note_balance(&mut self, handle: RegistrationHandle, headers: &Headers) {
+        let Some(id) = self.browser_by_registration.get(&handle).copied() else { return };
+        let name = self.settings.providers.balance_header.clone().map(HeaderName::Other);
+        let Some(balance) = name.and_then(|name| amount(headers.get(name)?)) else { return };
+        if let Some(account) = self.browser_line(id)
+            && account.balance.replace(balance) != Some(balance)
+        {
+            self.say(id, &ServerMessage::Balance(balance));
+        }
+    }
+
     pub(in crate::switch) fn registration_failed(
         &mut self,
         now: Instant,
@@ -139,5 +156,37 @@ impl Switch {
             }
         }
         self.say(id, &ServerMessage::RegisterFailed(cause));
+    }
+}
+
+/// The number that a text begins with, behind which a currency may stand.
+fn amount(text: &str) -> Option<f64> {
+    let number = text.split_ascii_whitespace().next()?;
+    // Rust reads more as a number than people write: "infinity", "1e400".
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
+    number.parse().ok().filter(|amount: &f64| is_plain && amount.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_amount_is_a_number_with_or_without_a_currency() {
+        assert_eq!(amount("12.50"), Some(12.5));
+        assert_eq!(amount(" -3 EUR"), Some(-3.0));
+        for text in ["", "EUR 3", "infinity", "NaN", "1e9", "1,5", "--1", "."] {
+            assert_eq!(amount(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in ".{0,400}", digits in "[0-9+.-]{0,400}") {
+            for text in [text, digits] {
+                prop_assert!(amount(&text).is_none_or(f64::is_finite));
+            }
+        }
     }
 }

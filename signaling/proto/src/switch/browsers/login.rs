@@ -121,6 +121,7 @@ impl Switch {
             port: None,
             registration: None,
             is_registered: false,
+            balance: None,
         })
     }
 }

@@ -141,8 +141,25 @@ impl Switch {
             content_type,
             sent_at: waited.map(UnixSeconds::get),
         };
-        self.say(browser, &ServerMessage::IncomingMessage(&message));
+        if self.browsers.get_mut(&browser).is_some_and(|browser| browser.back.note_shown(id)) {
+            self.say(browser, &ServerMessage::IncomingMessage(&message));
+        }
         Ok(true)
+    }
+
+    /// A browser took, or refused, what it was shown under this identifier.
+    pub(super) fn browser_answers_message(
+        &mut self,
+        now: Instant,
+        browser: BrowserId,
+        message: &str,
+        is_ok: bool,
+    ) {
+        let Some(id) = MessageId::parse(message) else { return };
+        if let Some(browser) = self.browsers.get_mut(&browser) {
+            browser.back.note_taken(id);
+        }
+        self.browser_took_message(now, browser, id, is_ok);
     }
 
     /// Tells a browser that a message of its own is on its way.

@@ -44,21 +44,20 @@ impl Switch {
             }
             ClientMessage::Message(message) => self.browser_sends_message(now, id, &message),
             ClientMessage::NotificationResult { id: message, is_ok } => {
-                self.browser_took_message(now, id, &message, is_ok);
+                self.browser_answers_message(now, id, &message, is_ok);
             }
             ClientMessage::Subscribe(subscribe) => self.browser_wants_state(now, id, &subscribe),
-            ClientMessage::Xcap { .. } => self.refuse_request(id, "sendXcapRequest"),
-            // Its only carrier has media by RTMFP; here video comes by `changeMediaRequest`.
-            ClientMessage::UpdateCallToVideo { .. } => self.refuse_request(id, "updateCallToVideo"),
+            ClientMessage::Xcap { url } => self.browser_wants_document(id, &url),
+            ClientMessage::UpdateCallToVideo { call_id } => {
+                if let Err(cause) = self.endpoint_wants_video(now, &endpoint(call_id)) {
+                    let request = "updateCallToVideo";
+                    self.say(id, &ServerMessage::RequestFailed { request, cause: &cause });
+                }
+            }
             ClientMessage::Ping => self.say(id, &ServerMessage::Pong),
             ClientMessage::UseProxy(_) | ClientMessage::Pong | ClientMessage::Ignored => {}
             ClientMessage::Unsupported(message) => self.say(id, &ServerMessage::Refuse(&message)),
         }
-    }
-
-    fn refuse_request(&mut self, id: BrowserId, request: &'static str) {
-        let cause = Cause::new(501, format!("{request} is not available here"));
-        self.say(id, &ServerMessage::RequestFailed { request, cause: &cause });
     }
 
     fn browser_says_bye(&mut self, now: Instant, id: BrowserId) {

@@ -1,9 +1,8 @@
 //! Browsers that lose their connection and come back: login and calls are kept for a while, and what was said meanwhile is
 //! said again.
 
-use super::{Account, BrowserId, Owes};
-use crate::party::{Cause, Signal};
-use crate::switch::calls::Endpoint;
+use super::{Account, BrowserId};
+use crate::messaging::MessageId;
 use crate::switch::{Output, Switch, Timer};
 use crate::transport::ConnectionId;
 use crate::wcs::{self, CallStatus, Login, ServerMessage};
@@ -14,6 +13,8 @@ use zeroize::Zeroizing;
 /// Frames that are kept for a browser which may not have got them, and their bytes in all.
 const MAX_KEPT_FRAMES: usize = 128;
 const MAX_KEPT_BYTES: usize = 256 * 1024;
+/// Messages that are remembered as shown to a browser which has not said yet that it took them.
+const MAX_SHOWN: usize = MAX_KEPT_FRAMES;
 /// A browser from which nothing came for so long has no connection, whatever TCP believes: it says something more often.
 const SILENCE: Duration = Duration::from_secs(25);
 
@@ -25,6 +26,8 @@ pub(super) struct Return {
     /// What it shows to come back: the token that it has, and the one before, if it never got the newer one.
     tokens: [Option<String>; 2],
     kept: Kept,
+    /// The messages that it was shown and has not taken yet, the oldest first.
+    shown: VecDeque<MessageId>,
     /// Until when it may come back; `None`: it is there.
     until: Option<Instant>,
 }
@@ -78,6 +81,27 @@ impl Return {
 
     pub(super) fn may_come_back(&self) -> bool {
         self.login.is_some()
+    }
+
+    /// Notes that a message is shown. False: it need not be, as it was before: a browser that comes back gets each frame
+    /// that it missed, or must log in anew, as another one.
+    pub(super) fn note_shown(&mut self, id: MessageId) -> bool {
+        if !self.may_come_back() {
+            return true;
+        }
+        if self.shown.contains(&id) {
+            return false;
+        }
+        if self.shown.len() >= MAX_SHOWN {
+            self.shown.pop_front();
+        }
+        self.shown.push_back(id);
+        true
+    }
+
+    /// The browser took, or refused, a message.
+    pub(super) fn note_taken(&mut self, id: MessageId) {
+        self.shown.retain(|each| *each != id);
     }
 }
 
@@ -159,6 +183,10 @@ impl Switch {
         let Some(browser) = self.browsers.get_mut(&id) else { return };
         let old = browser.connection.replace(connection);
         (browser.remote, browser.heard_at, browser.back.until) = (arrival.remote, now, None);
+        if received.is_none() {
+            // Nobody knows what it missed, so nothing is said again; messages must not be lost by that.
+            browser.back.shown.clear();
+        }
         let kept = &mut browser.back.kept;
         kept.confirm(received.unwrap_or(kept.count));
         let missed: Vec<String> = kept.frames.iter().cloned().collect();
@@ -171,8 +199,10 @@ impl Switch {
         for text in missed {
             self.outputs.push_back(Output::Wcs { connection, text });
         }
-        self.give_up_offers(now, id);
+        // It offers anew.
+        self.give_up_offers(now, id, |_| true, "The browser lost its connection");
         self.tell_calls(id);
+        self.deliver_to_browser(now, id);
     }
 
     /// The browser that this token is of, and the connection that it comes on.
@@ -206,22 +236,6 @@ impl Switch {
         );
         if is_registered {
             self.say(id, &ServerMessage::Registered);
-        }
-    }
-
-    /// What was offered over the lost connection is not answered any more: the browser offers anew.
-    fn give_up_offers(&mut self, now: Instant, id: BrowserId) {
-        let Some(browser) = self.browsers.get_mut(&id) else { return };
-        let mut waiting = Vec::new();
-        for (call_id, call) in &mut browser.calls {
-            if call.owes == Some(Owes::OfferAnswer) {
-                call.owes = None;
-                waiting.push(call_id.clone());
-            }
-        }
-        for call_id in waiting {
-            let cause = Cause::new(480, "The browser lost its connection");
-            self.endpoint_signal(now, &Endpoint::Browser(id, call_id), Signal::OfferReject(cause));
         }
     }
 

@@ -4,16 +4,23 @@ use super::{BrowserCall, BrowserId, Owes};
 use crate::party::{Cause, Signal, TransferProgress};
 use crate::switch::Switch;
 use crate::wcs::{self, CallStatus, ServerMessage, TransferStatus, VideoState};
+use std::time::Instant;
 
 impl Switch {
     /// Tells a browser what happened to one of its calls.
-    pub(in crate::switch) fn tell_browser(&mut self, id: BrowserId, call_id: &str, signal: Signal) {
+    pub(in crate::switch) fn tell_browser(
+        &mut self,
+        now: Instant,
+        id: BrowserId,
+        call_id: &str,
+        signal: Signal,
+    ) {
         match self.masked_for(id, signal) {
             Signal::Progress { status, sdp } => self.tell_progress(id, call_id, status, sdp),
             Signal::Answer { sdp } => self.tell_answer(id, call_id, sdp),
             Signal::OfferAnswer { sdp } => self.tell_description(id, call_id, sdp, true),
             Signal::Offer { sdp: Some(sdp), .. } => {
-                self.with_browser_call(id, call_id, |call| call.owes = Some(Owes::OfferAnswer));
+                self.browser_is_offered(now, id, call_id);
                 self.tell_description(id, call_id, sdp, false);
             }
             Signal::OfferReject(cause) => {

@@ -129,10 +129,9 @@ impl Switch {
         &mut self,
         now: Instant,
         browser: BrowserId,
-        id: &str,
+        id: MessageId,
         is_ok: bool,
     ) {
-        let Some(id) = MessageId::parse(id) else { return };
         if self.messages.shown.get(&id).is_some_and(|shown| shown.browser == browser) {
             return self.provider_message_taken(now, id, is_ok);
         }
@@ -151,6 +150,7 @@ impl Switch {
             let is_recipient = self.browsers.get(&browser).is_some_and(|browser| browser.is_local_user(&to));
             if is_ok && is_recipient {
                 self.finish(now, id, &Cause::new(200, default_reason(200)), true);
+                self.deliver_waiting(now, &to);
             }
             return;
         };

@@ -40,8 +40,10 @@ fn settings() -> Settings {
             register_expires: Duration::from_secs(600),
             accept_transfers: false,
             keep_alive: KeepAlive { method: KeepAliveMethod::Off, interval: None },
+            balance_header: None,
         },
         tokens: Default::default(),
+        xcap: Vec::new(),
         sip_media: Default::default(),
         browser_media: Default::default(),
         tones: Default::default(),
@@ -83,6 +85,8 @@ pub(super) struct Bench {
     pub(super) tones: Vec<Side>,
     /// Tokens that are asked for.
     pub(super) asked: Vec<(u64, String)>,
+    /// Documents that are asked for: their ids, and what of each.
+    pub(super) documents: Vec<(u64, [String; 3])>,
     pub(super) refuse_sessions: Option<tandem_control::Refusal>,
     /// The ports of accounts that are open.
     pub(super) open_ports: BTreeSet<u16>,
@@ -150,6 +154,7 @@ impl Bench {
             digits: Vec::new(),
             tones: Vec::new(),
             asked: Vec::new(),
+            documents: Vec::new(),
             refuse_sessions: None,
             open_ports: BTreeSet::new(),
             taken_ports: BTreeSet::new(),
@@ -191,6 +196,9 @@ impl Bench {
                     self.frames.push((connection, serde_json::from_str(&text).unwrap()));
                 }
                 Output::AskToken { query, token, .. } => self.asked.push((query, token)),
+                Output::GetXcap { query, domain, selector, user } => {
+                    self.documents.push((query, [domain, selector, user]));
+                }
                 Output::Close { .. } => {}
                 Output::KeepMessage(message) => {
                     let (id, is_kept) = (message.id, !self.disk_is_full);

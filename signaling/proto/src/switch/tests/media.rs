@@ -82,8 +82,8 @@ fn a_page_hears_ring_back_and_then_busy() {
     let invite = request_of(&bench.take(bob.flow.remote), Method::Invite);
     bob.answer(&mut bench, &invite, 180, None);
     let frames = bench.take_frames(page);
-    assert_eq!(names(&frames), ["notifyTryingResponse", "setRemoteSDP", "ring"]);
-    assert_eq!(frames[2]["data"][0]["status"], "SESSION_PROGRESS");
+    assert_eq!(names(&frames), ["notifyTryingResponse", "notifyAudioCodec", "setRemoteSDP", "ring"]);
+    assert_eq!(frames[3]["data"][0]["status"], "SESSION_PROGRESS");
     assert_eq!(bench.tones, [Side::A]);
     bob.answer(&mut bench, &invite, 486, None);
     assert_eq!(bench.tones, [Side::A, Side::A], "one takes the place of the other");

@@ -1,0 +1,221 @@
+//! What the WCS protocol has beside calls and messages: codecs, OPTIONS, balance, documents, and offers without answers.
+
+use super::*;
+use crate::settings::XcapRoot;
+use crate::sip::reply;
+
+const PROVIDER: &str = "192.0.2.50";
+
+fn provider() -> Phone {
+    Phone::new("provider", Transport::Udp, 50, samples::SIPP)
+}
+
+/// Logs in at the provider, which says so much of the user's money; the page, and the Contact that was registered.
+fn log_in(bench: &mut Bench, balance: &str) -> (ConnectionId, String) {
+    let page = bench.browser(1, "1001", "secret", PROVIDER);
+    bench.take_frames(page);
+    let contact = registered(bench, balance);
+    (page, contact)
+}
+
+/// The provider accepts the REGISTER that comes next; its Contact.
+fn registered(bench: &mut Bench, balance: &str) -> String {
+    let mut sent = bench.take(provider().flow.remote);
+    while sent.is_empty() {
+        bench.pass(Duration::from_secs(1));
+        sent = bench.take(provider().flow.remote);
+    }
+    let register = request_of(&sent, Method::Register);
+    let mut response = reply(&register, 200, "OK");
+    response.headers.push(HeaderName::Expires, 600);
+    response.headers.push(HeaderName::Other("X-Balance".to_owned()), balance);
+    provider().send(bench, response);
+    let contact = register.headers.get(HeaderName::Contact).unwrap().to_owned();
+    contact.trim_start_matches('<').split('>').next().unwrap().to_owned()
+}
+
+/// Two pages that talk to each other; bob's knows the call as the returned identifier, alice's as `c1`.
+fn talking_pages(bench: &mut Bench) -> (ConnectionId, ConnectionId, Value) {
+    let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(number, user)| {
+        let page = bench.open(number, None);
+        let login = json!({ "sipLogin": user, "sipPassword": PASSWORD, "remoteOffers": true });
+        bench.say(page, "connection", login);
+        page
+    });
+    bench.say(alice, "call", json!({ "callId": "c1", "callee": "bob", "sdp": samples::CHROMIUM }));
+    let call_id = bench.take_frames(bob).last().unwrap()["data"][0]["callId"].clone();
+    bench.say(bob, "answer", json!({ "callId": call_id, "sdp": browser_answer() }));
+    assert_eq!(names(&bench.take_frames(bob)), ["notifyAudioCodec", "talk"]);
+    assert_eq!(names(&bench.take_frames(alice)).last().unwrap(), "talk");
+    (alice, bob, call_id)
+}
+
+#[test]
+fn a_page_is_told_the_codec_once_and_again_when_it_changes() {
+    let mut bench = Bench::new();
+    let (_, bob) = phones(&mut bench);
+    let page = bench.browser(1, "carol", PASSWORD, "");
+    bench.take_frames(page);
+    bench.say(page, "call", json!({ "callId": "c1", "callee": "bob", "sdp": samples::CHROMIUM }));
+    let invite = request_of(&bench.take(bob.flow.remote), Method::Invite);
+    bob.answer(&mut bench, &invite, 183, Some(samples::SIPP));
+    let frames = bench.take_frames(page);
+    let told = frames.iter().find(|frame| frame["message"] == "notifyAudioCodec").unwrap();
+    assert_eq!(told["data"], json!(["c1", { "name": "pcmu" }]));
+    bob.answer(&mut bench, &invite, 200, Some(samples::SIPP));
+    assert_eq!(names(&bench.take_frames(page)), ["talk"], "it is no news");
+    // A new offer without it.
+    let offer = samples::CHROMIUM.replace("a=rtpmap:0 PCMU/8000\r\n", "").replace(" 0 8 ", " 8 ");
+    bench.say(page, "changeMediaRequest", json!({ "callId": "c1", "sdp": offer }));
+    let frames = bench.take_frames(page);
+    assert_eq!(names(&frames), ["notifyAudioCodec", "setRemoteSDP"]);
+    assert_ne!(frames[0]["data"][1]["name"], "pcmu");
+}
+
+#[test]
+fn a_page_is_told_that_its_provider_asked_for_it() {
+    let mut bench = Bench::new();
+    let (page, contact) = log_in(&mut bench, "");
+    assert_eq!(names(&bench.take_frames(page)), ["registered"]);
+    let request = provider().request(Method::Options, &contact, &format!("<{contact}>"), None);
+    assert_eq!(statuses(&provider().send(&mut bench, request)), [200]);
+    assert_eq!(bench.take_frames(page), [json!({ "message": "notifyOptions", "data": [""] })]);
+    // An address of nobody's.
+    let request = provider().request(Method::Options, "sip:198.51.100.1", "<sip:198.51.100.1>", None);
+    provider().send(&mut bench, request);
+    assert!(bench.take_frames(page).is_empty());
+}
+
+#[test]
+fn a_page_is_told_its_balance_where_the_registrar_says_it_and_when_it_changes() {
+    let header = || Some("x-balance".to_owned());
+    let mut bench = Bench::changed(|settings| settings.providers.balance_header = header());
+    let (page, _) = log_in(&mut bench, "12.50 EUR");
+    let balance = |amount: f64| json!({ "message": "notifyBalance", "data": [amount, ""] });
+    assert_eq!(bench.take_frames(page)[1..], [balance(12.5)]);
+    for (said, told) in [("12.5", None), ("-1", Some(-1.0)), ("much", None)] {
+        registered(&mut bench, said);
+        assert_eq!(bench.take_frames(page), told.map(balance).into_iter().collect::<Vec<_>>(), "{said}");
+    }
+    // Where no header field is configured, nothing is believed to be one.
+    let mut bench = Bench::new();
+    let (page, _) = log_in(&mut bench, "12.50");
+    assert_eq!(names(&bench.take_frames(page)), ["registered"]);
+}
+
+#[test]
+fn a_page_gets_its_users_documents_and_no_others() {
+    let root =
+        |domain: &str| XcapRoot { domain: domain.to_owned(), root: format!("https://xcap.{domain}/root") };
+    let mut bench = Bench::changed(|settings| settings.xcap = vec![root(DOMAIN)]);
+    let page = bench.browser(1, "carol", PASSWORD, "");
+    bench.take_frames(page);
+    let own = format!("https://xcap.{DOMAIN}/root/resource-lists/users/sip:carol@{DOMAIN}/index");
+    let asks = |bench: &mut Bench, url: &str| {
+        let text = json!({ "message": "sendXcapRequest", "data": [url] }).to_string();
+        bench.input(Input::Wcs { connection: page, text });
+        bench.take_frames(page)
+    };
+    assert!(asks(&mut bench, &own).is_empty());
+    let (query, [domain, selector, user]) = bench.documents.pop().unwrap();
+    assert_eq!((domain.as_str(), user.as_str()), (DOMAIN, "sip:carol@tandem.test"));
+    assert_eq!(selector, format!("/resource-lists/users/sip:carol@{DOMAIN}/index"));
+    bench.input(Input::XcapAnswered { query, document: Ok("<list/>".to_owned()) });
+    let frames = bench.take_frames(page);
+    assert_eq!(frames, [json!({ "message": "notifyXcapResponse", "data": ["<list/>"] })]);
+    for url in [own.replace("carol", "bob"), own.replace("xcap.", "evil.")] {
+        assert_eq!(asks(&mut bench, &url)[0]["data"][0]["apiMethod"], "sendXcapRequest");
+    }
+    // Not too many at once; one that failed makes room.
+    assert!(asks(&mut bench, &own).is_empty() && asks(&mut bench, &own).is_empty());
+    assert_eq!(asks(&mut bench, &own)[0]["data"][0]["sipStatus"], 503);
+    let (query, _) = bench.documents.pop().unwrap();
+    bench.input(Input::XcapAnswered { query, document: Err(Cause::new(404, "There is no such document")) });
+    assert_eq!(bench.take_frames(page)[0]["data"][0]["sipStatus"], 404);
+    assert!(asks(&mut bench, &own).is_empty());
+}
+
+#[test]
+fn a_user_whom_no_provider_has_registered_gets_no_documents() {
+    let root = XcapRoot { domain: PROVIDER.to_owned(), root: "https://xcap.example".to_owned() };
+    let mut bench = Bench::changed(|settings| settings.xcap = vec![root]);
+    let page = bench.open(1, None);
+    let login = json!({ "sipLogin": "1001", "sipDomain": PROVIDER, "sipRegisterRequired": false });
+    bench.say(page, "connection", login);
+    assert_eq!(names(&bench.take_frames(page)).last().unwrap(), "registered", "it may try to call");
+    bench.say(page, "sendXcapRequest", json!({ "url": "https://xcap.example/a/users/1001@192.0.2.50/x" }));
+    assert_eq!(bench.take_frames(page)[0]["data"][0]["sipStatus"], 403);
+    assert!(bench.documents.is_empty());
+}
+
+#[test]
+fn an_offer_that_a_page_does_not_answer_is_given_up() {
+    let mut bench = Bench::new();
+    let (alice, bob, call_id) = talking_pages(&mut bench);
+    let held = samples::CHROMIUM.replace("a=sendrecv", "a=sendonly");
+    bench.say(alice, "changeMediaRequest", json!({ "callId": "c1", "sdp": held }));
+    assert_eq!(names(&bench.take_frames(bob)), ["setRemoteSDP"]);
+    bench.pass(Duration::from_secs(29));
+    assert!(bench.take_frames(alice).is_empty());
+    bench.pass(Duration::from_secs(1));
+    let refused = bench.take_frames(alice);
+    assert_eq!(refused[0]["data"][0]["status"], "MEDIA_CHANGE_FAIL");
+    // It is too late now; the next offer goes through.
+    bench.say(bob, "answer", json!({ "callId": call_id, "sdp": browser_answer() }));
+    assert!(bench.take_frames(alice).is_empty());
+    bench.say(alice, "changeMediaRequest", json!({ "callId": "c1", "sdp": held }));
+    assert_eq!(names(&bench.take_frames(bob)), ["setRemoteSDP"]);
+    let answer = browser_answer().replace("a=sendrecv", "a=recvonly");
+    bench.say(bob, "answer", json!({ "callId": call_id, "sdp": answer }));
+    assert!(names(&bench.take_frames(alice)).contains(&"setRemoteSDP".to_owned()));
+    bench.pass(Duration::from_secs(60));
+    assert!(bench.take_frames(alice).is_empty(), "it was answered");
+    bench.say(alice, "hangup", json!({ "callId": "c1" }));
+    bench.assert_clean();
+}
+
+#[test]
+fn a_page_that_wants_video_without_an_offer_is_offered_what_the_other_one_takes() {
+    let mut bench = Bench::new();
+    let (alice, bob, call_id) = talking_pages(&mut bench);
+    bench.say(alice, "updateCallToVideo", json!("c1"));
+    let offer = bench.take_frames(bob).pop().unwrap();
+    assert_eq!((&offer["message"], &offer["data"][2]), (&json!("setRemoteSDP"), &json!(false)));
+    let offer = offer["data"][1].as_str().unwrap();
+    assert!(offer.contains("VP8/90000") && offer.contains("H264/90000"), "{offer}");
+    assert!(bench.take_frames(alice).is_empty(), "the other one is asked first");
+    // Bob's browser answers with its camera, in VP8.
+    let number = offer.lines().find_map(|line| line.strip_suffix(" VP8/90000")?.strip_prefix("a=rtpmap:"));
+    let camera = samples::CHROMIUM_CAMERA.replace(" 96 97", &format!(" {} 97", number.unwrap()));
+    let camera = camera.replace("actpass", "active").replace(":96 ", &format!(":{} ", number.unwrap()));
+    let answer = browser_answer().replace("BUNDLE 0", "BUNDLE 0 1") + &camera;
+    bench.say(bob, "answer", json!({ "callId": call_id, "sdp": answer }));
+    let offer = bench.take_frames(alice).pop().unwrap();
+    assert_eq!((&offer["message"], &offer["data"][2]), (&json!("setRemoteSDP"), &json!(false)));
+    assert!(offer["data"][1].as_str().unwrap().contains("m=video"));
+    bench.say(alice, "hangup", json!({ "callId": "c1" }));
+    bench.assert_clean();
+}
+
+#[test]
+fn a_page_that_wants_video_is_told_that_there_is_none() {
+    let mut bench = Bench::new();
+    let (alice, bob, call_id) = talking_pages(&mut bench);
+    let wants = |bench: &mut Bench, call: &str| {
+        bench.say(alice, "updateCallToVideo", json!(call));
+        bench.take_frames(alice)
+    };
+    assert_eq!(wants(&mut bench, "c2")[0]["data"][0]["sipStatus"], 481);
+    assert!(wants(&mut bench, "c1").is_empty());
+    assert_eq!(wants(&mut bench, "c1")[0]["data"][0]["sipStatus"], 491);
+    let refused = browser_answer() + "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n";
+    bench.take_frames(bob);
+    bench.say(bob, "answer", json!({ "callId": call_id, "sdp": refused }));
+    assert_eq!(bench.take_frames(alice)[0]["data"][0]["status"], "MEDIA_CHANGE_FAIL");
+    // One that never answers.
+    assert!(wants(&mut bench, "c1").is_empty());
+    bench.pass(Duration::from_secs(31));
+    assert_eq!(bench.take_frames(alice)[0]["data"][0]["status"], "MEDIA_CHANGE_FAIL");
+    bench.say(alice, "hangup", json!({ "callId": "c1" }));
+    bench.assert_clean();
+}
