@@ -1,9 +1,12 @@
 // Promise: clients of both generations of the Web Call Server work unchanged, and a token calls whom it is for, from
 // where it is for, and tells nobody more.
 import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { after } from 'node:test';
 import { SipPage } from './lib/sip-page.js';
+import { startSipp } from './lib/sipp.js';
 import { DOMAIN, PASSWORD } from './lib/tandem.js';
 import { until } from './lib/wait.js';
 import { WireTap } from './lib/wiretap.js';
@@ -26,9 +29,18 @@ const hook = createServer((request, response) => {
   response.writeHead(known ? 200 : 404, { 'Content-Type': 'application/json' });
   response.end(known ? JSON.stringify({ login: 'dave', domain: DOMAIN, callee: 'carol' }) : '');
 });
-await new Promise((resolve) => { hook.listen(0, '127.0.0.1', resolve); });
+/** The operator's XCAP server: alice has a list. */
+const LIST = '<?xml version="1.0" encoding="UTF-8"?><resource-lists><list name="Freunde"/></resource-lists>';
+const documents = createServer(({ url, headers }, response) => {
+  const found = url === `/root/resource-lists/users/sip:alice@${DOMAIN}/index`;
+  response.writeHead(found && headers['x-3gpp-asserted-identity'] === `"sip:alice@${DOMAIN}"` ? 200 : 404);
+  response.end(found ? LIST : '');
+});
+for (const server of [hook, documents]) await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+const xcapRoot = `http://127.0.0.1:${documents.address().port}/root`;
 
 const world = await World.create('wcs', {
+  providers: 'balance_header = "X-Balance"',
   extra: `${token('anywhere', 'origins = "*"\nlabel = "A visitor"')}
 ${token('shop', `origins = ["${SHOP}"]\ncalls = 1\ncalls_per_hour = 2`)}
 ${token('old', 'origins = "*"\nexpires = 2001-01-01')}
@@ -37,11 +49,16 @@ url = "http://127.0.0.1:${hook.address().port}/token"
 http_hosts = ["127.0.0.1"]
 timeout = 2
 origins = ["${SHOP}"]
+[[xcap]]
+domain = "${DOMAIN}"
+root = "${xcapRoot}"
+without_tls = true
 `,
 });
 after(async () => {
   await world.close();
   hook.close();
+  documents.close();
 });
 
 async function client(library, user, tone) {
@@ -106,7 +123,10 @@ world.test('a page with a token calls, and learns neither who calls nor who is c
   await page.talking();
   await both(page, telephone);
   await page.hangup();
-  const frames = (await page.page.evaluate(() => window.client.frames)).join('\n');
+  const texts = await page.page.evaluate(() => window.client.frames);
+  const codecs = texts.map((text) => JSON.parse(text)).filter(({ message }) => message === 'notifyAudioCodec');
+  assert.deepEqual(codecs.map(({ data }) => data), [[{ name: 'opus' }]]);
+  const frames = texts.join('\n');
   for (const secret of ['carol', 'dave', DOMAIN, PASSWORD]) assert.ok(!frames.includes(secret), secret);
 });
 
@@ -136,4 +156,31 @@ world.test('a token that is not configured is asked for at the operator\'s serve
   assert.equal(await refusal(5, 'hooked'), '');
   assert.equal(asked.at(-1), `/token?token=hooked&pageUrl=${encodeURIComponent(`${SHOP}/contact`)}&origin=${encodeURIComponent(SHOP)}`);
   assert.match(await refusal(5, 'hooked', { origin: 'https://evil.example' }), /may not be used on this page/);
+});
+
+world.test('a client gets its user\'s documents from the XCAP server, and no others', async () => {
+  const socket = world.keep(await WcsSocket.open(world.tandem.page));
+  socket.send('connection', { appKey: 'a', sipLogin: 'alice', sipPassword: PASSWORD, sipDomain: DOMAIN });
+  await socket.message('registered');
+  socket.send('sendXcapRequest', `${xcapRoot}/resource-lists/users/sip:alice@${DOMAIN}/index`);
+  assert.deepEqual(await socket.message('notifyXcapResponse'), [LIST]);
+  socket.send('sendXcapRequest', `${xcapRoot}/resource-lists/users/sip:bob@${DOMAIN}/index`);
+  const [{ apiMethod, info }] = await socket.message('fail');
+  assert.deepEqual([apiMethod, info], ['sendXcapRequest', 'Other users\' documents cannot be had']);
+});
+
+world.test('a client is told its balance, and that its provider asked for it', async () => {
+  const host = world.network.host();
+  const provider = world.keep(startSipp({
+    name: 'registrar', scenario: 'registrar', directory: mkdtempSync(join(world.directory, 'registrar-')), host,
+    server: world.tandem.address, keys: { balance: '12.50 EUR' }, args: ['-m', '1'],
+  }));
+  const socket = world.keep(await WcsSocket.open(world.tandem.page));
+  socket.send('connection', {
+    appKey: 'a', sipLogin: '1001', sipPassword: 'secret', sipDomain: host.address, sipRegisterRequired: true,
+  });
+  await socket.message('registered');
+  assert.deepEqual(await socket.message('notifyBalance'), [12.5, '']);
+  assert.deepEqual(await socket.message('notifyOptions'), ['']);
+  assert.equal(await provider.ended, 0);
 });

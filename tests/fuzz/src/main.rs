@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 /// A parser under test.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 22] = [
+const TARGETS: [(&str, Target); 23] = [
     ("codecs", codecs::codecs),
     ("control", media::control),
     ("dtls-client", media::dtls_client),
@@ -39,6 +39,7 @@ const TARGETS: [(&str, Target); 22] = [
     ("video", video::video),
     ("wav", files::play),
     ("wcs", signaling::wcs),
+    ("xcap", signaling::xcap),
 ];
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {

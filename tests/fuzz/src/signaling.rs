@@ -6,7 +6,7 @@ use tandem_control::Latch;
 use tandem_sip::messaging::{Cpim, KeptMessage, Notification, UnixSeconds};
 use tandem_sip::ng::{self, Dictionary, Encoding};
 use tandem_sip::sdp::{Description, Kind, Leg, LegAddresses};
-use tandem_sip::settings::{CodecName, MediaProfile};
+use tandem_sip::settings::{CodecName, MediaProfile, XcapRoot};
 use tandem_sip::sip::user_agent::{Digit, Refer, Replaces};
 use tandem_sip::sip::{Frame, HeaderName, Headers, Message, StreamBuffer};
 use tandem_sip::wcs::Connection;
@@ -175,4 +175,22 @@ fn ng_messages<'a>(reads: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
         }
     }
     messages
+}
+
+/// What a client asks of an XCAP server: what is let through fits into a request line, stays beneath the root, and is a
+/// document of everybody's or of the user's own.
+pub(crate) fn xcap(data: &[u8]) {
+    let Ok(path) = std::str::from_utf8(data) else { return };
+    let (domain, root) = ("a.example".to_owned(), "https://x.example/root".to_owned());
+    let url = format!("{root}{path}");
+    if let Ok(selector) = (XcapRoot { domain, root }).selector(&url, "alice@a.example") {
+        assert!(
+            selector.starts_with('/') && selector.bytes().all(|byte| byte.is_ascii_graphic()),
+            "{selector}"
+        );
+        let path = selector.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
+        let segments: Vec<&str> = path.split('/').collect();
+        assert!(!segments.contains(&".."), "{selector}");
+        assert!(!matches!(segments.as_slice(), [_, _, "users", "bob@a.example", ..]), "{selector}");
+    }
 }
