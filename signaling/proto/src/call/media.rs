@@ -1,17 +1,20 @@
 //! The media of one call: two legs and the dataplane's session that joins them.
 
+mod config;
+mod digits;
+mod rules;
+
 use super::join::Moved;
 use crate::party::Cause;
-use crate::sdp::{
-    self, Description, Direction, FarSide, FarVideo, Kind, Leg, LegAddresses, Random, SdpError,
-};
-use crate::settings::{CodecName, DtmfMethod, MediaProfile};
-use crate::tones::Country;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use crate::sdp::{self, Description, Direction, FarSide, FarVideo, Kind, Leg, Random, SdpError};
+use crate::settings::{CodecName, MediaProfile};
+use std::net::IpAddr;
 use std::sync::Arc;
-use tandem_control::{
-    Audio, Digits, Latch, LegConfig, LocalPorts, PortKind, PortRequest, SessionId, Side, StreamPorts, Video,
-};
+use tandem_control::{LocalPorts, SessionId, Side, StreamPorts};
+
+pub use digits::TakesInfo;
+pub use rules::MediaRules;
+pub(crate) use rules::{is_local, latch_for};
 
 /// What is known of a party's media before it described any.
 #[derive(Clone, Debug)]
@@ -32,80 +35,6 @@ impl PartyMedia {
     /// Whether its video is switched on.
     pub fn may_have_video(&self) -> bool {
         !self.profile.video.codecs.is_empty()
-    }
-}
-
-/// Whether a party can be sent INFO requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakesInfo {
-    /// Its protocol has nothing like it.
-    Never,
-    /// It speaks SIP, and did not say so.
-    Unsaid,
-    /// Its Allow header field names INFO.
-    Allowed,
-}
-
-/// What all calls have in common.
-#[derive(Clone, Debug)]
-pub struct MediaRules {
-    /// Our addresses, as advertised; never empty.
-    pub advertised: Vec<IpAddr>,
-    /// The dataplane's addresses; those of the same family as an advertised one stand behind it.
-    pub local: Vec<IpAddr>,
-    /// Media may go to loopback and link-local addresses (attacks.md row 7).
-    pub allow_local: bool,
-    /// SHA-256 of the dataplane's certificate.
-    pub fingerprint: [u8; 32],
-    /// Whose tones callers hear.
-    pub tones: Country,
-}
-
-impl MediaRules {
-    /// Our address toward a peer: of the same family where there is one.
-    pub fn address_toward(&self, peer: Option<IpAddr>) -> Option<IpAddr> {
-        let same = |ours: &&IpAddr| peer.is_some_and(|peer| peer.is_ipv4() == ours.is_ipv4());
-        self.advertised.iter().find(same).or(self.advertised.first()).copied()
-    }
-
-    /// Addresses of the dataplane, as advertised.
-    fn advertise(&self, rtp: SocketAddr, rtcp: SocketAddr) -> LegAddresses {
-        let address = self.address_toward(Some(rtp.ip())).unwrap_or(rtp.ip());
-        LegAddresses {
-            rtp: SocketAddr::new(address, rtp.port()),
-            rtcp: SocketAddr::new(address, rtcp.port()),
-        }
-    }
-
-    /// The ports that a leg toward a peer needs, with or without video.
-    pub fn ports(&self, kind: Kind, peer: Option<IpAddr>, video: bool) -> PortRequest {
-        let advertised = self.address_toward(peer).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let behind = self.local.iter().find(|local| local.is_ipv4() == advertised.is_ipv4());
-        // Without one the dataplane refuses, and says why.
-        PortRequest {
-            address: behind.copied().unwrap_or(advertised),
-            kind: kind.ports(),
-            video: video && kind.ports() == PortKind::Own,
-        }
-    }
-
-    /// A place for somebody who brings a leg along: it costs no port.
-    pub fn place(&self) -> PortRequest {
-        self.ports(Kind::WebRtc, None, false)
-    }
-
-    /// Refuses media toward this host and its link, unless that is where the party itself is or what is configured.
-    fn check_target(&self, target: Option<SocketAddr>, party: &PartyMedia) -> Result<(), SdpError> {
-        let Some(target) = target.map(|address| address.ip().to_canonical()) else { return Ok(()) };
-        let party_is_local = party.source.is_some_and(is_local);
-        if is_local(target)
-            && !party_is_local
-            && !self.allow_local
-            && !self.advertised.iter().any(|ip| is_local(*ip))
-        {
-            return Err(SdpError::NotAcceptable(format!("media may not be sent to {target}")));
-        }
-        Ok(())
     }
 }
 
@@ -327,119 +256,6 @@ impl Media {
             return Err(SdpError::NotAcceptable("no common codec".to_owned()));
         };
         leg.write_answer(codec, far)
-    }
-
-    /// What is learned of a party from its messages.
-    pub fn note_info(&mut self, side: Side, info: TakesInfo) {
-        self.parties[index(side)].info = info;
-    }
-
-    /// How digits reach one side's peer.
-    pub fn digits(&self, side: Side) -> Digits {
-        let (leg, party) = (self.leg(side), &self.parties[index(side)]);
-        match (party.profile.dtmf, party.info) {
-            (DtmfMethod::Inband, _) => Digits::Tones,
-            (DtmfMethod::Rfc4733, _) => Digits::Events,
-            (DtmfMethod::Info, TakesInfo::Unsaid | TakesInfo::Allowed) => Digits::Told,
-            (DtmfMethod::Auto, TakesInfo::Allowed) if !leg.has_events() => Digits::Told,
-            (DtmfMethod::Auto | DtmfMethod::Info, _) => Digits::Events,
-        }
-    }
-
-    /// Whether digits must be looked for in the audio of one side's peer, which is decoded for that: where they are
-    /// configured to be there; or where the peer sends no events and the other side, a telephone or a server, takes
-    /// something else than tones. A person at a browser hears the tones as they are.
-    fn detects_tones(&self, side: Side) -> bool {
-        let far = side.other();
-        let far_takes_tones = match self.digits(far) {
-            Digits::Tones => true,
-            Digits::Events => !self.leg(far).has_events(),
-            Digits::Told => false,
-        };
-        let may_have_them = match self.parties[index(side)].profile.dtmf {
-            DtmfMethod::Inband => true,
-            DtmfMethod::Info => false,
-            DtmfMethod::Auto | DtmfMethod::Rfc4733 => {
-                !self.leg(side).has_events() && self.leg(far).kind() != Kind::WebRtc
-            }
-        };
-        may_have_them && !far_takes_tones
-    }
-
-    /// Whether one side's party can be sent messages with digits.
-    pub fn takes_messages(&self, side: Side) -> bool {
-        self.parties[index(side)].info != TakesInfo::Never
-    }
-
-    /// Whether a digit by a message may come a second time in the media of the same side.
-    pub fn may_hear_digits(&self, side: Side) -> bool {
-        self.leg(side).has_events() || self.detects_tones(side)
-    }
-
-    /// One leg, as the dataplane shall have it.
-    pub fn config(&self, side: Side) -> LegConfig {
-        let leg = self.leg(side).config(self.latch(side, self.leg(side).peer_address()));
-        let is_open = !self.holds[index(side)];
-        let audio = Audio {
-            may_receive: leg.audio.may_receive && is_open,
-            may_send: leg.audio.may_send && is_open,
-            digits: self.digits(side),
-            detect_tones: self.detects_tones(side),
-            always_transcode: self.leg(side).repacks_for(self.leg(side.other())),
-            ..leg.audio
-        };
-        let video = leg.video.map(|video| self.video_config(side, video, is_open));
-        // While nothing flows a NAT may forget the way to the peer. Named anew, its address is where it is looked for anew
-        // (attacks.md row 1: no latch moves without signaling).
-        let flows = audio.may_receive || audio.may_send;
-        LegConfig { remote: leg.remote.filter(|_| flows), audio, video, ..leg }
-    }
-
-    fn video_config(&self, side: Side, mut video: Box<Video>, is_open: bool) -> Box<Video> {
-        video.may_receive &= is_open;
-        video.may_send &= is_open;
-        let flows = video.may_receive || video.may_send;
-        if let Some(transport) = &mut video.transport {
-            transport.remote = transport.remote.filter(|_| flows);
-            transport.latch = self.latch(side, self.leg(side).video_peer_address());
-        }
-        video
-    }
-
-    fn latch(&self, side: Side, described: Option<SocketAddr>) -> Latch {
-        latch_for(described.map(|address| address.ip()), self.parties[index(side)].source)
-    }
-}
-
-/// attacks.md row 1: the described host, at any port, as a NAT may map it. Any source only where the described
-/// address cannot be reached from here and the signaling's can, so that a NAT must be between. Between two private
-/// networks a NAT is as likely as a media server beside the signaling: then it is one of these two hosts.
-pub(crate) fn latch_for(described: Option<IpAddr>, source: Option<IpAddr>) -> Latch {
-    match (described, source) {
-        (Some(described), Some(source)) if is_private(described) && !is_private(source) => Latch::Any,
-        (Some(described), Some(source)) if is_private(described) && described != source => {
-            Latch::Either(source)
-        }
-        _ => Latch::SameAddress,
-    }
-}
-
-/// Whether an address is this host's loopback or of its link.
-pub(crate) fn is_local(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
-    }
-}
-
-fn is_private(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        // RFC 6598's shared address space is behind a NAT as well.
-        IpAddr::V4(ip) => {
-            let [first, second, ..] = ip.octets();
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || (first == 100 && second & 0xC0 == 64)
-        }
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local(),
     }
 }
 
