@@ -87,6 +87,8 @@ pub struct VideoFeedback {
     pub fir: bool,
     /// `goog-remb`.
     pub remb: bool,
+    /// Temporary maximum media stream bit rate request and notification (RFC 5104 section 4.2), both ways.
+    pub tmmbr: bool,
     /// `transport-cc`: the id of the header extension with which it numbers its packets, 1 to 14.
     pub transport_cc: Option<u8>,
 }

@@ -237,9 +237,9 @@ fn digits_allocate_nothing_in_any_way() {
 const H264: VideoCodec = VideoCodec::H264 { packetization_mode: 1, profile_level_id: [0x42, 0xe0, 0x1f] };
 /// What a browser understands, and what an old telephone does.
 const BROWSER: VideoFeedback =
-    VideoFeedback { nack: true, pli: true, fir: true, remb: true, transport_cc: Some(3) };
+    VideoFeedback { nack: true, pli: true, fir: true, remb: true, tmmbr: false, transport_cc: Some(3) };
 const PHONE: VideoFeedback =
-    VideoFeedback { nack: false, pli: false, fir: true, remb: false, transport_cc: None };
+    VideoFeedback { nack: false, pli: false, fir: true, remb: false, tmmbr: true, transport_cc: None };
 
 /// A leg with video in the clear beside its audio.
 fn showing(host: u8, feedback: VideoFeedback) -> LegConfig {

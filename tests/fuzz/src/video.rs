@@ -64,12 +64,18 @@ pub(crate) fn video(data: &[u8]) {
     feedback(data);
 }
 
-/// A NACK names no more packets than it has bits for.
+/// A NACK names no more packets than it has bits for, a limit no more streams than it has entries.
 fn feedback(data: &[u8]) {
     let Ok(compound) = Compound::parse(data) else { return };
     for item in compound {
-        if let Item::Feedback(Feedback::Missing { sequences, .. }) = item {
-            assert!(sequences.count() <= data.len() / 4 * 17);
+        match item {
+            Item::Feedback(Feedback::Missing { sequences, .. }) => {
+                assert!(sequences.count() <= data.len() / 4 * 17);
+            }
+            Item::Feedback(
+                Feedback::LimitRequest { limits, .. } | Feedback::LimitNotification { limits },
+            ) => assert!(limits.count() <= data.len() / 8),
+            _ => {}
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Bitrate {
     described: Option<u32>,
     /// What the receiver said last (REMB), and when.
     told: Option<(u32, Instant)>,
+    /// What it asked for (TMMBR): that holds until it asks again.
+    requested: Option<u32>,
     /// What its losses leave, where they are much.
     after_loss: Option<u32>,
     meter: Meter,
@@ -40,7 +42,7 @@ impl Bitrate {
 
     /// Another receiver takes the place of the one that was: what that one said and lost is nothing to it.
     pub fn forget_receiver(&mut self) {
-        (self.told, self.after_loss) = (None, None);
+        (self.told, self.requested, self.after_loss) = (None, None, None);
     }
 
     /// A packet was forwarded.
@@ -58,6 +60,11 @@ impl Bitrate {
     /// The receiver says what its line carries.
     pub fn told(&mut self, now: Instant, bitrate: u64) {
         self.told = Some((u32::try_from(bitrate).unwrap_or(u32::MAX), now));
+    }
+
+    /// The receiver asks for no more than so much, once for all; what no sender reaches is no limit.
+    pub fn requested(&mut self, bitrate: u64) {
+        self.requested = u32::try_from(bitrate).ok();
     }
 
     /// The receiver reports that it lost so much since its last report, in 1/256.
@@ -80,7 +87,7 @@ impl Bitrate {
     /// The most that may be sent now; `None` where nothing limits it.
     pub fn current(&self, now: Instant) -> Option<u32> {
         let told = self.told.filter(|(_, at)| now.saturating_duration_since(*at) < BITRATE_MEMORY);
-        let limits = [self.described, told.map(|(bitrate, _)| bitrate), self.after_loss];
+        let limits = [self.described, told.map(|(bitrate, _)| bitrate), self.requested, self.after_loss];
         limits.into_iter().flatten().min().map(|bitrate| bitrate.max(LEAST_BITRATE))
     }
 
@@ -160,11 +167,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_requested_holds_until_another_request() {
+        let now = Instant::now();
+        let mut bitrate = Bitrate::default();
+        bitrate.requested(300_000);
+        assert_eq!(bitrate.current(now + BITRATE_MEMORY * 10), Some(300_000));
+        bitrate.told(now, 200_000);
+        assert_eq!(bitrate.current(now), Some(200_000), "the lower one counts");
+        bitrate.requested(1 << 40);
+        assert_eq!(bitrate.current(now + BITRATE_MEMORY), None);
+    }
+
+    #[test]
     fn another_receiver_has_a_line_of_its_own() {
         let now = Instant::now();
         let mut bitrate = Bitrate::default();
         bitrate.describe(500_000);
         bitrate.told(now, 300_000);
+        bitrate.requested(200_000);
         bitrate.forget_receiver();
         assert_eq!(bitrate.current(now), Some(500_000));
     }

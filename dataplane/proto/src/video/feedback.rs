@@ -1,5 +1,5 @@
 //! The feedback that receivers of video send by RTCP: what is missing (RFC 4585), that a key frame is needed (RFC 4585,
-//! RFC 5104, and in the manner of RFC 2032), how much may come (`goog-remb`); read and written.
+//! RFC 5104, and in the manner of RFC 2032), how much may come (`goog-remb`, RFC 5104); read and written.
 
 use super::limits::MAX_RESENT;
 use crate::rtcp::{Writer, word};
@@ -9,8 +9,10 @@ use crate::rtcp::{Writer, word};
 const OLD_FULL_INTRA: u8 = 192;
 const TRANSPORT: u8 = 205;
 const PAYLOAD: u8 = 206;
-/// Formats (RFC 4585 sections 6.2 and 6.3, RFC 5104 section 4.3).
+/// Formats (RFC 4585 sections 6.2 and 6.3, RFC 5104 sections 4.2 and 4.3).
 const NACK: u8 = 1;
+const LIMIT_REQUEST: u8 = 3;
+const LIMIT_NOTIFICATION: u8 = 4;
 const ARRIVALS: u8 = 15;
 const PICTURE_LOSS: u8 = 1;
 const FULL_INTRA: u8 = 4;
@@ -47,6 +49,18 @@ pub enum Feedback<'a> {
         /// Bits a second, of all streams together.
         bitrate: u64,
     },
+    /// No more than so much may be sent until another request (TMMBR).
+    LimitRequest {
+        /// Who asks.
+        sender: u32,
+        /// Of which streams; each entry names one.
+        limits: Limits<'a>,
+    },
+    /// What a sender holds itself to (TMMBN).
+    LimitNotification {
+        /// By whose requests; each entry names who asked.
+        limits: Limits<'a>,
+    },
 }
 
 impl<'a> Feedback<'a> {
@@ -61,17 +75,23 @@ impl<'a> Feedback<'a> {
                 media: media?,
                 sequences: Sequences { entries: control, first: 0, bits: None },
             },
+            (TRANSPORT, LIMIT_REQUEST) => Feedback::LimitRequest { sender, limits: Limits(control) },
+            (TRANSPORT, LIMIT_NOTIFICATION) => Feedback::LimitNotification { limits: Limits(control) },
             (PAYLOAD, PICTURE_LOSS) => Feedback::PictureLoss { media: Some(media?) },
             (PAYLOAD, FULL_INTRA) => Feedback::FullIntra { sender, demands: Demands(control) },
             (PAYLOAD, APPLICATION) if control.first_chunk() == Some(&REMB) => {
                 // Behind the name: how many sources, 6 bits of exponent, 18 bits of mantissa.
                 let coded = word(control, 4)?;
-                let bitrate = u64::from(coded & 0x3_ffff).checked_shl(coded >> 18 & 0x3f).unwrap_or(u64::MAX);
-                Feedback::Bitrate { bitrate }
+                Feedback::Bitrate { bitrate: scaled(coded & 0x3_ffff, coded >> 18 & 0x3f) }
             }
             _ => return None,
         })
     }
+}
+
+/// A bit rate from its mantissa of up to 18 bits and its exponent of 6; the highest where it is higher than any.
+fn scaled(mantissa: u32, exponent: u32) -> u64 {
+    u64::try_from(u128::from(mantissa) << exponent).unwrap_or(u64::MAX)
 }
 
 /// The sequence numbers that a generic NACK names (RFC 4585 section 6.2.1); at most [`MAX_RESENT`] of them are of use.
@@ -112,6 +132,49 @@ impl Iterator for Demands<'_> {
         let number = *self.0.get(4)?;
         self.0 = self.0.get(8..)?;
         Some((media, number))
+    }
+}
+
+/// An entry of a TMMBR or TMMBN (RFC 5104 sections 4.2.1.1 and 4.2.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// In a request the stream; in a notification who asked.
+    pub ssrc: u32,
+    /// 6 bits of exponent, 17 bits of mantissa, 9 bits for the bytes of headers that are counted in each packet.
+    coded: u32,
+}
+
+impl Limit {
+    /// A limit in bits a second, rounded down to what can be written.
+    pub fn new(ssrc: u32, bitrate: u32) -> Limit {
+        let exponent = 15u32.saturating_sub(bitrate.leading_zeros());
+        // What is limited here is the pictures' own rate, as REMB and RFC 3890 have it: no headers are counted.
+        Limit { ssrc, coded: exponent << 26 | bitrate >> exponent << 9 }
+    }
+
+    /// The same limit in an entry that names somebody else.
+    #[must_use]
+    pub fn naming(self, ssrc: u32) -> Limit {
+        Limit { ssrc, ..self }
+    }
+
+    /// Bits a second. Headers that are counted are left in: how many packets there will be is the sender's to know.
+    pub fn bitrate(self) -> u64 {
+        scaled(self.coded >> 9 & 0x1_ffff, self.coded >> 26)
+    }
+}
+
+/// The entries of a TMMBR or TMMBN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits<'a>(&'a [u8]);
+
+impl Iterator for Limits<'_> {
+    type Item = Limit;
+
+    fn next(&mut self) -> Option<Limit> {
+        let limit = Limit { ssrc: word(self.0, 0)?, coded: word(self.0, 4)? };
+        self.0 = self.0.get(8..)?;
+        Some(limit)
     }
 }
 
@@ -169,6 +232,26 @@ impl Author {
             writer.bytes(&REMB)?;
             writer.bytes(&(1 << 24 | exponent << 18 | bitrate >> exponent).to_be_bytes())?;
             writer.bytes(&self.media.to_be_bytes())
+        })
+    }
+
+    /// Asks for no more than so much, in bits a second (TMMBR). The stream is named behind (RFC 5104 section 4.2.1.2: "SSRC
+    /// of media source" is 0).
+    #[must_use]
+    pub fn limit(self, writer: &mut Writer<'_>, bitrate: u32) -> Option<()> {
+        self.limits(writer, LIMIT_REQUEST, Limit::new(self.media, bitrate))
+    }
+
+    /// Says which request for a limit is obeyed (TMMBN; RFC 5104 section 4.2.2.2: "SSRC of media source" is 0).
+    #[must_use]
+    pub fn obeys(self, writer: &mut Writer<'_>, limit: Limit) -> Option<()> {
+        self.limits(writer, LIMIT_NOTIFICATION, limit)
+    }
+
+    fn limits(self, writer: &mut Writer<'_>, format: u8, limit: Limit) -> Option<()> {
+        self.message(writer, TRANSPORT, format, 0, |writer| {
+            writer.bytes(&limit.ssrc.to_be_bytes())?;
+            writer.bytes(&limit.coded.to_be_bytes())
         })
     }
 

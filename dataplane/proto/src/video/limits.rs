@@ -42,6 +42,8 @@ pub const ARRIVALS_INTERVAL: Duration = Duration::from_millis(100);
 pub const MAX_ARRIVALS: usize = 128;
 /// Time between two messages that tell a sender how much it may send.
 pub const BITRATE_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two notifications that a peer's limit is obeyed (TMMBN): of several requests in between the last counts.
+pub const NOTIFICATION_INTERVAL: Duration = Duration::from_millis(100);
 /// How long what a receiver said of its line is believed.
 pub const BITRATE_MEMORY: Duration = Duration::from_secs(10);
 /// The least that a sender is told to send, in bits a second: below that there is no picture.

@@ -8,9 +8,9 @@ use tandem_control::VideoFeedback;
 use super::arrivals::Arrivals;
 use super::bitrate::Bitrate;
 use super::extension::transport_sequence;
-use super::feedback::Author;
+use super::feedback::{Author, Limit};
 use super::key_frames::KeyFrames;
-use super::limits::{MAX_FEEDBACK, MAX_HOLES};
+use super::limits::{MAX_FEEDBACK, MAX_HOLES, NOTIFICATION_INTERVAL};
 use super::missing::Missing;
 use crate::rtcp::Writer;
 
@@ -24,6 +24,9 @@ pub struct Requests {
     pub key_frames: KeyFrames,
     /// How much it may send.
     pub bitrate: Bitrate,
+    /// Its own request for a limit on what it is sent, which it is to be told is obeyed.
+    obeyed: Option<Limit>,
+    obeyed_at: Option<Instant>,
 }
 
 impl Requests {
@@ -35,6 +38,8 @@ impl Requests {
             arrivals: Arrivals::new(now),
             key_frames: KeyFrames::default(),
             bitrate: Bitrate::default(),
+            obeyed: None,
+            obeyed_at: None,
         }
     }
 
@@ -49,6 +54,33 @@ impl Requests {
     /// Whether what is missing is asked for, so that waiting for it is of use.
     pub fn asks_for_packets(&self) -> bool {
         self.understands.nack
+    }
+
+    /// The peer asks for a limit on what it is sent; returns whether that was agreed on. It is told that the limit is
+    /// obeyed (RFC 5104 section 4.2.2.2).
+    pub fn obeys(&mut self, requester: u32, limit: Limit) -> bool {
+        if self.understands.tmmbr {
+            self.obeyed = Some(limit.naming(requester));
+        }
+        self.understands.tmmbr
+    }
+
+    /// Writes behind what is in `writer` already which limit is obeyed, if that is due; returns whether it was.
+    pub fn notify(&mut self, now: Instant, author: Author, writer: &mut Writer<'_>) -> bool {
+        let is_due = self.notification_due(now).is_some_and(|due| due <= now);
+        let Some(limit) = self.obeyed.take_if(|_| is_due) else { return false };
+        self.obeyed_at = Some(now);
+        author.obeys(writer, limit).is_some()
+    }
+
+    fn notification_due(&self, now: Instant) -> Option<Instant> {
+        let earliest = self.obeyed_at.map_or(now, |at| at + NOTIFICATION_INTERVAL);
+        self.obeyed.map(|_| earliest)
+    }
+
+    /// Whether the sender can be told how much it may send.
+    fn can_be_limited(&self) -> bool {
+        self.understands.remb || self.understands.tmmbr
     }
 
     /// Lost packets that were asked for, and came.
@@ -113,8 +145,12 @@ impl Requests {
                 _ => None,
             };
         }
-        if let Some(bitrate) = self.understands.remb.then(|| self.bitrate.tell(now)).flatten() {
-            let _ = author.bitrate(writer, bitrate);
+        if let Some(bitrate) = self.can_be_limited().then(|| self.bitrate.tell(now)).flatten() {
+            // Either is said again at intervals: a request that is lost needs no notification to be missed.
+            let _ = match self.understands.remb {
+                true => author.bitrate(writer, bitrate),
+                false => author.limit(writer, bitrate),
+            };
         }
         if self.arrivals.next_timeout(now).is_some_and(|due| due <= now) {
             let mut report = [0; MAX_FEEDBACK];
@@ -125,13 +161,14 @@ impl Requests {
         writer.len() > before
     }
 
-    /// When [`Requests::write`] has something, if nothing comes before.
+    /// When [`Requests::write`] or [`Requests::notify`] has something, if nothing comes before.
     pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
-        let bitrate = self.bitrate.next_timeout(now).filter(|_| self.understands.remb);
+        let bitrate = self.bitrate.next_timeout(now).filter(|_| self.can_be_limited());
         let timeouts = [
             self.missing.next_timeout(),
             self.key_frames.next_timeout(now),
             bitrate,
+            self.notification_due(now),
             self.arrivals.next_timeout(now),
         ];
         timeouts.into_iter().flatten().min()
@@ -147,9 +184,9 @@ mod tests {
 
     const AUTHOR: Author = Author { sender: 1, media: 2 };
     const NOTHING: VideoFeedback =
-        VideoFeedback { nack: false, pli: false, fir: false, remb: false, transport_cc: None };
+        VideoFeedback { nack: false, pli: false, fir: false, remb: false, tmmbr: false, transport_cc: None };
     const BROWSER: VideoFeedback =
-        VideoFeedback { nack: true, pli: true, fir: true, remb: true, transport_cc: Some(3) };
+        VideoFeedback { nack: true, pli: true, fir: true, remb: true, tmmbr: false, transport_cc: Some(3) };
 
     /// What is written now, by its names.
     fn written(requests: &mut Requests, now: Instant) -> Vec<&'static str> {
@@ -164,6 +201,7 @@ mod tests {
             Item::Feedback(Feedback::PictureLoss { .. }) => "PLI",
             Item::Feedback(Feedback::FullIntra { .. }) => "FIR",
             Item::Feedback(Feedback::Bitrate { .. }) => "REMB",
+            Item::Feedback(Feedback::LimitRequest { .. }) => "TMMBR",
             Item::Other(205) => "arrivals",
             other => panic!("{other:?}"),
         };
@@ -203,6 +241,8 @@ mod tests {
             (VideoFeedback { fir: true, ..NOTHING }, &["FIR"]),
             (VideoFeedback { nack: true, ..NOTHING }, &["NACK"]),
             (VideoFeedback { remb: true, ..NOTHING }, &["REMB"]),
+            (VideoFeedback { tmmbr: true, ..NOTHING }, &["TMMBR"]),
+            (VideoFeedback { tmmbr: true, remb: true, ..NOTHING }, &["REMB"]),
             (VideoFeedback { transport_cc: Some(4), ..NOTHING }, &[]),
         ] {
             assert_eq!(written(&mut in_need(start, understands), now), expected, "{understands:?}");

@@ -4,6 +4,8 @@
 pub(crate) const DEFAULT_PROFILE_LEVEL_ID: [u8; 3] = [0x42, 0x00, 0x0A];
 /// The level of [`Profile::canonical`]: 3.1, which has 720p.
 const CANONICAL_LEVEL: u8 = 31;
+/// The most characters of described parameter sets that are passed on: those of an encoder have less than a hundred.
+const MAX_PARAMETER_SETS: usize = 512;
 
 /// The sub-profiles of RFC 6184 section 8.1, table 5, as far as cameras encode them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,13 @@ impl Profile {
         };
         [profile_idc, profile_iop, CANONICAL_LEVEL]
     }
+}
+
+/// The parameter sets that a description has for a stream (`sprop-parameter-sets`, RFC 6184 section 8.1): Base64 with
+/// commas between. `None`: they are something else, or too long to be passed on.
+pub(crate) fn read_parameter_sets(text: &str) -> Option<&str> {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b',');
+    Some(text).filter(|text| (1..=MAX_PARAMETER_SETS).contains(&text.len()) && text.bytes().all(is_base64))
 }
 
 /// Six hexadecimal digits.

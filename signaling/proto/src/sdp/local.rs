@@ -4,7 +4,7 @@ mod video;
 
 use super::crypto::Crypto;
 use super::leg::{Kind, LegAddresses};
-use super::{Direction, Random, Section, VideoFormat, candidate, codecs, fingerprint};
+use super::{DescribedSets, Direction, Random, Section, VideoFormat, candidate, codecs, fingerprint};
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 use std::net::SocketAddr;
 use tandem_control::{IceCredentials, PayloadType, VideoFeedback};
@@ -59,6 +59,8 @@ pub(super) struct VideoContent<'a> {
     pub(super) mid: Option<&'a str>,
     pub(super) addresses: LegAddresses,
     pub(super) formats: &'a [VideoFormat],
+    /// Of what we send.
+    pub(super) parameter_sets: &'a [DescribedSets],
     pub(super) direction: Direction,
     pub(super) rtcp_mux: bool,
     pub(super) crypto: &'a [Crypto],

@@ -21,7 +21,7 @@ pub use choice::{answer_codec, offer_codecs};
 pub use description::{Description, Direction, RemoteIce, RemoteMedia, RemoteTransport, Section, Setup};
 pub use leg::{FarSide, FarVideo, Kind, Leg, LegAddresses};
 pub(crate) use local::new_credentials;
-pub use video::{RemoteVideo, VideoFormat};
+pub use video::{DescribedSets, RemoteVideo, VideoFormat};
 
 use thiserror::Error;
 

@@ -6,6 +6,7 @@ use super::{MAX_FORMATS, RemoteTransport, SdpError, fmtp, malformed};
 use crate::sdp::Direction;
 use crate::settings::VideoCodecName;
 use sdp_types::{Media, RtpMap};
+use std::sync::Arc;
 use tandem_control::{MAX_VIDEO_PAYLOAD_TYPES, VideoCodec, VideoFeedback};
 
 /// The RTP clock of all video, in Hz (RFC 6184 section 8.2.1, RFC 7741 section 6.1).
@@ -31,6 +32,21 @@ pub struct RemoteVideo {
     pub max_bitrate: u32,
     /// The id of [`TRANSPORT_CC`] in its packets.
     pub transport_cc: Option<u8>,
+    /// The parameter sets of what it sends.
+    pub parameter_sets: Vec<DescribedSets>,
+}
+
+/// The parameter sets of a stream of H.264, as its sender describes them.
+///
+/// They are passed on as they are: a sender may leave them out of its stream (RFC 6184 section 8.4), and then nobody
+/// decodes that without them. Where a sender describes none, neither do we: signaling never sees a media packet, and the
+/// dataplane repeats those that come in the stream, which count for more than what is described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedSets {
+    /// Of which of its codecs, as [`VideoFormat::canonical`] has it.
+    pub codec: VideoCodec,
+    /// The value of `sprop-parameter-sets`.
+    pub value: Arc<str>,
 }
 
 /// One payload type of video, with what its receiver said of it.
@@ -109,11 +125,13 @@ pub(super) fn read(
     transport: RemoteTransport,
     direction: Direction,
 ) -> Result<RemoteVideo, SdpError> {
+    let formats = read_formats(media)?;
     Ok(RemoteVideo {
         index,
         transport,
         direction,
-        formats: read_formats(media)?,
+        parameter_sets: formats.iter().filter_map(|format| read_parameter_sets(media, format)).collect(),
+        formats,
         max_bitrate: read_bitrate(media),
         transport_cc: read_extension(media),
     })
@@ -176,6 +194,13 @@ fn read_codec(name: &str, parameters: &str) -> Option<VideoCodec> {
     Some(VideoCodec::H264 { packetization_mode, profile_level_id })
 }
 
+fn read_parameter_sets(media: &Media, format: &VideoFormat) -> Option<DescribedSets> {
+    let value = fmtp::value(fmtp::of(media, format.number), "sprop-parameter-sets")?;
+    let value = h264::read_parameter_sets(value)?.into();
+    matches!(format.codec, VideoCodec::H264 { .. })
+        .then(|| DescribedSets { codec: format.canonical(), value })
+}
+
 /// `a=rtcp-fb` of one payload type, or of all (RFC 4585 section 4.2, RFC 5104 section 7.1).
 fn read_feedback(media: &Media, number: u8) -> VideoFeedback {
     let mut feedback = VideoFeedback::default();
@@ -190,6 +215,7 @@ fn read_feedback(media: &Media, number: u8) -> VideoFeedback {
             ["nack"] => feedback.nack = true,
             ["nack", "pli"] => feedback.pli = true,
             ["ccm", "fir", ..] => feedback.fir = true,
+            ["ccm", "tmmbr", ..] => feedback.tmmbr = true,
             ["goog-remb"] => feedback.remb = true,
             _ => {}
         }
@@ -230,15 +256,17 @@ pub(super) fn rtpmap(codec: VideoCodec) -> String {
     }
 }
 
-/// The value of `a=fmtp` behind the number, where the codec has one.
-pub(super) fn parameters(codec: VideoCodec) -> Option<String> {
-    let VideoCodec::H264 { packetization_mode, profile_level_id: [profile, constraints, level] } = codec
-    else {
-        return None;
-    };
+/// The value of `a=fmtp` behind the number, where the codec has one. `sets`: those of what we send.
+pub(super) fn parameters(format: &VideoFormat, sets: &[DescribedSets]) -> Option<String> {
+    let VideoCodec::H264 { packetization_mode, profile_level_id } = format.codec else { return None };
+    let [profile, constraints, level] = profile_level_id;
     let id = format!("{profile:02x}{constraints:02x}{level:02x}");
     // Either direction has an encoder and a decoder of its own, far from each other.
-    Some(format!("level-asymmetry-allowed=1;packetization-mode={packetization_mode};profile-level-id={id}"))
+    let sets = sets.iter().find(|sets| sets.codec == format.canonical());
+    let sets = sets.map_or(String::new(), |sets| format!(";sprop-parameter-sets={}", sets.value));
+    Some(format!(
+        "level-asymmetry-allowed=1;packetization-mode={packetization_mode};profile-level-id={id}{sets}"
+    ))
 }
 
 /// The `rtpmap` value of retransmissions.

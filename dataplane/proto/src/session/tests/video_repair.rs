@@ -2,15 +2,15 @@
 
 use super::*;
 use crate::rtcp::{Compound, Item, Writer};
-use crate::video::feedback::{Author, Feedback};
-use crate::video::limits::{KEY_FRAME_INTERVAL, LEAST_BITRATE, LONGEST_HOLD};
+use crate::video::feedback::{Author, Feedback, Limit};
+use crate::video::limits::{KEY_FRAME_INTERVAL, LEAST_BITRATE, LONGEST_HOLD, NOTIFICATION_INTERVAL};
 use tandem_control::{Video, VideoCodec, VideoFeedback, VideoPayloadType};
 
 const H264: VideoCodec = VideoCodec::H264 { packetization_mode: 1, profile_level_id: [0x42, 0xe0, 0x1f] };
 const BROWSER: VideoFeedback =
-    VideoFeedback { nack: true, pli: true, fir: true, remb: true, transport_cc: None };
+    VideoFeedback { nack: true, pli: true, fir: true, remb: true, tmmbr: false, transport_cc: None };
 const PHONE: VideoFeedback =
-    VideoFeedback { nack: false, pli: true, fir: false, remb: false, transport_cc: None };
+    VideoFeedback { nack: false, pli: true, fir: false, remb: false, tmmbr: false, transport_cc: None };
 const PICTURES: u8 = 96;
 const AGAIN: u8 = 97;
 /// What the peers send under.
@@ -100,6 +100,14 @@ impl Fixture {
                         told.push(("PLI", u64::from(media.unwrap())));
                     }
                     Item::Feedback(Feedback::Bitrate { bitrate }) => told.push(("REMB", bitrate)),
+                    Item::Feedback(Feedback::LimitRequest { limits, .. }) => {
+                        let of_theirs = limits.filter(|limit| limit.ssrc == SOURCE);
+                        told.extend(of_theirs.map(|limit| ("TMMBR", limit.bitrate())));
+                    }
+                    Item::Feedback(Feedback::LimitNotification { limits }) => {
+                        let asked = limits.filter(|limit| limit.ssrc == SOURCE);
+                        told.extend(asked.map(|limit| ("TMMBN", limit.bitrate())));
+                    }
                     Item::Feedback(other) => panic!("{other:?}"),
                     _ => {}
                 }
@@ -256,6 +264,41 @@ fn a_sender_is_told_what_the_other_side_takes() {
     assert_eq!(fixture.told(Side::A).first().map(|(name, _)| *name), Some("REMB"));
     assert!(fixture.told(Side::B).is_empty(), "nobody limits the other way");
     const { assert!(LEAST_BITRATE > 1) };
+}
+
+#[test]
+fn a_phone_is_asked_for_no_more_than_a_browser_takes_and_the_reverse() {
+    const LIMITED: VideoFeedback = VideoFeedback { tmmbr: true, ..PHONE };
+    let mut fixture = between(LIMITED, BROWSER);
+    fixture.seen(Side::A, &picture(1, KEY));
+    fixture.seen(Side::B, &picture(1, KEY));
+    fixture.feed_back(Side::B, |author, writer| author.bitrate(writer, 256_000));
+    fixture.run(1);
+    assert_eq!(fixture.told(Side::A), [("TMMBR", 256_000)]);
+    // Lost or not, it is asked again as long as that is all that the browser takes.
+    fixture.run(1100);
+    assert_eq!(fixture.told(Side::A), [("TMMBR", 256_000)]);
+    fixture.told(Side::B);
+    fixture.feed_back(Side::A, |author, writer| author.limit(writer, 128_000));
+    fixture.run(1);
+    assert_eq!(fixture.told(Side::A), [("TMMBN", 128_000)]);
+    assert_eq!(fixture.told(Side::B), [("REMB", 128_000)]);
+    // Of many requests at once the last is answered.
+    for bitrate in [120_000, 110_000, 100_000] {
+        fixture.feed_back(Side::A, |author, writer| author.limit(writer, bitrate));
+    }
+    fixture.run(NOTIFICATION_INTERVAL.as_millis() as u64 + 1);
+    assert_eq!(fixture.told(Side::A), [("TMMBN", Limit::new(0, 100_000).bitrate())]);
+}
+
+#[test]
+fn a_limit_that_was_not_agreed_on_is_not_obeyed() {
+    let mut fixture = between(PHONE, BROWSER);
+    fixture.seen(Side::B, &picture(1, KEY));
+    fixture.told(Side::B);
+    fixture.feed_back(Side::A, |author, writer| author.limit(writer, 128_000));
+    fixture.run(1);
+    assert!(fixture.told(Side::A).is_empty() && fixture.told(Side::B).is_empty());
 }
 
 #[test]

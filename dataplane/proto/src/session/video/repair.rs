@@ -148,7 +148,8 @@ impl Session {
                     viewer.repeat(now, sequences.take(MAX_RESENT), out);
                 }
             } else if let Some(sender) = &mut there.video {
-                pass_on(now, item, ours, &mut sender.repair.requests);
+                let of_receiver = here.video.as_mut().map(|video| &mut video.repair.requests);
+                pass_on(now, item, ours, of_receiver, &mut sender.repair.requests);
             }
         }
         self.rearm_repair(now);
@@ -174,7 +175,7 @@ impl Session {
 }
 
 /// Passes on to the sender what the receiver of `ours` says.
-fn pass_on(now: Now, item: Item<'_>, ours: u32, requests: &mut Requests) {
+fn pass_on(now: Now, item: Item<'_>, ours: u32, receiver: Option<&mut Requests>, requests: &mut Requests) {
     match item {
         Item::SenderReport { blocks, .. } | Item::ReceiverReport { blocks, .. } => {
             for block in blocks.filter(|block| block.ssrc == ours) {
@@ -190,6 +191,13 @@ fn pass_on(now: Now, item: Item<'_>, ours: u32, requests: &mut Requests) {
             }
         }
         Item::Feedback(Feedback::Bitrate { bitrate }) => requests.bitrate.told(now.instant, bitrate),
+        Item::Feedback(Feedback::LimitRequest { sender, mut limits }) => {
+            if let Some(limit) = limits.find(|limit| limit.ssrc == ours)
+                && receiver.is_some_and(|receiver| receiver.obeys(sender, limit))
+            {
+                requests.bitrate.requested(limit.bitrate());
+            }
+        }
         _ => {}
     }
 }
@@ -207,12 +215,15 @@ fn send_requests(now: Now, here: &mut Half, out: &mut dyn Outbox) {
     }
     let round_trip = video.reports.round_trip;
     let author = Author { sender, media: media.unwrap_or(0) };
-    let has_written = video.repair.requests.write(now.instant, round_trip, author, &mut writer);
-    let len = writer.len();
+    let has_notified = video.repair.requests.notify(now.instant, author, &mut writer);
+    let notified = writer.len();
+    let has_asked = video.repair.requests.write(now.instant, round_trip, author, &mut writer);
     // A sender of which nothing came yet has no stream to speak of.
-    if !has_written || media.is_none() {
-        return;
-    }
+    let len = match media {
+        Some(_) if has_asked => writer.len(),
+        _ if has_notified => notified,
+        _ => return,
+    };
     video.reports.count(len);
     video.send_rtcp(*side, leg, &mut buffer, len, out);
 }

@@ -60,6 +60,28 @@ fn a_bit_rate_loses_only_what_cannot_be_written() {
 }
 
 #[test]
+fn limits_are_asked_for_and_obeyed() {
+    let bytes = written(|writer| AUTHOR.limit(writer, 0x12_3456));
+    // RFC 5104 section 4.2.1: format 3 of 205, no media source, and 4 bits of the rate do not fit 17.
+    let expected = [0x83, 205, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2];
+    assert_eq!(bytes[..16], expected);
+    assert_eq!(bytes[16..], (4u32 << 26 | 0x1_2345 << 9).to_be_bytes());
+    let Feedback::LimitRequest { sender: 1, mut limits } = only(&bytes) else { panic!("{bytes:?}") };
+    let limit = limits.next().unwrap();
+    assert_eq!((limit.ssrc, limit.bitrate(), limits.next()), (2, 0x12_3450, None));
+    let bytes = written(|writer| AUTHOR.obeys(writer, limit));
+    assert_eq!(bytes[..4], [0x84, 205, 0, 4]);
+    let Feedback::LimitNotification { limits } = only(&bytes) else { panic!("{bytes:?}") };
+    assert_eq!(limits.collect::<Vec<_>>(), [limit]);
+    for bitrate in [0, 1, 0x1_ffff, 0x2_0001, u32::MAX] {
+        let lost = u64::from(bitrate) - Limit::new(0, bitrate).bitrate();
+        assert!(lost <= u64::from(bitrate) >> 16, "{bitrate} lost {lost}");
+    }
+    let unlimited = Limit { ssrc: 0, coded: u32::MAX };
+    assert_eq!(unlimited.bitrate(), u64::MAX, "what is too much for a number is no small one");
+}
+
+#[test]
 fn feedback_that_is_malformed_or_unknown_leaves_the_report_beside_it() {
     let mut buffer = [0; 64];
     let mut writer = Writer::new(&mut buffer);
@@ -90,6 +112,9 @@ proptest! {
     ) {
         match Feedback::read(kind, format, &body) {
             Some(Feedback::Missing { sequences, .. }) => prop_assert!(sequences.count() <= body.len() / 4 * 17),
+            Some(Feedback::LimitRequest { limits, .. } | Feedback::LimitNotification { limits }) => {
+                prop_assert!(limits.count() <= body.len() / 8);
+            }
             Some(Feedback::FullIntra { demands, .. }) => prop_assert!(demands.count() <= body.len() / 8),
             _ => {}
         }

@@ -1,19 +1,16 @@
 //! What a leg describes of its video, and what the dataplane is told of it.
 
+mod answering;
+mod offering;
+
 use super::transport::Transport;
-use super::{FarSide, Kind, Leg, LegAddresses};
+use super::{Kind, Leg, LegAddresses};
 use crate::sdp::local::VideoContent;
-use crate::sdp::{Description, Direction, Random, RemoteVideo, Section, VideoFormat, h264};
-use crate::settings::VideoCodecName;
+use crate::sdp::{DescribedSets, Direction, Random, RemoteVideo, VideoFormat};
 use std::net::SocketAddr;
 use tandem_control::{
     Latch, Video as VideoConfig, VideoCodec, VideoFeedback, VideoPayloadType, VideoTransport,
 };
-
-/// The most formats that are offered: each costs some lines of a datagram.
-const MAX_OFFERED: usize = 6;
-/// The id that our offers give to the extension that numbers packets.
-const TRANSPORT_CC_ID: u8 = 3;
 
 /// What the far side of the call has of video.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +21,8 @@ pub struct FarVideo {
     pub formats: Vec<VideoFormat>,
     /// The most bits per second that it takes; 0: no limit.
     pub max_bitrate: u32,
+    /// Of what it sends.
+    pub parameter_sets: Vec<DescribedSets>,
 }
 
 /// The video of a leg that has, had or was asked to have some.
@@ -39,8 +38,9 @@ pub(super) struct Video {
     described: Vec<VideoFormat>,
     on_offer: Vec<VideoFormat>,
     direction: Direction,
-    /// In our last description, as the far side has it.
+    /// In our last description, as the far side has them.
     max_bitrate: u32,
+    parameter_sets: Vec<DescribedSets>,
     transport_cc: Option<u8>,
     ssrc: u32,
     rtx_ssrc: u32,
@@ -63,6 +63,7 @@ impl Video {
             on_offer: Vec::new(),
             direction: Direction::SendRecv,
             max_bitrate: 0,
+            parameter_sets: Vec::new(),
             transport_cc: None,
             ssrc: ssrc(),
             rtx_ssrc: ssrc(),
@@ -137,195 +138,14 @@ impl Leg {
             direction: remote.direction,
             formats: remote.formats.iter().filter(is_allowed).copied().collect(),
             max_bitrate: limits.min().unwrap_or(0),
+            parameter_sets: remote.parameter_sets.clone(),
         })
-    }
-
-    /// Takes the video of the peer's offer. What cannot be had here is as if it was not there.
-    pub(super) fn receive_video_offer(&mut self, offer: &Description, random: Random<'_>) {
-        let usable = offer.video.as_deref().filter(|video| self.can_take(offer, video));
-        let Some(remote) = usable else {
-            if let Some(video) = &mut self.video {
-                video.refuse();
-            }
-            return;
-        };
-        let index = remote.index;
-        let video = self.video_mut(index, &mut *random);
-        video.index = index;
-        if let Some((_, transport)) = &mut video.own {
-            transport.receive_offer(&remote.transport, random);
-        }
-        for format in &remote.formats {
-            video.numbers.retain(|known| !known.fits(format) && known.number != format.number);
-            video.numbers.push(*format);
-        }
-        video.transport_cc = remote.transport_cc.filter(|_| video.own.is_none());
-        video.remote = Some(remote.clone());
-    }
-
-    /// Whether video can be had as the peer offers it: in the one bundle of a browser, or protected like the audio.
-    fn can_take(&self, offer: &Description, video: &RemoteVideo) -> bool {
-        let section = offer.sections.get(video.index);
-        let is_bundled =
-            section.and_then(|section| section.mid.as_ref()).is_some_and(|mid| offer.bundle.contains(mid));
-        let is_reachable = match self.kind {
-            Kind::WebRtc => is_bundled && self.bundled,
-            _ => self.video_addresses.is_some(),
-        };
-        let kind = section.map(|section| Kind::of_section(section, &video.transport));
-        let is_protected = match (self.kind, kind) {
-            (Kind::WebRtc, _) => true,
-            (ours, Some(Ok(theirs))) => ours == theirs,
-            _ => false,
-        };
-        self.may_have_video() && is_reachable && is_protected
     }
 
     fn video_mut(&mut self, index: usize, random: Random<'_>) -> &mut Video {
         let own = self.video_addresses.filter(|_| self.kind != Kind::WebRtc);
         let own = own.map(|addresses| (addresses, Transport::new(self.kind)));
         self.video.get_or_insert_with(|| Box::new(Video::new(index, own, random)))
-    }
-
-    /// Decides on the answer to the peer's video: all that both sides have. A stream is never transcoded, and what a
-    /// sender may change to within its description must find its way too.
-    pub(super) fn answer_video(&mut self, far: &FarSide) {
-        let Some(video) = self.video.as_deref_mut() else { return };
-        let (Some(far), Some(remote)) = (&far.video, &video.remote) else { return video.refuse() };
-        let allowed = &self.profile.video.codecs;
-        video.described = common(far, remote, |format| allowed.contains(&format.name()));
-        if video.described.is_empty() {
-            return video.refuse();
-        }
-        video.direction = far.direction.and(remote.direction.reversed());
-        video.max_bitrate = limit(far.max_bitrate, self.profile.video.max_bitrate);
-    }
-
-    /// Decides on the video of an offer, from what the far side has of it.
-    pub(super) fn offer_video(&mut self, far: &FarSide, random: Random<'_>) {
-        let can_have = self.may_have_video() && (self.kind == Kind::WebRtc || self.video_addresses.is_some());
-        let wanted = far.video.as_ref().filter(|far| can_have && !far.formats.is_empty());
-        let (Some(far), limit) = (wanted, self.profile.video.max_bitrate) else {
-            if let Some(video) = &mut self.video {
-                video.refuse();
-            }
-            return;
-        };
-        let formats = self.offered_formats(far);
-        if formats.is_empty() {
-            return;
-        }
-        let index = self.video_section();
-        let video = self.video_mut(index, &mut *random);
-        video.index = index;
-        video.direction = far.direction;
-        video.max_bitrate = self::limit(far.max_bitrate, limit);
-        if let Some((_, transport)) = &mut video.own {
-            transport.offer(random);
-        }
-        let is_browser = self.kind == Kind::WebRtc;
-        let numbered: Vec<VideoFormat> =
-            formats.into_iter().map(|format| self.number_video(format, is_browser)).collect();
-        let Some(video) = self.video.as_deref_mut() else { return };
-        video.transport_cc = video.transport_cc.or(is_browser.then_some(TRANSPORT_CC_ID));
-        video.described.clone_from(&numbered);
-        // A section that is refused later must still name formats (RFC 8866 section 5.14).
-        if let Some(section) = self.sections.get_mut(index) {
-            let numbers: Vec<String> = numbered.iter().map(|format| format.number.to_string()).collect();
-            section.formats = numbers.join(" ");
-        }
-        video.on_offer = numbered;
-    }
-
-    /// One of each kind that the far side has, in the configured order.
-    fn offered_formats(&self, far: &FarVideo) -> Vec<VideoFormat> {
-        let mut formats: Vec<VideoFormat> = Vec::new();
-        for format in far.formats.iter().filter(|format| self.rank(format.name()) != usize::MAX) {
-            match formats.iter_mut().find(|known| known.fits(format)) {
-                // Of several the one that says best what it is: peers compare it by its digits.
-                Some(known) if format.canonical() == format.codec => *known = *format,
-                Some(_) => {}
-                None => formats.push(*format),
-            }
-        }
-        // A sender of mode 1 may cut a picture where it likes; a peer with both modes should take that.
-        formats.sort_by_key(|format| (self.rank(format.name()), is_single_nal(format)));
-        formats.truncate(MAX_OFFERED);
-        formats
-    }
-
-    /// Where a codec stands in the configuration.
-    fn rank(&self, name: VideoCodecName) -> usize {
-        self.profile.video.codecs.iter().position(|known| *known == name).unwrap_or(usize::MAX)
-    }
-
-    /// The place of the video section: where one is, else behind all others.
-    fn video_section(&mut self) -> usize {
-        let known = self.video.as_ref().map(|video| video.index);
-        let known = known.or_else(|| self.sections.iter().position(|section| section.media == "video"));
-        if let Some(index) = known {
-            return index;
-        }
-        let taken = |mid: &str| self.sections.iter().any(|section| section.mid.as_deref() == Some(mid));
-        let mid = (1..).map(|number: usize| number.to_string()).find(|mid| !taken(mid));
-        self.sections.push(Section {
-            media: "video".to_owned(),
-            protocol: self.kind.protocol().to_owned(),
-            formats: String::new(),
-            mid: mid.filter(|_| self.bundled),
-            rejected: false,
-        });
-        self.sections.len() - 1
-    }
-
-    /// The numbers that a format has on this leg, given now if it had none.
-    fn number_video(&mut self, format: VideoFormat, with_rtx: bool) -> VideoFormat {
-        let known =
-            self.video.iter().flat_map(|video| &video.numbers).find(|known| known.fits(&format)).copied();
-        if let Some(known) = known {
-            return VideoFormat { number: known.number, rtx: known.rtx.filter(|_| with_rtx), ..format };
-        }
-        let number = self.free_number(None);
-        let Some(number) = number else { return VideoFormat { rtx: None, ..format } };
-        let rtx = with_rtx.then(|| self.free_number(Some(number))).flatten();
-        let numbered = VideoFormat { number, rtx, ..format };
-        if let Some(video) = &mut self.video {
-            video.numbers.push(numbered);
-        }
-        numbered
-    }
-
-    /// A dynamic payload type that nothing on this leg has: in a bundle they are all of one space (RFC 9143 section 9.2).
-    fn free_number(&self, but: Option<u8>) -> Option<u8> {
-        let is_free = |number: &u8| {
-            Some(*number) != but
-                && self.numbers.iter().all(|known| known.number != *number)
-                && self.video.as_ref().is_none_or(|video| !video.uses(*number))
-                && !super::USUAL_OF_AUDIO.contains(number)
-        };
-        super::DYNAMIC.rev().find(is_free)
-    }
-
-    /// Takes the video of the peer's answer to our last offer; what is missing is no video.
-    pub(super) fn receive_video_answer(&mut self, answer: &Description) {
-        let Some(video) = self.video.as_deref_mut() else { return };
-        let remote = answer.video.as_deref().filter(|remote| remote.index == video.index);
-        let Some(remote) = remote.filter(|_| !video.on_offer.is_empty()) else { return video.refuse() };
-        if let Some((_, transport)) = &mut video.own
-            && transport.receive_answer(&remote.transport).is_err()
-        {
-            return video.refuse();
-        }
-        let formats = answered_formats(&video.on_offer, &remote.formats);
-        if formats.is_empty() {
-            return video.refuse();
-        }
-        let is_answered = |ours: &&VideoFormat| formats.iter().any(|theirs| theirs.fits(ours));
-        video.described = video.on_offer.iter().filter(is_answered).copied().collect();
-        let before = video.remote.as_ref().map_or(Direction::SendRecv, |remote| remote.direction);
-        let direction = super::will(video.direction, before, remote.direction);
-        video.transport_cc = video.transport_cc.filter(|id| remote.transport_cc == Some(*id));
-        video.remote = Some(RemoteVideo { formats, direction, ..remote.clone() });
     }
 
     /// What our description says of the video; `None`: its section is refused.
@@ -345,6 +165,7 @@ impl Leg {
             mid: self.sections.get(video.index)?.mid.as_deref().filter(|_| video.own.is_none()),
             addresses,
             formats: &video.described,
+            parameter_sets: &video.parameter_sets,
             direction: video.direction,
             rtcp_mux: transport.rtcp_mux(),
             crypto,
@@ -352,12 +173,17 @@ impl Leg {
             feedback: VideoFeedback {
                 remb: feedback.remb && self.kind == Kind::WebRtc,
                 transport_cc: video.transport_cc,
-                ..feedback
+                ..self.limited_by_one(feedback)
             },
             max_bitrate: video.max_bitrate,
             ssrc: video.ssrc,
             rtx_ssrc: video.rtx_ssrc,
         })
+    }
+
+    /// A browser's bit rate is told by REMB; by TMMBR as well it would have two limits, of which one never ends.
+    fn limited_by_one(&self, feedback: VideoFeedback) -> VideoFeedback {
+        VideoFeedback { tmmbr: feedback.tmmbr && self.kind != Kind::WebRtc, ..feedback }
     }
 
     /// The video, as the dataplane shall have it.
@@ -385,7 +211,7 @@ impl Leg {
             transport,
             ssrc: video.ssrc,
             rtx_ssrc: video.rtx_ssrc,
-            feedback: VideoFeedback { transport_cc: video.transport_cc, ..feedback },
+            feedback: VideoFeedback { transport_cc: video.transport_cc, ..self.limited_by_one(feedback) },
             max_bitrate: limit(remote.max_bitrate, self.profile.video.max_bitrate),
             repeat_parameter_sets: self.profile.video.repeat_parameter_sets,
         }))
@@ -399,7 +225,7 @@ fn is_single_nal(format: &VideoFormat) -> bool {
 
 /// What we understand of what a peer may send about our video.
 const OUR_FEEDBACK: VideoFeedback =
-    VideoFeedback { nack: true, pli: true, fir: true, remb: true, transport_cc: None };
+    VideoFeedback { nack: true, pli: true, fir: true, remb: true, tmmbr: true, transport_cc: None };
 
 /// The lower of two limits, where 0 is none.
 fn limit(one: u32, other: u32) -> u32 {
@@ -420,63 +246,6 @@ fn sent_as<'a>(ours: &VideoFormat, theirs: &'a [VideoFormat]) -> Option<&'a Vide
 fn described_feedback(described: &[VideoFormat], remote: &RemoteVideo) -> VideoFeedback {
     let theirs = remote.formats.iter().find(|theirs| described.iter().any(|ours| ours.fits(theirs)));
     theirs.map_or(VideoFeedback::default(), |theirs| theirs.feedback)
-}
-
-/// The peer's payload types in which the far side's formats are received, in the far side's order; their numbers, with
-/// what the far side decodes.
-fn common(far: &FarVideo, peer: &RemoteVideo, is_allowed: impl Fn(&VideoFormat) -> bool) -> Vec<VideoFormat> {
-    let mut wanted: Vec<&VideoFormat> = far.formats.iter().filter(|format| is_allowed(format)).collect();
-    wanted.sort_by_key(|format| is_single_nal(format));
-    let mut common: Vec<VideoFormat> = Vec::new();
-    for wanted in wanted {
-        let fitting = peer.formats.iter().filter(|theirs| theirs.fits(wanted));
-        // The last of several equals is what max_by_key takes; the peer's order has the first.
-        let Some(theirs) = fitting.rev().max_by_key(|theirs| theirs.likeness(wanted)) else { continue };
-        if !common.iter().any(|known| known.fits(theirs)) {
-            common.push(VideoFormat { codec: answered_codec(theirs, wanted), ..*theirs });
-        }
-    }
-    common
-}
-
-fn answered_codec(offered: &VideoFormat, far: &VideoFormat) -> VideoCodec {
-    match (offered.codec, far.codec) {
-        (
-            VideoCodec::H264 { packetization_mode, profile_level_id: offered_id },
-            VideoCodec::H264 { profile_level_id: far_id, .. },
-        ) => {
-            let may_differ = offered.level_asymmetry && far.level_asymmetry;
-            let profile_level_id = h264::answered(offered_id, far_id, may_differ);
-            VideoCodec::H264 { packetization_mode, profile_level_id }
-        }
-        (codec, _) => codec,
-    }
-}
-
-/// The formats of an answer that were offered, in the answer's order.
-fn answered_formats(offered: &[VideoFormat], answered: &[VideoFormat]) -> Vec<VideoFormat> {
-    let mut formats: Vec<VideoFormat> = Vec::new();
-    for theirs in answered {
-        let same_number = offered.iter().find(|ours| ours.number == theirs.number);
-        let format = match same_number {
-            // Not every telephone repeats the parameters, as RFC 6184 section 8.2.2 wants it: it means what was offered.
-            Some(ours) if ours.name() == theirs.name() && has_no_parameters(theirs) => {
-                VideoFormat { codec: ours.codec, ..*theirs }
-            }
-            _ => *theirs,
-        };
-        let is_offered = offered.iter().any(|ours| ours.fits(&format));
-        if is_offered && !formats.iter().any(|known| known.fits(&format)) {
-            formats.push(format);
-        }
-    }
-    formats
-}
-
-/// H.264 as it is described where nothing is said of it.
-fn has_no_parameters(format: &VideoFormat) -> bool {
-    let profile_level_id = h264::DEFAULT_PROFILE_LEVEL_ID;
-    format.codec == VideoCodec::H264 { packetization_mode: 0, profile_level_id }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(super) fn write(media: &mut Media, content: &VideoContent<'_>) {
     for format in content.formats {
         let number = format.number;
         media.add_attribute_with_value("rtpmap", format!("{number} {}", video::rtpmap(format.codec)));
-        if let Some(parameters) = video::parameters(format.codec) {
+        if let Some(parameters) = video::parameters(format, content.parameter_sets) {
             media.add_attribute_with_value("fmtp", format!("{number} {parameters}"));
         }
         if let Some(rtx) = format.rtx {
@@ -31,6 +31,7 @@ pub(super) fn write(media: &mut Media, content: &VideoContent<'_>) {
         (feedback.nack, "nack"),
         (feedback.pli, "nack pli"),
         (feedback.fir, "ccm fir"),
+        (feedback.tmmbr, "ccm tmmbr"),
         (feedback.remb, "goog-remb"),
         (feedback.transport_cc.is_some(), "transport-cc"),
     ];

@@ -1,5 +1,8 @@
+mod telephones;
+
+use super::offering::TRANSPORT_CC_ID;
 use super::*;
-use crate::sdp::samples;
+use crate::sdp::{Description, FarSide, samples};
 use crate::settings::{CodecName, MediaProfile};
 use std::sync::Arc;
 use tandem_control::LegConfig;
@@ -280,7 +283,12 @@ fn a_side_whose_video_is_switched_off_refuses_it() {
     leg.receive_offer(&parse(&browser()), &mut random()).unwrap();
     assert_eq!(leg.far_side().video, None);
     let far = FarSide {
-        video: Some(FarVideo { direction: Direction::SendRecv, formats: Vec::new(), max_bitrate: 0 }),
+        video: Some(FarVideo {
+            direction: Direction::SendRecv,
+            formats: Vec::new(),
+            max_bitrate: 0,
+            parameter_sets: Vec::new(),
+        }),
         ..FarSide::default()
     };
     let answer = leg.write_answer(CodecName::Opus, &far).unwrap();
