@@ -1,7 +1,7 @@
 //! The feedback that receivers of video send by RTCP: what is missing (RFC 4585), that a key frame is needed (RFC 4585,
 //! RFC 5104, and in the manner of RFC 2032), how much may come (`goog-remb`, RFC 5104); read and written.
 
-use super::limits::MAX_RESENT;
+use super::limits::{LEAST_BITRATE, MAX_RESENT};
 use crate::rtcp::{Writer, word};
 
 /// Packet types: full intra request of RFC 2032 section 5.2.1; transport-layer and payload-specific feedback of RFC 4585
@@ -152,10 +152,13 @@ impl Limit {
         Limit { ssrc, coded: exponent << 26 | bitrate >> exponent << 9 }
     }
 
-    /// The same limit in an entry that names somebody else.
+    /// What is obeyed of this request, in an entry that names who asked: no less than a picture needs.
     #[must_use]
-    pub fn naming(self, ssrc: u32) -> Limit {
-        Limit { ssrc, ..self }
+    pub fn obeyed(self, requester: u32) -> Limit {
+        if self.bitrate() < u64::from(LEAST_BITRATE) {
+            return Limit::new(requester, LEAST_BITRATE);
+        }
+        Limit { ssrc: requester, ..self }
     }
 
     /// Bits a second. Headers that are counted are left in: how many packets there will be is the sender's to know.

@@ -48,6 +48,9 @@ impl Requests {
         if !understands.nack {
             self.missing.restart();
         }
+        if !understands.tmmbr {
+            self.obeyed = None;
+        }
         self.understands = understands;
     }
 
@@ -60,7 +63,7 @@ impl Requests {
     /// obeyed (RFC 5104 section 4.2.2.2).
     pub fn obeys(&mut self, requester: u32, limit: Limit) -> bool {
         if self.understands.tmmbr {
-            self.obeyed = Some(limit.naming(requester));
+            self.obeyed = Some(limit.obeyed(requester));
         }
         self.understands.tmmbr
     }

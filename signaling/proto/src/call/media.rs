@@ -225,6 +225,7 @@ impl Media {
             direction: self.open(side.other(), Direction::SendRecv),
             formats: self.leg(side.other()).usual_video(),
             max_bitrate: 0,
+            parameter_sets: Vec::new(),
         };
         far.video = far.video.or_else(|| Some(usual()));
         self.offer(side, &far, random)

@@ -289,6 +289,12 @@ fn a_phone_is_asked_for_no_more_than_a_browser_takes_and_the_reverse() {
     }
     fixture.run(NOTIFICATION_INTERVAL.as_millis() as u64 + 1);
     assert_eq!(fixture.told(Side::A), [("TMMBN", Limit::new(0, 100_000).bitrate())]);
+    // Less than a picture needs is not obeyed, and the peer is told what is.
+    fixture.told(Side::B);
+    fixture.feed_back(Side::A, |author, writer| author.limit(writer, 1));
+    fixture.run(NOTIFICATION_INTERVAL.as_millis() as u64 + 1);
+    assert_eq!(fixture.told(Side::A), [("TMMBN", Limit::new(0, LEAST_BITRATE).bitrate())]);
+    assert_eq!(fixture.told(Side::B), [("REMB", u64::from(LEAST_BITRATE))]);
 }
 
 #[test]
