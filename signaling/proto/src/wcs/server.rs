@@ -102,7 +102,7 @@ pub struct Subscription {
     pub expires: u32,
     /// `active`, `pending` or `terminated`.
     pub status: &'static str,
-    /// The document: `application/reginfo+xml`, `application/dialog-info+xml`.
+    /// The document: `application/reginfo+xml`, `application/dialog-info+xml` or `application/pidf+xml`.
     pub body: String,
 }
 
