@@ -20,6 +20,7 @@ use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
 mod rsa;
+mod server_hello;
 
 /// The largest datagram that is sent: it passes any path that carries media.
 pub const MTU: usize = 1200;
@@ -204,6 +205,9 @@ impl DtlsSession {
             return Err(DtlsError::NoFingerprint);
         }
         let records = before_plaintext_alert(packet).ok_or(DtlsError::Malformed)?;
+        if !server_hello::is_sound(records) {
+            return Err(DtlsError::Malformed);
+        }
         let Some(engine) = &mut self.engine else { return Err(DtlsError::Ended) };
         let fed = engine.handle_timeout(now).and_then(|()| engine.handle_packet(records));
         match fed {
