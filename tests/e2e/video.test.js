@@ -154,7 +154,7 @@ world.test('a telephone adds video in mid-call, and the browser then shows its o
   // Beside a picture that goes one way only, a browser must still find its sound.
   await Promise.all([page.sees('purple'), hear()]);
   await page.page.evaluate(() => window.client.addVideo());
-  await Promise.all([watch(page, 'purple'), telephoneSees(telephone, 'green'), hear()]);
+  await Promise.all([page.sees('purple'), telephoneSees(telephone, 'green'), hear()]);
   await page.hangup();
 });
 
