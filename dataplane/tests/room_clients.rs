@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Client, free_ports, plain_leg, settings};
+use common::{Client, free_ports, plain_leg, settings, start_with_client};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -151,10 +151,7 @@ fn amplitude(pcm: &[i16], hertz: f64) -> f64 {
 }
 
 fn start() -> (Dataplane, Client) {
-    let settings = settings("room", 2, 8);
-    let dataplane = common::start(&settings);
-    let (client, _) = Client::connect(&settings.control);
-    (dataplane, client)
+    start_with_client(&settings("room", 2, 8))
 }
 
 /// A session for a telephone, on the worker of the room, with the telephone in the room. Returns where it is to send.

@@ -5,7 +5,7 @@ mod common;
 
 use common::browser::{Browser, check, is_success};
 use common::pictures::{Camera, H264, SINGLE_UNITS, Screen, bundled, free_pair, video};
-use common::{Client, plain_leg, settings};
+use common::{Client, plain_leg, settings, start_with_client};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,10 +15,7 @@ use tandem_dataplane::dataplane::Dataplane;
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn start(name: &str) -> (Dataplane, Client) {
-    let settings = settings(name, 1, 4);
-    let dataplane = common::start(&settings);
-    let (client, _) = Client::connect(&settings.control);
-    (dataplane, client)
+    start_with_client(&settings(name, 1, 4))
 }
 
 /// A session of which side A has ports of its own, and side B has some for video from the beginning.

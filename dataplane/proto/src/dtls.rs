@@ -32,8 +32,9 @@ pub const MAX_RESTARTS: u8 = 4;
 const MAX_OUTPUT: usize = 16 * 1024;
 /// Bytes of a record header of DTLS 1.2, and of plaintext in DTLS 1.3 (RFC 9147 section 4).
 const RECORD_HEADER_LEN: usize = 13;
-/// The content type of alerts.
+/// The content types of alerts and of handshake messages.
 const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
 
 /// Why DTLS did not go on. [`DtlsError::is_final`] tells which end the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]

@@ -65,6 +65,13 @@ pub(crate) fn start(settings: &Settings) -> Dataplane {
     Dataplane::start(settings, Arc::new(Identity::generate().unwrap()), 1024).unwrap()
 }
 
+/// Starts it, with a client.
+pub(crate) fn start_with_client(settings: &Settings) -> (Dataplane, Client) {
+    let dataplane = start(settings);
+    let (client, _) = Client::connect(&settings.control);
+    (dataplane, client)
+}
+
 /// A client of the control socket that waits for each answer.
 pub(crate) struct Client {
     socket: Socket,

@@ -3,7 +3,7 @@
 use super::domains::{host_name, user_name};
 use super::read_text;
 use super::reader::Section;
-use super::url::HttpUrl;
+use super::url::{HttpUrl, answer_timeout};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,8 +16,6 @@ use zeroize::Zeroizing;
 
 /// The longest token, in characters.
 const MAX_TOKEN: usize = 128;
-/// The longest that the operator's server may take: a visitor waits.
-const MAX_HOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// No deadline is farther away.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
@@ -53,11 +51,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, domains: &[Domain]) -> (Toke
 fn read_hook(root: &Section<'_>) -> Option<TokenHook> {
     let section = root.section("token_hook");
     let hosts = section.list("http_hosts", "a host name or address", host_name).unwrap_or_default();
-    let timeout = super::sections::seconds(&section, "timeout", 1, 5);
-    if timeout > MAX_HOOK_TIMEOUT {
-        let seconds = MAX_HOOK_TIMEOUT.as_secs();
-        section.problem(section.offset(), format!("`timeout` in [token_hook] may be {seconds} at most"));
-    }
+    let timeout = answer_timeout(&section, "[token_hook]");
     let origins = read_origins(&section).unwrap_or(Origins::Of(Vec::new()));
     let url = section.parsed("url", "an https URL", HttpUrl::parse);
     if !section.has("url") && (section.has("origins") || section.has("http_hosts")) {

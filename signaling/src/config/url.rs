@@ -1,6 +1,24 @@
 //! URLs of servers that are asked by HTTP.
 
 use super::domains::host_name;
+use super::reader::Section;
+use super::sections::seconds;
+use std::time::Duration;
+
+/// The longest that such a server may take to answer: a user waits.
+const MAX_TIMEOUT: Duration = Duration::from_secs(30);
+/// The usual time, in seconds.
+const USUAL_TIMEOUT: u64 = 5;
+
+/// Reads how long a server may take to answer; `name` is the section's.
+pub(super) fn answer_timeout(section: &Section<'_>, name: &str) -> Duration {
+    let timeout = seconds(section, "timeout", 1, USUAL_TIMEOUT);
+    if timeout > MAX_TIMEOUT {
+        let most = MAX_TIMEOUT.as_secs();
+        section.problem(section.offset(), format!("`timeout` in {name} may be {most} at most"));
+    }
+    timeout
+}
 
 /// A URL.
 #[derive(Clone, Debug, PartialEq, Eq)]

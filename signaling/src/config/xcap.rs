@@ -2,16 +2,10 @@
 
 use super::domains::host_name;
 use super::reader::Section;
-use super::sections::seconds;
-use super::url::HttpUrl;
+use super::url::{HttpUrl, answer_timeout};
 use std::collections::HashSet;
 use std::time::Duration;
 use tandem_sip::settings::XcapRoot;
-
-/// The longest that a server may take: a user waits.
-const MAX_TIMEOUT: Duration = Duration::from_secs(30);
-/// The usual time, in seconds.
-const USUAL_TIMEOUT: u64 = 5;
 
 /// An XCAP server.
 #[derive(Clone, Debug)]
@@ -44,11 +38,7 @@ fn read_server(section: &Section<'_>) -> Option<XcapServer> {
     let domain = section.parsed("domain", "a domain name", host_name);
     let url = section.parsed("root", "an https URL without a query", root_url);
     let without_tls = section.boolean("without_tls").unwrap_or(false);
-    let timeout = seconds(section, "timeout", 1, USUAL_TIMEOUT);
-    if timeout > MAX_TIMEOUT {
-        let most = MAX_TIMEOUT.as_secs();
-        section.problem(section.offset(), format!("`timeout` in [[xcap]] may be {most} at most"));
-    }
+    let timeout = answer_timeout(section, "[[xcap]]");
     for key in ["domain", "root"] {
         if !section.has(key) {
             section.problem(section.offset(), format!("an [[xcap]] must have `{key}`"));

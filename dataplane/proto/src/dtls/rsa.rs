@@ -5,6 +5,7 @@
 //! ends go on hashing the same handshake, wherever the engine hashes or verifies its transcript: [`amend`] is that
 //! one change. What RSA signs is then verified here; who signed is known by the fingerprint, as ever.
 
+use super::{HANDSHAKE, RECORD_HEADER_LEN};
 use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RsaParameters, UnparsedPublicKey,
 };
@@ -17,12 +18,8 @@ use std::sync::LazyLock;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-/// Bytes of a DTLS record header (RFC 6347 section 4.1).
-const RECORD_HEADER: usize = 13;
 /// Bytes of a handshake header (RFC 6347 section 4.2.2).
 const HANDSHAKE_HEADER: usize = 12;
-/// The record type of handshake messages.
-const HANDSHAKE: u8 = 22;
 /// The handshake type of CertificateRequest.
 const CERTIFICATE_REQUEST: u8 = 13;
 /// ClientCertificateType (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
@@ -85,7 +82,7 @@ fn request_with_rsa(body: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn amend_datagram(datagram: &[u8]) -> Vec<u8> {
     let mut amended = Vec::with_capacity(datagram.len() + RSA_ALGORITHMS.len() + 1);
     let mut rest = datagram;
-    while let Some((header, behind)) = rest.split_first_chunk::<RECORD_HEADER>() {
+    while let Some((header, behind)) = rest.split_first_chunk::<RECORD_HEADER_LEN>() {
         let length = usize::from(u16::from_be_bytes([header[11], header[12]]));
         let Some((record, behind)) = behind.split_at_checked(length) else { break };
         // Epoch 0 is in the clear.

@@ -4,8 +4,8 @@
 //! believes the length that an extension says of itself (dimpl 0.9.0): one that is cut short would end the thread that reads
 //! it, and every call on it. RFC 8446 section 4.2 has such an answer refused anyhow.
 
-/// The record type of handshake messages.
-const HANDSHAKE: u8 = 22;
+use super::HANDSHAKE;
+
 /// The handshake type of ServerHello.
 const SERVER_HELLO: u8 = 2;
 /// Bytes of a ServerHello before its session identifier: the version and the random (RFC 5246 section 7.4.1.3).

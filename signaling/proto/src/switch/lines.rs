@@ -319,19 +319,11 @@ impl Switch {
             return Err(elsewhere());
         }
         let owner = line.settings.owner.to_string();
-        Ok(Plan {
-            caller_media,
-            offer: None,
-            callees: vec![self.line_callee(line, uri.clone())],
-            from: NameAddr::new(Uri::Sip(line.settings.uri.clone())),
-            contact_user: line.contact_user.clone(),
-            is_private: [false; 2],
-            to: NameAddr::new(uri.clone()),
-            max_forwards: 0,
-            users: [Some(owner), None],
-            payers: Vec::new(),
-            headers: Vec::new(),
-        })
+        let callees = vec![self.line_callee(line, uri.clone())];
+        let from = NameAddr::new(Uri::Sip(line.settings.uri.clone()));
+        let made =
+            Plan::of_transfer(caller_media, callees, from, NameAddr::new(uri.clone()), [Some(owner), None]);
+        Ok(Plan { contact_user: line.contact_user.clone(), ..made })
     }
 
     fn line_callee(&self, line: &Line, uri: Uri) -> Callee {

@@ -78,6 +78,30 @@ pub(in crate::switch) struct Plan {
 }
 
 impl Plan {
+    /// A call to whom a party of another one is transferred. Whose offer, wishes and header fields it carries is that call's
+    /// to say.
+    pub(in crate::switch) fn of_transfer(
+        caller_media: PartyMedia,
+        callees: Vec<Callee>,
+        from: NameAddr,
+        to: NameAddr,
+        users: [Option<String>; 2],
+    ) -> Plan {
+        Plan {
+            caller_media,
+            offer: None,
+            callees,
+            from,
+            contact_user: String::new(),
+            is_private: [false; 2],
+            to,
+            max_forwards: 0,
+            users,
+            payers: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
     /// A party's address, and its user where it is one of ours.
     pub(in crate::switch) fn party(&self, who: Who) -> (NameAddr, Option<String>) {
         let [caller, callee] = &self.users;

@@ -78,19 +78,7 @@ impl Switch {
     ) -> Result<Plan, Cause> {
         let (callees, to, callee) = self.callees(now, uri, user, None)?;
         let from = format!("sip:{user}").parse::<Uri>().map_err(|_| Cause::new(403, "Unknown user"))?;
-        Ok(Plan {
-            caller_media,
-            offer: None,
-            callees,
-            from: NameAddr::new(from),
-            contact_user: String::new(),
-            is_private: [false; 2],
-            to,
-            max_forwards: 0,
-            users: [Some(user.to_owned()), callee],
-            payers: Vec::new(),
-            headers: Vec::new(),
-        })
+        Ok(Plan::of_transfer(caller_media, callees, NameAddr::new(from), to, [Some(user.to_owned()), callee]))
     }
 
     /// Whoever is at a provider may transfer our user only where that is switched on, and only within the provider's domain:
