@@ -11,6 +11,7 @@ use aws_lc_rs::digest;
 use dimpl::{
     Config, Dtls, DtlsCertificate, Error as EngineError, Output, SrtpProfile, UnexpectedMessageError,
 };
+use engine::{Engine, Fault};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +20,11 @@ use tandem_control::{DtlsRole, Fingerprint, FingerprintHash, SrtpKey, SrtpSuite}
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
+mod engine;
 mod rsa;
 mod server_hello;
+
+pub use engine::is_engine_guarded;
 
 /// The largest datagram that is sent: it passes any path that carries media.
 pub const MTU: usize = 1200;
@@ -121,14 +125,14 @@ impl Identity {
         fingerprint
     }
 
-    fn engine(&self, now: Instant, role: DtlsRole) -> Dtls {
+    fn engine(&self, now: Instant, role: DtlsRole) -> Engine {
         let config = match role {
             DtlsRole::Client => &self.shared.client,
             DtlsRole::Server => &self.shared.server,
         };
         let mut engine = Dtls::new_auto(config.clone(), self.shared.certificate.clone(), now);
         engine.set_active(role == DtlsRole::Client);
-        engine
+        Engine::new(engine)
     }
 }
 
@@ -153,7 +157,7 @@ pub struct DtlsSession {
     role: DtlsRole,
     fingerprints: Vec<Fingerprint>,
     /// `None` once the association ended, well or badly.
-    engine: Option<Box<Dtls>>,
+    engine: Option<Engine>,
     restarts: u8,
     progress: Progress,
     outbox: VecDeque<Vec<u8>>,
@@ -209,15 +213,19 @@ impl DtlsSession {
         if !server_hello::is_sound(records) {
             return Err(DtlsError::Malformed);
         }
+        self.feed(now, records)
+    }
+
+    fn feed(&mut self, now: Instant, records: &[u8]) -> Result<(), DtlsError> {
         let Some(engine) = &mut self.engine else { return Err(DtlsError::Ended) };
         let fed = engine.handle_timeout(now).and_then(|()| engine.handle_packet(records));
         match fed {
             Ok(()) => self.drain(),
             // The engine is as it was: it only looked whether this begins a server's answer.
-            Err(EngineError::UnexpectedMessage(UnexpectedMessageError::UnrecognizedAutoServerResponse)) => {
-                Err(DtlsError::Malformed)
-            }
-            Err(EngineError::Timeout(_)) => Err(self.fail(DtlsError::HandshakeFailed)),
+            Err(Fault::Refused(EngineError::UnexpectedMessage(
+                UnexpectedMessageError::UnrecognizedAutoServerResponse,
+            ))) => Err(DtlsError::Malformed),
+            Err(Fault::Refused(EngineError::Timeout(_))) => Err(self.fail(DtlsError::HandshakeFailed)),
             Err(_) => Err(self.restart(now)),
         }
     }
@@ -268,7 +276,7 @@ impl DtlsSession {
     fn start(&mut self, now: Instant) -> Result<(), DtlsError> {
         self.outbox.clear();
         self.progress = Progress::default();
-        let mut engine = Box::new(self.identity.engine(now, self.role));
+        let mut engine = self.identity.engine(now, self.role);
         engine.handle_timeout(now).map_err(|_| DtlsError::Setup)?;
         self.engine = Some(engine);
         self.drain()
@@ -309,6 +317,10 @@ impl DtlsSession {
                 Err(self.fail(DtlsError::NoProfile))
             }
             Ok(()) => Ok(()),
+            Err(DtlsError::Ended) => {
+                self.end();
+                Err(DtlsError::Ended)
+            }
             Err(error) => Err(self.fail(error)),
         }
     }
@@ -316,7 +328,11 @@ impl DtlsSession {
     fn drain_engine(&mut self) -> Result<(), DtlsError> {
         let Some(engine) = &mut self.engine else { return Ok(()) };
         loop {
-            match engine.poll_output(&mut self.scratch) {
+            let ends = match self.progress.finished {
+                true => DtlsError::Ended,
+                false => DtlsError::HandshakeFailed,
+            };
+            match engine.poll_output(&mut self.scratch).map_err(|_| ends)? {
                 Output::Packet(packet) if self.outbox.len() < MAX_OUTBOX => {
                     self.outbox.push_back(match self.role {
                         DtlsRole::Client => packet.to_vec(),

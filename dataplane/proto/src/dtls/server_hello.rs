@@ -44,12 +44,12 @@ fn extensions(records: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// A ServerHello with these extensions.
-    fn server_hello(extensions: &[u8]) -> Vec<u8> {
+    pub(in crate::dtls) fn server_hello(extensions: &[u8]) -> Vec<u8> {
         let mut hello = [vec![0xfe, 0xfd], vec![7; 32], vec![0, 0xc0, 0x2b, 0]].concat();
         hello.extend((extensions.len() as u16).to_be_bytes());
         hello.extend(extensions);

@@ -238,6 +238,37 @@ fn garbage_before_and_during_the_handshake_does_not_end_it() {
     pair.assert_same_keys();
 }
 
+/// What dimpl 0.9.0 panics at, taken past the check that keeps it away from it.
+#[test]
+fn a_panic_of_the_engine_costs_a_restart_of_the_handshake_and_no_more() {
+    let mut pair = Pair::new();
+    let first = packets(&mut pair.client);
+    let cut = server_hello::tests::server_hello(&[0, 0x17, 0, 0, 0, 0x2b, 7, 7]);
+    assert_eq!(pair.client.receive(pair.now, &cut), Err(DtlsError::Malformed));
+    assert!(packets(&mut pair.client).is_empty());
+    assert_eq!(pair.client.feed(pair.now, &cut), Err(DtlsError::Restarted));
+    assert!(!is_engine_guarded());
+    let afresh = packets(&mut pair.client);
+    assert_eq!(afresh.len(), first.len());
+    assert_ne!(afresh, first, "another random: the broken engine is gone");
+    for packet in afresh {
+        pair.server.receive(pair.now, &packet).unwrap();
+    }
+    pair.connect(|_| {});
+    pair.assert_same_keys();
+}
+
+#[test]
+fn engines_that_panic_again_and_again_are_given_up() {
+    let mut pair = Pair::new();
+    let cut = server_hello::tests::server_hello(&[0, 0x17, 0, 0, 0, 0x2b, 7, 7]);
+    for _ in 0..MAX_RESTARTS {
+        assert_eq!(pair.client.feed(pair.now, &cut), Err(DtlsError::Restarted));
+    }
+    assert_eq!(pair.client.feed(pair.now, &cut), Err(DtlsError::HandshakeFailed));
+    assert_eq!(pair.client.feed(pair.now, &cut), Err(DtlsError::Ended));
+}
+
 #[test]
 fn a_connected_session_outlives_garbage() {
     let mut pair = Pair::new();
