@@ -84,6 +84,12 @@ pub enum EventKind {
         /// How much was recorded, in milliseconds.
         duration_ms: u64,
     },
+    /// What the peer on this side watched ([`Request::Watch`]) is gone: its session ended, or another leg has its
+    /// place.
+    WatchEnded {
+        /// The side whose peer watched.
+        side: Side,
+    },
 }
 
 impl EventKind {

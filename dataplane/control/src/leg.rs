@@ -25,7 +25,8 @@ pub struct PortRequest {
 /// How a leg is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PortKind {
-    /// The worker's one WebRTC port: the leg must have ICE and multiplexed RTCP.
+    /// The worker's one WebRTC port: the leg must have ICE and multiplexed RTCP, or no peer at all
+    /// ([`LegConfig::watched`]).
     Shared,
     /// Two ports of its own from the media range: even for RTP, the next for RTCP.
     Own,
@@ -85,6 +86,27 @@ impl LegConfig {
             asymmetric: false,
             audio: Audio::idle(),
             video: None,
+        }
+    }
+
+    /// The leg that stands for the peer of this one in a session that watches it ([`Request::Watch`]): it takes the
+    /// same payload types, and is reached by nobody. Payload types of sound and pictures must not be the same, also
+    /// where this leg has ports of its own for video.
+    pub fn watched(&self) -> LegConfig {
+        let (receive, may_receive) = (self.audio.receive.clone(), self.audio.may_receive);
+        let video = self.video.as_deref().map(|video| Video {
+            send: Vec::new(),
+            may_send: false,
+            transport: None,
+            max_bitrate: 0,
+            repeat_parameter_sets: false,
+            ..video.clone()
+        });
+        LegConfig {
+            rtcp_mux: true,
+            audio: Audio { receive, may_receive, ..Audio::idle() },
+            video: video.map(Box::new),
+            ..LegConfig::idle()
         }
     }
 }

@@ -30,13 +30,15 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 /// The version of the protocol; both sides must say the same in [`Request::Hello`].
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 /// The largest record, in bytes. A longer one is refused by [`encode`] and never sent.
 pub const MAX_RECORD: usize = 64 * 1024;
 /// The largest opaque note of a session, in bytes.
 pub const MAX_NOTE: usize = 8 * 1024;
 /// How many sessions one [`Reply::Sessions`] carries at most, so that it fits [`MAX_RECORD`] with full notes.
 pub const MAX_LISTED: usize = 6;
+/// How many sessions may watch one side of a session ([`Request::Watch`]): each packet of it is copied as often.
+pub const MAX_WATCHERS: usize = 64;
 
 const _: () = assert!(MAX_LISTED * (MAX_NOTE + 256) < MAX_RECORD);
 

@@ -1,7 +1,7 @@
 //! What signaling asks of the dataplane.
 
 #[cfg(doc)]
-use crate::{Audio, Digits, EventKind, MAX_NOTE, MAX_PATH, Refusal, Reply};
+use crate::{Audio, Digits, EventKind, MAX_NOTE, MAX_PATH, MAX_WATCHERS, PortKind, Refusal, Reply};
 use crate::{DigitSound, LegConfig, PortRequest, RecordingFormat, RoomId, SessionId, Side, Source};
 use serde::{Deserialize, Serialize};
 
@@ -50,12 +50,41 @@ pub enum Request {
     /// Lets two legs of two sessions change places, with ports, keys, ICE, latches and streams: each peer goes on with
     /// the sequence numbers and time stamps that it knows, and hears the peer of its new session. Each leg keeps
     /// its configuration. Both sessions must have the same worker (see [`Near`]), no leg of theirs may be in a room.
-    /// What is played in either session is stopped, and so is its recording.
+    /// What is played in either session is stopped, and so is its recording; nobody watches these legs any longer.
     Swap {
         /// The one leg.
         first: (SessionId, Side),
         /// The other one, of another session.
         second: (SessionId, Side),
+    },
+    /// Lets the peer on `side` hear and see what the peer of a side of another session sends, sound and pictures, as
+    /// though the peer on its session's other side had sent it. That other side has no peer of its own then: its
+    /// leg is [`LegConfig::watched`] of the source's leg, configured before, and anew with each change of that one;
+    /// its ports are [`PortKind::Shared`], which costs none.
+    ///
+    /// The watching session repairs, transcodes, reports and names its streams for its own peer. What is lost between
+    /// source and dataplane is asked for once, by the source's session; a key frame that a watcher needs is asked of
+    /// the source at the limits that hold for all together; what watchers say of their lines does not limit the source.
+    ///
+    /// Both sessions must have the same worker (see [`Near`]). Refused for a session that watches already, is watched
+    /// itself or has a side in a room, for a source whose session watches, and beyond [`MAX_WATCHERS`]. Ends by
+    /// [`Request::Unwatch`], with either session, and when a leg of the source's place changes it
+    /// ([`Request::Swap`]); [`EventKind::WatchEnded`] tells the latter two of the watcher. A session that watches can
+    /// neither join a room nor swap a leg.
+    Watch {
+        /// The session whose peer watches.
+        session: SessionId,
+        /// The side of that peer.
+        side: Side,
+        /// Whose peer it watches.
+        source: (SessionId, Side),
+    },
+    /// Ends what the peer on `side` watches; nothing where it watches nothing.
+    Unwatch {
+        /// The session.
+        session: SessionId,
+        /// The side whose peer watches.
+        side: Side,
     },
     /// Sends one digit towards the peer on `side`, in the place of its audio, in the way that
     /// [`Audio::digits`] says; refused where that is [`Digits::Told`].

@@ -87,7 +87,8 @@ impl Router {
                 Some(near) => self.owner(near.worker(), Refusal::UnknownSession),
                 None => self.idlest().map_or(Route::Refused(Refusal::Busy), Route::Worker),
             },
-            Request::Swap { first: (first, _), second: (second, _) } => {
+            Request::Swap { first: (first, _), second: (second, _) }
+            | Request::Watch { session: first, source: (second, _), .. } => {
                 match first.worker() == second.worker() {
                     true => self.owner(first.worker(), Refusal::UnknownSession),
                     false => {
@@ -109,6 +110,7 @@ impl Router {
             | Request::Join { session, .. }
             | Request::Leave { session, .. }
             | Request::Mute { session, .. }
+            | Request::Unwatch { session, .. }
             | Request::Query { session }
             | Request::Delete { session } => self.owner(session.worker(), Refusal::UnknownSession),
         }

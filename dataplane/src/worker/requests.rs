@@ -46,6 +46,7 @@ impl<D: Driver> Worker<D> {
             }
             Request::AddVideo { session, side } => self.add_video(session, side),
             Request::Swap { first, second } => self.swap(now, first, second),
+            Request::Watch { .. } | Request::Unwatch { .. } => Err(invalid("nothing can be watched yet")),
             Request::Delete { session } => self.delete(now, session),
             Request::Play { .. }
             | Request::StopPlay { .. }

@@ -32,7 +32,8 @@ impl Call {
             EventKind::Connected { .. } | EventKind::FirstMedia { .. } | EventKind::Moved { .. } => {}
             EventKind::PlayStarted { .. }
             | EventKind::PlayEnded { .. }
-            | EventKind::RecordingEnded { .. } => {}
+            | EventKind::RecordingEnded { .. }
+            | EventKind::WatchEnded { .. } => {}
         }
     }
 

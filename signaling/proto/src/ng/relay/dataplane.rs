@@ -102,7 +102,8 @@ impl Relay {
             | EventKind::FirstMedia { .. }
             | EventKind::Moved { .. }
             | EventKind::DtlsFailed { .. }
-            | EventKind::ConsentLost { .. } => {}
+            | EventKind::ConsentLost { .. }
+            | EventKind::WatchEnded { .. } => {}
         }
     }
 
