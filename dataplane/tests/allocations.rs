@@ -134,9 +134,14 @@ fn picture(sequence: u16, ssrc: u32) -> Vec<u8> {
     let mut packet = rtp(sequence, ssrc);
     packet[1] = 102;
     packet[4..8].copy_from_slice(&(u32::from(sequence) * 1800).to_be_bytes());
-    // A key frame now and then; other slices between.
-    packet[12] = if sequence.is_multiple_of(50) { 0x65 } else { 0x41 };
     packet.resize(1100, 0x55);
+    // A key frame now and then, and before it what says how large it is, another size each time; other slices between.
+    match sequence % 100 {
+        0 | 50 => packet[12] = 0x65,
+        49 => packet[12..21].copy_from_slice(&[0x67, 0x42, 0xc0, 0x16, 0xd9, 0x00, 0xa0, 0x3d, 0xb0]),
+        99 => packet[12..21].copy_from_slice(&[0x67, 0x42, 0xc0, 0x0b, 0xd9, 0x01, 0x41, 0x9f, 0x9f]),
+        _ => packet[12] = 0x41,
+    }
     packet
 }
 

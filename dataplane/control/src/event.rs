@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use crate::{Audio, Digits, Request};
-use crate::{PlayOutcome, RecordingOutcome, SessionId, Side};
+use crate::{PictureSize, PlayOutcome, RecordingOutcome, SessionId, Side};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -57,6 +57,14 @@ pub enum EventKind {
         event: u8,
         /// Its length in milliseconds.
         duration_ms: u16,
+    },
+    /// The size of the pictures that the peer on this leg sends became known, or another one: its key frames say so,
+    /// which nobody else has checked. Not told more often than once a second.
+    PictureSize {
+        /// The leg.
+        side: Side,
+        /// The new size.
+        size: PictureSize,
     },
     /// A file that is to be played to the peer on this side ([`Request::Play`]) could be opened and is one that can be
     /// played. Tones do not tell.

@@ -1,6 +1,6 @@
 //! The figures of a session.
 
-use crate::VideoCodec;
+use crate::{PictureSize, VideoCodec};
 use serde::{Deserialize, Serialize};
 
 /// The figures of a session: sides A and B.
@@ -89,6 +89,8 @@ pub struct VideoStats {
     pub key_frames: u64,
     /// What the peer sent last, if that is one of its payload types.
     pub codec: Option<VideoCodec>,
+    /// The size of the pictures that the peer sends, as its newest key frame says.
+    pub picture_size: Option<PictureSize>,
 }
 
 /// Packets and bytes.

@@ -35,6 +35,22 @@ pub struct Video {
     pub repeat_parameter_sets: bool,
 }
 
+/// The size of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PictureSize {
+    /// In pixels, not 0.
+    pub width: u16,
+    /// In pixels, not 0.
+    pub height: u16,
+}
+
+impl PictureSize {
+    /// The size, if pictures can have it.
+    pub fn new(width: u16, height: u16) -> Option<PictureSize> {
+        (width > 0 && height > 0).then_some(PictureSize { width, height })
+    }
+}
+
 /// One payload type of video. Its RTP clock is 90,000 Hz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoPayloadType {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+use tandem_control::PictureSize;
 use tandem_media::limits::{MAX_DATAGRAM, TAILROOM};
 use tandem_media::packet::Packet;
 use tandem_media::rtcp::{Compound, Item};
@@ -10,11 +11,11 @@ use tandem_media::video::arrivals::Arrivals;
 use tandem_media::video::extension::transport_sequence;
 use tandem_media::video::feedback::Feedback;
 use tandem_media::video::hold::{Hold, Turn};
-use tandem_media::video::limits::MAX_FEEDBACK;
+use tandem_media::video::limits::{MAX_FEEDBACK, MAX_MACROBLOCKS};
 use tandem_media::video::missing::Missing;
 use tandem_media::video::parameter_sets::ParameterSets;
 use tandem_media::video::store::Store;
-use tandem_media::video::{rtx, vp8};
+use tandem_media::video::{h264, rtx, sequence_set, vp8};
 
 /// Packets of one stream, each behind a byte that counts the milliseconds before it and one for its length.
 pub(crate) fn video(data: &[u8]) {
@@ -35,7 +36,14 @@ pub(crate) fn video(data: &[u8]) {
         let len = arrivals.report(now, &mut report).unwrap_or(0);
         assert_eq!(len % 4, 0);
         let payload = parsed.payload(bytes);
-        vp8::begins_key_frame(payload);
+        if vp8::picture_size(payload).is_some() {
+            assert!(vp8::begins_key_frame(payload));
+        }
+        for unit in h264::units(payload) {
+            let edges = 1..=MAX_MACROBLOCKS * 16;
+            let fits = |size: PictureSize| edges.contains(&size.width) && edges.contains(&size.height);
+            assert!(sequence_set::picture_size(unit).is_none_or(fits));
+        }
         if sets.note(parsed.header.timestamp, payload) {
             for aggregated in [false, true] {
                 assert!(sets.payloads(aggregated) > 0);

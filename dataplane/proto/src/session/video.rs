@@ -15,7 +15,7 @@ mod viewer;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use tandem_control::{Side, StreamStats, VideoCodec};
+use tandem_control::{EventKind, Side, StreamStats, VideoCodec};
 
 use super::{Component, Half, Outbox, Session, Verdict};
 use crate::Now;
@@ -29,12 +29,13 @@ use crate::reports::Reports;
 use crate::routes::{Entry as AudioEntry, is_speech};
 use crate::rtcp;
 use crate::rtp::{Header, Parsed};
+use crate::video::picture_sizes::PictureSizes;
 use crate::video::rtx;
 use outgoing::{CLOCK, Outgoing};
 use repair::Repair;
 use routes::{Entry, Routes};
 use sync::{Reached, SenderClock};
-use viewer::{Picture, Viewer, begins_key_frame};
+use viewer::{Picture, Viewer, look};
 
 pub(super) use configuring::prepare;
 pub(super) use figures::of_video;
@@ -63,6 +64,8 @@ pub(super) struct Video {
     dropped: u64,
     rtcp_dropped: u64,
     codec: Option<VideoCodec>,
+    /// Of the pictures that the peer sends.
+    sizes: PictureSizes,
 }
 
 /// Sends from the ports of video what a leg sends from its own.
@@ -95,6 +98,7 @@ impl Video {
             dropped: 0,
             rtcp_dropped: 0,
             codec: None,
+            sizes: PictureSizes::default(),
         }
     }
 
@@ -188,7 +192,9 @@ impl Session {
         self.media_at = now.instant;
         let created = self.created;
         let (here, there) = self.split(side);
-        let result = match place(now, created, here, parsed, packet) {
+        let placed = place(now, created, here, parsed, packet);
+        let size = here.video.as_mut().and_then(|video| video.sizes.tell(now.instant));
+        let result = match placed {
             Ok(Some(picture)) if here.seat.is_none() && there.seat.is_none() => {
                 show(now, here, there, &picture, packet, out)
             }
@@ -201,6 +207,9 @@ impl Session {
             Err(reason) => Err(reason),
         };
         self.rearm_repair(now);
+        if let Some(size) = size {
+            self.events.push(EventKind::PictureSize { side, size });
+        }
         result
     }
 
@@ -209,6 +218,7 @@ impl Session {
         for video in self.sides.iter_mut().filter_map(|half| half.video.as_mut()) {
             video.interrupt();
             video.repair.requests.bitrate.forget_receiver();
+            video.sizes.tell_again();
         }
     }
 }
@@ -251,8 +261,9 @@ fn place(
         placed => placed?,
     };
     video.codec = Some(codec);
-    let is_key = begins_key_frame(codec, parsed.payload(packet.bytes()));
-    requests.arrived(now.instant, place.index, place.fresh, is_key);
+    let seen = look(codec, parsed.payload(packet.bytes()));
+    requests.arrived(now.instant, place.index, place.fresh, seen.begins_key_frame);
+    video.sizes.arrived(place.index, place.fresh, seen.size);
     Ok(Some(Picture { place, parsed, codec, route }))
 }
 

@@ -48,6 +48,11 @@ pub const NOTIFICATION_INTERVAL: Duration = Duration::from_millis(100);
 pub const BITRATE_MEMORY: Duration = Duration::from_secs(10);
 /// The least that a sender is told to send, in bits a second: below that there is no picture.
 pub const LEAST_BITRATE: u32 = 50_000;
+/// Time between two events that tell of the size of one peer's pictures.
+pub const PICTURE_SIZE_INTERVAL: Duration = Duration::from_secs(1);
+/// Macroblocks of 16 pixels that lie along one edge of the largest picture of the highest level of H.264: the square
+/// root of eight times its MaxFS (ITU-T H.264 section A.3.1). VP8 has 14 bits for the pixels, which is less.
+pub const MAX_MACROBLOCKS: u16 = 1055;
 /// Bytes of the largest RTCP packet with feedback written here, trailer not included.
 pub const MAX_FEEDBACK: usize = 768;
 

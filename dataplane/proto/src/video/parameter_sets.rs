@@ -1,6 +1,7 @@
 //! The H.264 parameter sets of a stream, kept to be sent again before a key frame that comes without them: a phone that
 //! joins late, or lost them, decodes nothing until it has them.
 
+use super::bits::Bits;
 use super::h264::{self, ParameterSet, STAP_A};
 use super::limits::{MAX_PARAMETER_SET, MAX_PARAMETER_SETS};
 
@@ -134,16 +135,12 @@ fn number(set: ParameterSet, unit: &[u8]) -> Option<u32> {
         ParameterSet::Sequence => 4..,
         ParameterSet::Picture => 1..,
     })?;
-    // ue(v), section 9.1: as many zeros as bits follow the first one. 255 is the highest number (section 7.4.2.2), so
-    // four bytes have it whole.
-    let mut bytes = [0; 4];
-    bytes.iter_mut().zip(coded).for_each(|(byte, coded)| *byte = *coded);
-    let bits = u32::from_be_bytes(bytes);
-    let zeros = bits.leading_zeros();
-    if coded.is_empty() || zeros > 8 {
-        return None;
-    }
-    Some((bits << zeros >> (31 - zeros)) - 1)
+    // Section 7.4.2: no set has a higher one.
+    let highest = match set {
+        ParameterSet::Sequence => 31,
+        ParameterSet::Picture => 255,
+    };
+    Bits::new(coded).unsigned().filter(|number| *number <= highest)
 }
 
 #[cfg(test)]

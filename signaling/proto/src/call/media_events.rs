@@ -29,7 +29,10 @@ impl Call {
             EventKind::Digit { side, event, duration_ms } => {
                 self.digit_heard(now, *side, *event, *duration_ms)
             }
-            EventKind::Connected { .. } | EventKind::FirstMedia { .. } | EventKind::Moved { .. } => {}
+            EventKind::Connected { .. }
+            | EventKind::FirstMedia { .. }
+            | EventKind::Moved { .. }
+            | EventKind::PictureSize { .. } => {}
             EventKind::PlayStarted { .. }
             | EventKind::PlayEnded { .. }
             | EventKind::RecordingEnded { .. }

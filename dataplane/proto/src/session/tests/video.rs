@@ -1,6 +1,7 @@
 //! Video beside audio: bundled and on ports of its own.
 
 mod handshake;
+mod sizes;
 mod sync;
 
 use super::*;

@@ -68,7 +68,10 @@ impl Session {
         for ((half, _), Prepared(transport)) in
             self.sides.iter_mut().zip(legs).zip(prepared).filter(|((_, is_new), _)| *is_new)
         {
-            let Some(config) = half.leg.config().video.as_deref() else { continue };
+            let Some(config) = half.leg.config().video.as_deref() else {
+                half.video.iter_mut().for_each(|video| video.sizes.forget());
+                continue;
+            };
             let video = half
                 .video
                 .get_or_insert_with(|| Box::new(Video::new(now.instant, config.ssrc, &mut self.random)));

@@ -36,5 +36,6 @@ pub(in crate::session) fn of_video(now: Now, video: &Video) -> VideoStats {
         repeated: repair.repeated(),
         key_frames: repair.requests.key_frames.received,
         codec: video.codec,
+        picture_size: video.sizes.known(),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use tandem_control::{Side, VideoCodec};
+use tandem_control::{PictureSize, Side, VideoCodec};
 
 use super::routes::{Entry, Route};
 use super::{Half, Outbox, Verdict, Video};
@@ -15,9 +15,10 @@ use crate::packet::Packet;
 use crate::reception::Place;
 use crate::rtp::{self, HEADER_LEN, Parsed};
 use crate::session::Component;
+use crate::video::h264::ParameterSet;
 use crate::video::hold::Turn;
 use crate::video::repeats::Repeated;
-use crate::video::{h264, vp8};
+use crate::video::{h264, sequence_set, vp8};
 
 /// A packet of pictures as it came.
 pub(super) struct Picture {
@@ -27,18 +28,40 @@ pub(super) struct Picture {
     pub(super) route: Route,
 }
 
-/// Whether a key frame begins with this payload.
-pub(super) fn begins_key_frame(codec: VideoCodec, payload: &[u8]) -> bool {
+/// What a payload tells without being decoded.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    /// A key frame begins with it.
+    pub(super) begins_key_frame: bool,
+    /// A decoder can begin with it.
+    can_begin: bool,
+    /// The size of the pictures from here on.
+    pub(super) size: Option<PictureSize>,
+}
+
+/// Looks into a payload.
+pub(super) fn look(codec: VideoCodec, payload: &[u8]) -> Seen {
     match codec {
-        VideoCodec::H264 { .. } => h264::inspect(payload).key_frame,
-        VideoCodec::Vp8 => vp8::begins_key_frame(payload),
+        VideoCodec::H264 { .. } => {
+            let contents = h264::inspect(payload);
+            Seen {
+                begins_key_frame: contents.key_frame,
+                can_begin: contents.key_frame || contents.sequence_set,
+                size: if contents.sequence_set { described_size(payload) } else { None },
+            }
+        }
+        VideoCodec::Vp8 => {
+            let is_key = vp8::begins_key_frame(payload);
+            let size = if is_key { vp8::picture_size(payload) } else { None };
+            Seen { begins_key_frame: is_key, can_begin: is_key, size }
+        }
     }
 }
 
-/// Whether a decoder can begin with this payload.
-fn can_begin(codec: VideoCodec, payload: &[u8]) -> bool {
-    let is_set = matches!(codec, VideoCodec::H264 { .. }) && h264::inspect(payload).sequence_set;
-    is_set || begins_key_frame(codec, payload)
+/// What the newest sequence parameter set of a payload says, which is the last one.
+fn described_size(payload: &[u8]) -> Option<PictureSize> {
+    let is_set = |unit: &&[u8]| ParameterSet::of(unit) == Some(ParameterSet::Sequence);
+    h264::units(payload).filter(is_set).last().and_then(sequence_set::picture_size)
 }
 
 /// A peer that can be sent pictures now, and wants them.
@@ -153,7 +176,7 @@ impl<'a> Viewer<'a> {
             self.video.outgoing.skip(*place);
             return Ok(Verdict::Consumed);
         }
-        if self.video.outgoing.begins() && !can_begin(*codec, payload) {
+        if self.video.outgoing.begins() && !look(*codec, payload).can_begin {
             sender.repair.requests.key_frames.want();
         }
         if matches!(codec, VideoCodec::H264 { .. })

@@ -101,6 +101,7 @@ impl Relay {
             EventKind::Connected { .. }
             | EventKind::FirstMedia { .. }
             | EventKind::Moved { .. }
+            | EventKind::PictureSize { .. }
             | EventKind::DtlsFailed { .. }
             | EventKind::ConsentLost { .. }
             | EventKind::WatchEnded { .. } => {}
