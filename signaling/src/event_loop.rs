@@ -2,6 +2,7 @@
 //!
 //! It waits for events and for their timeouts, and for nothing else: whatever it sends is queued or refused.
 
+use crate::data_hook::DataPoster;
 use crate::dataplane_client::DataplaneClient;
 use crate::dns::{Dns, Query};
 use crate::events::{Counters, Event, Events, Wcs};
@@ -29,6 +30,7 @@ pub(crate) struct EventLoop {
     pub(crate) dns: Dns,
     pub(crate) tokens: Asker,
     pub(crate) xcap: XcapClient,
+    pub(crate) data: DataPoster,
     pub(crate) dataplane: DataplaneClient,
     /// Without users there is none.
     pub(crate) messages: Option<MessageStore>,
@@ -179,6 +181,10 @@ impl EventLoop {
             }
             Output::GetXcap { query, domain, selector, user } => {
                 self.xcap.start(query, domain, selector, user);
+                None
+            }
+            Output::PostData { query, json } => {
+                self.data.start(query, json);
                 None
             }
             Output::KeepMessage(message) => {

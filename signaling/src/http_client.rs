@@ -1,11 +1,11 @@
-//! HTTP requests of ours: one GET to a server that the configuration names.
+//! HTTP requests of ours: one GET or POST to a server that the configuration names.
 //!
 //! Redirections are not followed, so that no other server is ever asked. Whoever asks bounds the time.
 
 use crate::config::HttpUrl;
 use axum::body::Body;
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, header};
+use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use thiserror::Error;
@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 /// What is asked.
 #[derive(Debug)]
-pub(crate) struct Get<'a> {
+pub(crate) struct Ask<'a> {
     /// The server.
     pub(crate) url: &'a HttpUrl,
     /// Path and query.
@@ -24,13 +24,15 @@ pub(crate) struct Get<'a> {
     pub(crate) accept: &'static str,
     /// One more header field.
     pub(crate) header: Option<(&'static str, String)>,
+    /// JSON that is posted; without it the request is a GET.
+    pub(crate) json: Option<String>,
     /// The most bytes of an answer.
     pub(crate) most: usize,
 }
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
-pub(crate) enum GetError {
+pub(crate) enum AskError {
     #[error("the server's name is malformed")]
     Name,
     #[error("no connection: {0}")]
@@ -45,39 +47,51 @@ pub(crate) enum GetError {
     Body(#[from] axum::Error),
 }
 
-/// The body of a 200.
+/// The body of a 200, or the empty one of a 204.
 ///
 /// # Errors
 /// There is no server, it answered something else, or too much.
-pub(crate) async fn get(tls: &TlsConnector, get: Get<'_>) -> Result<Vec<u8>, GetError> {
-    let stream = TcpStream::connect((get.url.host.as_str(), get.url.port)).await?;
-    if !get.url.is_secure {
-        return request(stream, get).await;
+pub(crate) async fn ask(tls: &TlsConnector, ask: Ask<'_>) -> Result<Vec<u8>, AskError> {
+    let stream = TcpStream::connect((ask.url.host.as_str(), ask.url.port)).await?;
+    if !ask.url.is_secure {
+        return request(stream, ask).await;
     }
-    let name = ServerName::try_from(get.url.host.clone()).map_err(|_| GetError::Name)?;
-    request(tls.connect(name, stream).await?, get).await
+    let name = ServerName::try_from(ask.url.host.clone()).map_err(|_| AskError::Name)?;
+    request(tls.connect(name, stream).await?, ask).await
 }
 
-async fn request<S>(stream: S, get: Get<'_>) -> Result<Vec<u8>, GetError>
+async fn request<S>(stream: S, ask: Ask<'_>) -> Result<Vec<u8>, AskError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let running = tokio::spawn(connection);
-    let mut request = Request::get(get.target)
-        .header(header::HOST, &get.url.authority)
-        .header(header::ACCEPT, get.accept)
+    let method = if ask.json.is_some() { Method::POST } else { Method::GET };
+    let mut request = Request::builder()
+        .method(method)
+        .uri(ask.target)
+        .header(header::HOST, &ask.url.authority)
+        .header(header::ACCEPT, ask.accept)
         .header(header::CONNECTION, "close");
-    if let Some((name, value)) = get.header {
+    if let Some((name, value)) = ask.header {
         request = request.header(name, value);
     }
-    let result = async {
-        let response = sender.send_request(request.body(Body::empty())?).await?;
-        if response.status() != StatusCode::OK {
-            return Err(GetError::Status(response.status()));
+    let body = match ask.json {
+        Some(json) => {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+            Body::from(json)
         }
-        let body = axum::body::to_bytes(Body::new(response.into_body()), get.most).await?;
-        Ok(body.to_vec())
+        None => Body::empty(),
+    };
+    let result = async {
+        let response = sender.send_request(request.body(body)?).await?;
+        match response.status() {
+            StatusCode::OK => {
+                Ok(axum::body::to_bytes(Body::new(response.into_body()), ask.most).await?.to_vec())
+            }
+            StatusCode::NO_CONTENT => Ok(Vec::new()),
+            status => Err(AskError::Status(status)),
+        }
     }
     .await;
     // Ends the connection, whatever the server still had to say.

@@ -7,6 +7,7 @@ pub mod banner;
 pub mod certificate;
 pub mod config;
 mod connection;
+mod data_hook;
 mod dataplane_client;
 mod dns;
 mod event_loop;

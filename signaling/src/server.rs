@@ -3,6 +3,7 @@
 use crate::certificate::{CertificateError, Certificates, client_config, server_config};
 use crate::config::Config;
 use crate::connection::Admission;
+use crate::data_hook::DataPoster;
 use crate::dataplane_client::DataplaneClient;
 use crate::dns::Dns;
 use crate::event_loop::EventLoop;
@@ -108,6 +109,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut switch = Switch::new(Instant::now(), config.settings.clone(), fill_random);
     let messages = open_messages(&config, &events, &mut switch)?;
     let tokens = Asker::new(config.token_hook.clone(), connector.clone(), events.clone());
+    let data = DataPoster::new(config.data_hook.clone(), connector.clone(), events.clone());
     let xcap = XcapClient::new(config.xcap.clone(), connector.clone(), events.clone());
     let transports = Transports::new(udp, connector, events.clone());
     let relay = Relay::new(Instant::now(), SystemTime::now(), config.ng.settings.clone(), fill_random);
@@ -120,6 +122,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         dns,
         tokens,
         xcap,
+        data,
         dataplane,
         messages,
         events,

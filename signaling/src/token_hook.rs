@@ -4,7 +4,7 @@
 
 use crate::config::TokenHook;
 use crate::events::Events;
-use crate::http_client::{self, Get, GetError};
+use crate::http_client::{self, Ask, AskError};
 use hyper::StatusCode;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) struct Asker {
 #[derive(Debug, Error)]
 enum HookError {
     #[error(transparent)]
-    Http(#[from] GetError),
+    Http(#[from] AskError),
     #[error(transparent)]
     Answer(#[from] tandem_sip::settings::AnswerError),
 }
@@ -61,7 +61,7 @@ async fn ask_in_time(hook: &TokenHook, tls: &TlsConnector, question: &Question) 
     match timeout(hook.timeout, ask(hook, tls, question)).await {
         Ok(Ok(grant)) => Some(grant),
         // An unknown token is nothing to log: whoever likes can make one up.
-        Ok(Err(HookError::Http(GetError::Status(StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)))) => None,
+        Ok(Err(HookError::Http(AskError::Status(StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)))) => None,
         Ok(Err(error)) => {
             tracing::warn!(host = hook.url.host, %error, "the server of [token_hook] did not answer as it should");
             None
@@ -75,8 +75,8 @@ async fn ask_in_time(hook: &TokenHook, tls: &TlsConnector, question: &Question) 
 
 async fn ask(hook: &TokenHook, tls: &TlsConnector, question: &Question) -> Result<Grant, HookError> {
     let (url, target) = (&hook.url, target(hook, question));
-    let get = Get { url, target, accept: "application/json", header: None, most: MAX_ANSWER };
-    let body = http_client::get(tls, get).await?;
+    let ask = Ask { url, target, accept: "application/json", header: None, json: None, most: MAX_ANSWER };
+    let body = http_client::ask(tls, ask).await?;
     Ok(Grant::from_answer(&question.token, Instant::now(), &body, &hook.origins)?)
 }
 

@@ -5,7 +5,7 @@
 
 use crate::config::XcapServer;
 use crate::events::Events;
-use crate::http_client::{Get, GetError, get};
+use crate::http_client::{Ask, AskError, ask};
 use hyper::StatusCode;
 use std::sync::Arc;
 use tandem_sip::party::Cause;
@@ -50,18 +50,19 @@ async fn document(
     selector: &str,
     user: &str,
 ) -> Result<String, Cause> {
-    let request = Get {
+    let request = Ask {
         url: &server.url,
         target: format!("{}{selector}", server.url.path),
         accept: "*/*",
         header: Some((IDENTITY, format!("\"{user}\""))),
+        json: None,
         most: MAX_DOCUMENT,
     };
     let host = &server.url.host;
-    match timeout(server.timeout, get(tls, request)).await {
+    match timeout(server.timeout, ask(tls, request)).await {
         Ok(Ok(body)) => String::from_utf8(body).map_err(|_| Cause::new(500, "The document is no text")),
-        Ok(Err(GetError::Status(StatusCode::NOT_FOUND))) => Err(Cause::new(404, "There is no such document")),
-        Ok(Err(GetError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))) => {
+        Ok(Err(AskError::Status(StatusCode::NOT_FOUND))) => Err(Cause::new(404, "There is no such document")),
+        Ok(Err(AskError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))) => {
             Err(Cause::new(403, "The XCAP server does not give this document"))
         }
         Ok(Err(error)) => {

@@ -36,7 +36,15 @@ const documents = createServer(({ url, headers }, response) => {
   response.writeHead(found && headers['x-3gpp-asserted-identity'] === `"sip:alice@${DOMAIN}"` ? 200 : 404);
   response.end(found ? LIST : '');
 });
-for (const server of [hook, documents]) await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+/** The operator's application: it welcomes whoever says hello, and takes nothing else. */
+const application = createServer(async (request, response) => {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  const { user, payload } = JSON.parse(text);
+  response.writeHead(request.method === 'POST' && payload.hello ? 200 : 409);
+  response.end(payload.hello ? JSON.stringify({ welcome: user, back: payload.hello }) : '');
+});
+for (const server of [hook, documents, application]) await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
 const xcapRoot = `http://127.0.0.1:${documents.address().port}/root`;
 
 const world = await World.create('wcs', {
@@ -53,12 +61,16 @@ origins = ["${SHOP}"]
 domain = "${DOMAIN}"
 root = "${xcapRoot}"
 without_tls = true
+[data_hook]
+url = "http://127.0.0.1:${application.address().port}/data"
+without_tls = true
 `,
 });
 after(async () => {
   await world.close();
   hook.close();
   documents.close();
+  application.close();
 });
 
 async function client(library, user, tone) {
@@ -167,6 +179,14 @@ world.test('a client gets its user\'s documents from the XCAP server, and no oth
   socket.send('sendXcapRequest', `${xcapRoot}/resource-lists/users/sip:bob@${DOMAIN}/index`);
   const [{ apiMethod, info }] = await socket.message('fail');
   assert.deepEqual([apiMethod, info], ['sendXcapRequest', 'Other users\' documents cannot be had']);
+});
+
+world.test('a client and the operator\'s application talk', async () => {
+  const { page } = await client('websdk', 'alice', 440);
+  assert.equal(await page.evaluate(() => window.client.say({ hello: 'Grüße' })), 'accepted');
+  await page.waitForFunction(() => window.client.heard);
+  assert.deepEqual(await page.evaluate(() => window.client.heard), { welcome: `sip:alice@${DOMAIN}`, back: 'Grüße' });
+  assert.equal(await page.evaluate(() => window.client.say({ goodbye: 1 })), 'The application refused it (409)');
 });
 
 world.test('a client is told its balance, and that its provider asked for it', async () => {

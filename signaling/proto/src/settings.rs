@@ -42,6 +42,8 @@ pub struct Settings {
     pub tokens: Tokens,
     /// Where users of these domains have their documents.
     pub xcap: Vec<XcapRoot>,
+    /// Whether the operator has an application that users of browsers may talk to.
+    pub has_application: bool,
     /// Media of telephones and providers.
     pub sip_media: Arc<MediaProfile>,
     /// Media of browsers, on either protocol.

@@ -5,6 +5,7 @@ mod authentication;
 mod browsers;
 mod calls;
 mod counters;
+mod data;
 mod dataplane;
 mod identity;
 mod leaving;
@@ -12,6 +13,7 @@ mod lines;
 mod lockout;
 mod messages;
 mod ports;
+mod queries;
 mod requests;
 mod routing;
 mod subscriptions;
@@ -35,6 +37,7 @@ use dataplane::Dataplane;
 use lines::Lines;
 use lockout::Lockout;
 use messages::Messages;
+use queries::Queries;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -42,7 +45,6 @@ use std::time::{Duration, Instant};
 use subscriptions::Watchers;
 use tokens::TokenTable;
 use transfer::Transfer;
-use xcap::XcapQueries;
 use zeroize::Zeroizing;
 
 /// Something that happened.
@@ -108,6 +110,13 @@ pub enum Input {
         query: u64,
         /// The document, or why there is none.
         document: Result<String, Cause>,
+    },
+    /// The answer to [`Output::PostData`].
+    DataAnswered {
+        /// Its id.
+        query: u64,
+        /// What the application says in return, as JSON, empty where it says nothing; or why it did not take it.
+        answer: Result<Vec<u8>, Cause>,
     },
     /// The dataplane is there (again).
     DataplaneUp(tandem_control::Hello),
@@ -212,6 +221,14 @@ pub enum Output {
         /// The URI of the user who asks, proven to us.
         user: String,
     },
+    /// Post to the operator's application what a browser says to it; answered by [`Input::DataAnswered`], within a time
+    /// and up to a size that are the process's to bound.
+    PostData {
+        /// Its id.
+        query: u64,
+        /// An object with `user` (the URI of the user, proven to us), `operationId` and `payload`.
+        json: String,
+    },
     /// Write a message to disk; answered by [`Input::MessageKept`].
     KeepMessage(Box<KeptMessage>),
     /// Remove it from the disk. It comes after its [`Output::KeepMessage`], and is to be carried out after it.
@@ -280,7 +297,9 @@ pub struct Switch {
     /// Browsers by what they show to come back after a lost connection.
     browser_by_return: HashMap<String, BrowserId>,
     tokens: TokenTable,
-    xcap: XcapQueries,
+    xcap: Queries<()>,
+    /// What is said to the application, with the client's identifier of it.
+    data: Queries<String>,
     lines: Lines,
     dataplane: Dataplane,
     messages: Messages,
@@ -332,7 +351,8 @@ impl Switch {
             browser_by_registration: HashMap::new(),
             browser_by_return: HashMap::new(),
             tokens: TokenTable::new(&settings.tokens),
-            xcap: XcapQueries::default(),
+            xcap: Queries::default(),
+            data: Queries::default(),
             lines: Lines::new(settings.user_ports),
             dataplane: dataplane::dataplane(),
             messages: Messages::default(),
@@ -367,6 +387,7 @@ impl Switch {
             Input::PortOpened { port, is_open } => self.port_opened(now, port, is_open),
             Input::TokenAnswered { query, grant } => self.token_answered(now, query, grant),
             Input::XcapAnswered { query, document } => self.xcap_answered(query, document),
+            Input::DataAnswered { query, answer } => self.data_answered(query, answer),
             Input::DataplaneUp(hello) => self.dataplane_up(now, hello),
             Input::DataplaneDown => self.dataplane_down(now),
             Input::Dataplane(message) => self.dataplane_said(now, message),
@@ -414,6 +435,7 @@ impl Switch {
                     self.lockout.expire(now);
                     self.tokens.expire(now);
                     self.xcap.shrink();
+                    self.data.shrink();
                     self.calls.shrink();
                     self.user_agent.shrink();
                     self.timers.insert((now + EXPIRE_EVERY, Timer::Tidy));

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audio;
+mod data;
 mod domains;
 mod lines;
 mod messages;
@@ -20,6 +21,7 @@ mod xcap;
 
 pub(crate) use accounts::create_state_directory;
 pub use accounts::{DEFAULT_DOMAIN, DefaultAccount, default_accounts};
+pub use data::DataHook;
 pub use network::{Network, host_addresses};
 pub use ng::{DEFAULT_UDP, Ng};
 pub use reader::Problem;
@@ -65,6 +67,8 @@ pub struct Config {
     pub uses_default_domain: bool,
     /// Whom to ask about click-to-call tokens that are not configured.
     pub token_hook: Option<TokenHook>,
+    /// The application that WCS clients talk to.
+    pub data_hook: Option<DataHook>,
     /// Where users have their documents.
     pub xcap: Vec<XcapServer>,
     /// What the switch must know.

@@ -3,7 +3,7 @@
 use super::reader::{Placed, Section};
 use super::{
     CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, audio,
-    domains, messages, network, ng, providers, tokens, xcap,
+    data, domains, messages, network, ng, providers, tokens, xcap,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -51,6 +51,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
     }
     let (tokens, token_hook) = tokens::read(root, file, &domains);
     let xcap = xcap::read(root);
+    let data_hook = data::read(root);
     let settings = Settings {
         sip: advertised_sip(&advertised, &sip, &http),
         user_ports: sip.user_ports,
@@ -58,6 +59,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
         domains,
         tokens,
         xcap: xcap.iter().map(|server| server.root.clone()).collect(),
+        has_application: data_hook.is_some(),
         lines,
         providers: providers::read(root, provider_media),
         sip_media: audio.sip,
@@ -86,6 +88,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
         log_level,
         uses_default_domain,
         token_hook,
+        data_hook,
         xcap,
         settings,
     })

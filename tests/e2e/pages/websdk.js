@@ -28,6 +28,7 @@ client.register = ({ server, user, password, domain }) => new Promise((resolve, 
   session.on(SESSION_STATUS.REGISTERED, () => resolve());
   session.on(SESSION_STATUS.FAILED, () => reject(new Error('failed')));
   session.on(SESSION_STATUS.WARN, (warning) => reject(new Error(JSON.stringify(warning))));
+  session.on(SESSION_STATUS.APP_DATA, ({ payload }) => { client.heard = payload; });
   session.on(SESSION_STATUS.INCOMING_CALL, (incoming) => adopt(incoming, 'incoming'));
 });
 client.call = (callee) => {
@@ -43,4 +44,6 @@ client.hangup = () => call.hangup();
 client.hold = () => call.hold();
 client.resume = () => call.unhold();
 client.transfer = (target) => call.transfer(target);
+/** Resolves when the application took it; a refusal is the error's text. */
+client.say = (payload) => session.sendData(payload).then(() => 'accepted', ({ info }) => info);
 client.sendDigit = (digit, type = 'RFC2833') => call.sendDTMF(digit, type);

@@ -1,5 +1,6 @@
 //! What clients say.
 
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 /// One message of a client.
@@ -86,6 +87,13 @@ pub enum ClientMessage {
     Xcap {
         /// Its address.
         url: String,
+    },
+    /// `sendData`: something for the operator's application. Answered by [`super::ServerMessage::DataStatus`].
+    Data {
+        /// The client's identifier of it.
+        operation: String,
+        /// Whatever client and application have agreed on.
+        payload: Value,
     },
     /// `setUseProxy`: whether the outbound proxy of the login shall be used.
     UseProxy(bool),

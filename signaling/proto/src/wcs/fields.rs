@@ -106,6 +106,11 @@ impl Fields {
         }
     }
 
+    /// Whatever is there; null where nothing is.
+    pub(super) fn value(&mut self, key: &str) -> Value {
+        self.object.remove(key).unwrap_or_default()
+    }
+
     /// The fields of an object inside; an absent one, or what is no object, reads as empty.
     pub(super) fn object(&mut self, key: &str) -> Fields {
         match self.object.remove(key) {

@@ -9,9 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// Messages of the protocol that this server does not carry out: it has no streams and no application behind it.
-const UNSUPPORTED: [&str; 9] = [
-    "sendData",
+/// Messages of the protocol that this server does not carry out: it has no streams.
+const UNSUPPORTED: [&str; 8] = [
     "publishStream",
     "playStream",
     "unPublishStream",
@@ -78,6 +77,10 @@ pub(super) fn parse(text: &str) -> Result<(ClientMessage, Option<Generation>), F
         },
         "subscribe" => subscribe(&mut fields)?,
         "sendXcapRequest" => ClientMessage::Xcap { url: fields.required("url", "the URL is missing")? },
+        "sendData" => ClientMessage::Data {
+            operation: fields.required("operationId", "operationId is missing")?,
+            payload: fields.value("payload"),
+        },
         "setUseProxy" => ClientMessage::UseProxy(fields.flag("useProxy", true)?),
         "bye" => ClientMessage::Bye,
         "ping" | "keepAlive" => ClientMessage::Ping,

@@ -218,6 +218,20 @@ pub enum ServerMessage<'a> {
     Subscription(&'a Subscription),
     /// The document that [`super::ClientMessage::Xcap`] asked for.
     XcapResponse(&'a str),
+    /// What became of [`super::ClientMessage::Data`].
+    DataStatus {
+        /// The client's identifier of it.
+        operation: &'a str,
+        /// Why the application did not get it, or did not take it.
+        cause: Option<&'a Cause>,
+    },
+    /// The operator's application says something to the client.
+    Data {
+        /// What it answers.
+        operation: &'a str,
+        /// Whatever client and application have agreed on.
+        payload: &'a Value,
+    },
     /// The codec of the call's audio, once it is agreed and when it changes.
     AudioCodec {
         /// The call.
@@ -313,6 +327,15 @@ fn common_frames(message: &ServerMessage<'_>) -> Vec<String> {
                 "requestBody": subscription.body,
             }, NO_SIP]),
         )],
+        S::DataStatus { operation, cause } => {
+            let status = if cause.is_none() { "ACCEPTED" } else { "FAILED" };
+            let info = cause.map(|cause| &cause.text);
+            let status = json!([{ "operationId": operation, "status": status, "info": info }]);
+            vec![frame("DataStatusEvent", status)]
+        }
+        S::Data { operation, payload } => {
+            vec![frame("OnDataEvent", json!([{ "operationId": operation, "payload": payload }]))]
+        }
         S::XcapResponse(document) => vec![frame("notifyXcapResponse", json!([document]))],
         S::Balance(amount) => vec![frame("notifyBalance", json!([amount, NO_SIP]))],
         S::Options => vec![frame("notifyOptions", json!([NO_SIP]))],

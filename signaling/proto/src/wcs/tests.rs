@@ -212,7 +212,6 @@ fn refuses_in_the_words_that_settle_the_request() {
     let (mut connection, _) = connected(CONNECTION);
     let cases = [
         (r#"{"message":"publishStream","data":[{"mediaSessionId":"m1"}]}"#, "notifyStreamStatusEvent"),
-        (r#"{"message":"sendData","data":[{"operationId":"o1","payload":{}}]}"#, "DataStatusEvent"),
         (r#"{"message":"sessionDebug","data":[{"command":"start"}]}"#, "fail"),
         (r#"{"message":"<script>","data":[]}"#, "fail"),
     ];

@@ -48,6 +48,7 @@ impl Switch {
             }
             ClientMessage::Subscribe(subscribe) => self.browser_wants_state(now, id, &subscribe),
             ClientMessage::Xcap { url } => self.browser_wants_document(id, &url),
+            ClientMessage::Data { operation, payload } => self.browser_sends_data(id, operation, &payload),
             ClientMessage::UpdateCallToVideo { call_id } => {
                 if let Err(cause) = self.endpoint_wants_video(now, &endpoint(call_id)) {
                     let request = "updateCallToVideo";

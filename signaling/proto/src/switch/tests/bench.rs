@@ -44,6 +44,7 @@ fn settings() -> Settings {
         },
         tokens: Default::default(),
         xcap: Vec::new(),
+        has_application: false,
         sip_media: Default::default(),
         browser_media: Default::default(),
         tones: Default::default(),
@@ -87,6 +88,8 @@ pub(super) struct Bench {
     pub(super) asked: Vec<(u64, String)>,
     /// Documents that are asked for: their ids, and what of each.
     pub(super) documents: Vec<(u64, [String; 3])>,
+    /// What is posted to the application: its ids, and what it gets.
+    pub(super) posts: Vec<(u64, Value)>,
     pub(super) refuse_sessions: Option<tandem_control::Refusal>,
     /// The ports of accounts that are open.
     pub(super) open_ports: BTreeSet<u16>,
@@ -155,6 +158,7 @@ impl Bench {
             tones: Vec::new(),
             asked: Vec::new(),
             documents: Vec::new(),
+            posts: Vec::new(),
             refuse_sessions: None,
             open_ports: BTreeSet::new(),
             taken_ports: BTreeSet::new(),
@@ -196,6 +200,9 @@ impl Bench {
                     self.frames.push((connection, serde_json::from_str(&text).unwrap()));
                 }
                 Output::AskToken { query, token, .. } => self.asked.push((query, token)),
+                Output::PostData { query, json } => {
+                    self.posts.push((query, serde_json::from_str(&json).unwrap()));
+                }
                 Output::GetXcap { query, domain, selector, user } => {
                     self.documents.push((query, [domain, selector, user]));
                 }

@@ -136,6 +136,67 @@ fn a_page_gets_its_users_documents_and_no_others() {
 }
 
 #[test]
+fn a_page_and_the_application_talk() {
+    let mut bench = Bench::changed(|settings| settings.has_application = true);
+    let page = bench.browser(1, "carol", PASSWORD, "");
+    bench.take_frames(page);
+    let says = |bench: &mut Bench, payload: Value| {
+        bench.say(page, "sendData", json!({ "operationId": "o1", "payload": payload }));
+        bench.take_frames(page)
+    };
+    let status = |status: &str, info: Value| json!({ "message": "DataStatusEvent", "data": [{ "operationId": "o1", "status": status, "info": info }] });
+    assert!(says(&mut bench, json!({ "room": [1, "Grüße"] })).is_empty());
+    let (query, post) = bench.posts.pop().unwrap();
+    let expected =
+        json!({ "user": "sip:carol@tandem.test", "operationId": "o1", "payload": { "room": [1, "Grüße"] } });
+    assert_eq!(post, expected);
+    bench.input(Input::DataAnswered { query, answer: Ok(br#"["welcome"]"#.to_vec()) });
+    let answer =
+        json!({ "message": "OnDataEvent", "data": [{ "operationId": "o1", "payload": ["welcome"] }] });
+    assert_eq!(bench.take_frames(page), [status("ACCEPTED", Value::Null), answer]);
+    // Taken without a word, refused, and too long.
+    for (answer, word) in [
+        (Ok(Vec::new()), "ACCEPTED"),
+        (Err(Cause::new(403, "No")), "FAILED"),
+        (Ok(b"no JSON".to_vec()), "FAILED"),
+    ] {
+        assert!(says(&mut bench, Value::Null).is_empty());
+        let (query, _) = bench.posts.pop().unwrap();
+        bench.input(Input::DataAnswered { query, answer });
+        assert_eq!(bench.take_frames(page)[0]["data"][0]["status"], word);
+    }
+    assert_eq!(says(&mut bench, json!("x".repeat(20_000)))[0]["data"][0]["status"], "FAILED");
+    // Not too much at once; the answer to what is gone is nobody's.
+    assert!(says(&mut bench, json!(1)).is_empty() && says(&mut bench, json!(2)).is_empty());
+    assert_eq!(says(&mut bench, json!(3))[0]["data"][0]["status"], "FAILED");
+    bench.input(Input::DataAnswered { query, answer: Ok(Vec::new()) });
+    assert!(bench.take_frames(page).is_empty());
+}
+
+#[test]
+fn nothing_is_said_to_an_application_that_is_not_there_or_by_nobody() {
+    let mut bench = Bench::new();
+    let page = bench.browser(1, "carol", PASSWORD, "");
+    bench.take_frames(page);
+    let refused = |bench: &mut Bench, page, words: &str| {
+        bench.say(page, "sendData", json!({ "operationId": "o1", "payload": 1 }));
+        let frames = bench.take_frames(page);
+        assert_eq!(
+            (&frames[0]["data"][0]["status"], &frames[0]["data"][0]["info"]),
+            (&json!("FAILED"), &json!(words))
+        );
+        assert!(bench.posts.is_empty());
+    };
+    refused(&mut bench, page, "There is no application behind this server");
+    let mut bench = Bench::changed(|settings| settings.has_application = true);
+    let page = bench.open(1, None);
+    let login = json!({ "sipLogin": "1001", "sipDomain": PROVIDER, "sipRegisterRequired": false });
+    bench.say(page, "connection", login);
+    bench.take_frames(page);
+    refused(&mut bench, page, "Log in first");
+}
+
+#[test]
 fn a_user_whom_no_provider_has_registered_gets_no_documents() {
     let root = XcapRoot { domain: PROVIDER.to_owned(), root: "https://xcap.example".to_owned() };
     let mut bench = Bench::changed(|settings| settings.xcap = vec![root]);

@@ -165,9 +165,6 @@ fn refusal(unsupported: &Unsupported) -> String {
         "availableStream" => {
             frame("availableStream", json!([{ "id": reference, "status": false, "info": info }]))
         }
-        "sendData" => {
-            frame("DataStatusEvent", json!([{ "operationId": reference, "status": "FAILED", "info": info }]))
-        }
         _ => frame("fail", json!([{ "apiMethod": name, "status": "NOT_SUPPORTED", "info": info }])),
     }
 }
