@@ -4,11 +4,7 @@ use crate::party::DigitFormat;
 #[test]
 fn a_call_is_made_answered_and_hung_up() {
     let mut network = Network::calm();
-    let a = network.invite(call_to("sip:bob@192.0.2.2"));
-    network.ms(50);
-    let b = network.accept();
-    network.signal(B, b, Signal::Progress { status: 180, sdp: None });
-    network.ms(50);
+    let (a, b) = network.ringing();
     network.signal(B, b, Signal::Answer { sdp: Some(b"answer".to_vec()) });
     network.ms(50);
     assert_eq!(
@@ -36,9 +32,7 @@ fn the_callee_hangs_up_and_says_why() {
 #[test]
 fn a_rejection_carries_its_cause() {
     let mut network = Network::calm();
-    network.invite(call_to("sip:bob@192.0.2.2"));
-    network.ms(50);
-    let b = network.accept();
+    let (_, b) = network.invited(call_to("sip:bob@192.0.2.2"));
     network.signal(B, b, Signal::Reject(Cause::new(486, "Busy Here")));
     network.ms(50);
     assert_eq!(network.signals(A), [Signal::Reject(Cause::new(486, "Busy Here"))]);
@@ -48,11 +42,7 @@ fn a_rejection_carries_its_cause() {
 #[test]
 fn a_cancelled_call_ends_on_both_sides() {
     let mut network = Network::calm();
-    let a = network.invite(call_to("sip:bob@192.0.2.2"));
-    network.ms(50);
-    let b = network.accept();
-    network.signal(B, b, Signal::Progress { status: 180, sdp: None });
-    network.ms(50);
+    let (a, b) = network.ringing();
     network.signal(A, a, Signal::Hangup(Cause::new(487, "Caller gave up")));
     network.ms(50);
     assert_eq!(network.signals(B), [Signal::Hangup(Cause::new(487, "Caller gave up"))]);
@@ -63,11 +53,7 @@ fn a_cancelled_call_ends_on_both_sides() {
 #[test]
 fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
     let mut network = Network::calm();
-    let a = network.invite(call_to("sip:bob@192.0.2.2"));
-    network.ms(50);
-    let b = network.accept();
-    network.signal(B, b, Signal::Progress { status: 180, sdp: None });
-    network.ms(50);
+    let (a, b) = network.ringing();
     network.signal(A, a, Signal::Hangup(Cause::normal()));
     network.signal(B, b, Signal::Answer { sdp: Some(b"answer".to_vec()) });
     network.ms(100);
@@ -79,9 +65,7 @@ fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
 #[test]
 fn an_empty_invite_gets_the_offer_in_the_answer() {
     let mut network = Network::calm();
-    let a = network.invite(Invite { sdp: None, ..call_to("sip:bob@192.0.2.2") });
-    network.ms(50);
-    let b = network.accept();
+    let (a, b) = network.invited(Invite { sdp: None, ..call_to("sip:bob@192.0.2.2") });
     network.signal(B, b, Signal::Answer { sdp: offer_sdp() });
     network.ms(50);
     assert_eq!(network.signals(A), [Signal::Answer { sdp: offer_sdp() }]);
@@ -96,9 +80,7 @@ fn an_empty_invite_gets_the_offer_in_the_answer() {
 #[test]
 fn early_media_goes_reliably_and_the_answer_is_not_repeated() {
     let mut network = Network::calm();
-    let a = network.invite(call_to("sip:bob@192.0.2.2"));
-    network.ms(50);
-    let b = network.accept();
+    let (a, b) = network.invited(call_to("sip:bob@192.0.2.2"));
     network.signal(B, b, Signal::Progress { status: 183, sdp: Some(b"early".to_vec()) });
     // The 200 must wait for the PRACK.
     network.signal(B, b, Signal::Answer { sdp: Some(b"early".to_vec()) });
@@ -113,9 +95,7 @@ fn early_media_goes_reliably_and_the_answer_is_not_repeated() {
 #[test]
 fn an_offer_in_a_reliable_response_is_answered_in_the_prack() {
     let mut network = Network::calm();
-    let a = network.invite(Invite { sdp: None, ..call_to("sip:bob@192.0.2.2") });
-    network.ms(50);
-    let b = network.accept();
+    let (a, b) = network.invited(Invite { sdp: None, ..call_to("sip:bob@192.0.2.2") });
     network.signal(B, b, Signal::Progress { status: 183, sdp: offer_sdp() });
     network.ms(50);
     assert_eq!(network.signals(A), [Signal::Progress { status: 183, sdp: offer_sdp() }]);
@@ -158,9 +138,7 @@ fn an_unreachable_callee_times_out_with_408() {
 #[test]
 fn a_callee_that_never_answers_is_cancelled() {
     let mut network = Network::calm();
-    network.invite(call_to("sip:bob@192.0.2.2"));
-    network.ms(50);
-    let b = network.accept();
+    let (_, b) = network.invited(call_to("sip:bob@192.0.2.2"));
     network.signal(B, b, Signal::Progress { status: 180, sdp: None });
     network.run(Duration::from_secs(201));
     assert!(matches!(network.signals(A).last(), Some(Signal::Reject(Cause { status: 408, .. }))));
@@ -171,9 +149,7 @@ fn a_callee_that_never_answers_is_cancelled() {
 #[test]
 fn hanging_up_before_the_ack_waits_for_it() {
     let mut network = Network::calm();
-    network.invite(call_to("sip:bob@192.0.2.2"));
-    network.ms(50);
-    let b = network.accept();
+    let (_, b) = network.invited(call_to("sip:bob@192.0.2.2"));
     network.signal(B, b, Signal::Answer { sdp: Some(b"answer".to_vec()) });
     network.signal(B, b, Signal::Hangup(Cause::normal()));
     network.drain();

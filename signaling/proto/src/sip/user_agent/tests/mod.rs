@@ -202,11 +202,24 @@ impl Network {
         self.trace.iter().filter(|line| line.starts_with(start)).count()
     }
 
+    /// A calls B, who has the INVITE: the handles of both sides.
+    fn invited(&mut self, invite: Invite) -> (CallHandle, CallHandle) {
+        let a = self.invite(invite);
+        self.ms(50);
+        (a, self.accept())
+    }
+
+    /// A call that B rings: the handles of both sides.
+    fn ringing(&mut self) -> (CallHandle, CallHandle) {
+        let (a, b) = self.invited(call_to("sip:bob@192.0.2.2"));
+        self.signal(B, b, Signal::Progress { status: 180, sdp: None });
+        self.ms(50);
+        (a, b)
+    }
+
     /// An answered call: the handles of both sides.
     fn established(&mut self) -> (CallHandle, CallHandle) {
-        let a = self.invite(call_to("sip:bob@192.0.2.2"));
-        self.ms(50);
-        let b = self.accept();
+        let (a, b) = self.invited(call_to("sip:bob@192.0.2.2"));
         self.signal(B, b, Signal::Answer { sdp: Some(b"answer".to_vec()) });
         self.ms(50);
         assert_eq!(self.signals(A), [Signal::Answer { sdp: Some(b"answer".to_vec()) }]);

@@ -99,9 +99,7 @@ fn an_offer_while_the_peers_is_open_is_refused_at_once() {
 #[test]
 fn an_update_changes_early_media() {
     let mut network = Network::calm();
-    let a = network.invite(call_to("sip:bob@192.0.2.2"));
-    network.ms(50);
-    let b = network.accept();
+    let (a, b) = network.invited(call_to("sip:bob@192.0.2.2"));
     network.signal(B, b, Signal::Progress { status: 183, sdp: Some(b"early".to_vec()) });
     network.ms(100);
     network.signals(A);
