@@ -30,6 +30,8 @@ pub struct Counters {
     pub rooms: u64,
     /// Sides of sessions that are in a room.
     pub room_members: u64,
+    /// Sessions that watch another one.
+    pub watchers: u64,
     /// Sockets open.
     pub sockets: u64,
     /// Packet buffers that nobody holds.
@@ -61,6 +63,7 @@ impl Counters {
             ("sessions", self.sessions),
             ("rooms", self.rooms),
             ("room_members", self.room_members),
+            ("watchers", self.watchers),
             ("sockets", self.sockets),
             ("buffers_spare", self.buffers_spare),
             ("port_pairs_free", self.port_pairs_free),

@@ -125,6 +125,11 @@ impl Reports {
         }
     }
 
+    /// Knows of the sender what another leg was told that hears it.
+    pub(crate) fn adopt(&mut self, other: &Reports) {
+        self.sender_report = other.sender_report;
+    }
+
     /// The last sender report of the source that we hear.
     pub(crate) fn sender_report(&self, theirs: u32) -> Option<&SenderReport> {
         self.sender_report.as_ref().filter(|report| report.ssrc == theirs)

@@ -8,6 +8,7 @@ mod media;
 mod rooms;
 mod swap;
 mod video;
+mod watching;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tandem_control::{
     DigitSound, EventKind, LegConfig, MAX_DIGIT_PAUSE_MS, Refusal, SessionStats, Side, StreamStats,
 };
 use video::Video;
+pub use watching::Medium;
 
 use crate::Now;
 use crate::bridge::{Bridge, Bridged};
@@ -94,6 +96,10 @@ pub trait Outbox {
     /// it.
     fn dropped(&mut self, reason: DropReason);
 
+    /// Gives a copy of a packet from a peer that is watched ([`Session::watch`]), in the clear, to those who watch.
+    /// There is at most one for each datagram. Where nobody does this, nobody sees it.
+    fn copy(&mut self, _medium: Medium, _packet: &[u8]) {}
+
     /// Reads a clock with which the work of codecs is measured, from time to time. `None`: it is not measured.
     fn clock(&self) -> Option<Instant> {
         None
@@ -127,11 +133,29 @@ struct Half {
     /// Of seats that it has left.
     in_rooms: rooms::Figures,
     video: Option<Box<Video>>,
+    /// What its peer sends is copied to those who watch it.
+    is_watched: bool,
+    /// It has no peer: what comes in is what the other side's peer watches.
+    is_fed: bool,
+    /// See [`Session::take_key_frame_wish`].
+    wishes_key_frame: bool,
     received: StreamStats,
     /// When the last packet of RTP was taken.
     heard_at: Option<Instant>,
     dropped: u64,
     rtcp_dropped: u64,
+}
+
+impl Half {
+    /// Takes what its peer reports of its audio, and of what it hears.
+    fn take_reports(&mut self, now: Now, there: &Half, packet: &Packet<'_>) -> Result<(), DropReason> {
+        let (ours, theirs) = (there.bridge.output.ssrc(), self.reception.ssrc());
+        if self.reports.receive(now, packet.bytes(), ours, theirs)? {
+            self.reception.forget();
+            self.bridge.interrupt();
+        }
+        Ok(())
+    }
 }
 
 /// Sends what a bridge makes.
@@ -178,6 +202,9 @@ impl Session {
             seat: None,
             in_rooms: rooms::Figures::default(),
             video: None,
+            is_watched: false,
+            is_fed: false,
+            wishes_key_frame: false,
             received: StreamStats::default(),
             heard_at: None,
             dropped: 0,
@@ -263,15 +290,20 @@ impl Session {
         let result = match here.leg.receive(now.instant, component, source, packet, io) {
             Ok(Arrival::Handled) => Ok(Verdict::Consumed),
             Ok(Arrival::Rtp(parsed)) => self.rtp(now, side, &parsed, packet, out),
-            Ok(Arrival::Rtcp) => self.rtcp(now, side, packet, out),
+            Ok(Arrival::Rtcp) => {
+                here.copy(Medium::Reports, packet, out);
+                self.rtcp(now, side, packet, out)
+            }
             Err(reason) => Err(reason),
         };
         self.news |= !was_latched || !matches!(result, Ok(Verdict::Forward { .. }));
-        if result.is_err() {
-            let is_rtcp = component == Component::Rtcp || rtcp::is_rtcp(packet.bytes());
-            let here = self.split(side).0;
-            *(if is_rtcp { &mut here.rtcp_dropped } else { &mut here.dropped }) += 1;
+        let Err(reason) = result else { return result };
+        let here = self.split(side).0;
+        if here.is_taken(reason) {
+            return Ok(Verdict::Consumed);
         }
+        let is_rtcp = component == Component::Rtcp || rtcp::is_rtcp(packet.bytes());
+        *(if is_rtcp { &mut here.rtcp_dropped } else { &mut here.dropped }) += 1;
         result
     }
 
@@ -305,6 +337,7 @@ impl Session {
             here.bridge.interrupt();
             return Err(DropReason::OnHold);
         }
+        here.copy(Medium::Sound, packet, out);
         let clock = entry.map(|entry| entry.clock);
         let place = here.reception.receive(now.instant, self.created, &parsed.header, clock)?;
         if let (Some(tap), Some(entry)) = (&mut self.tap, &entry) {
@@ -348,11 +381,7 @@ impl Session {
         let (here, there) = self.split(side);
         here.received.rtcp_packets += 1;
         here.received.rtcp_bytes += packet.len() as u64;
-        let (ours, theirs) = (there.bridge.output.ssrc(), here.reception.ssrc());
-        if here.reports.receive(now, packet.bytes(), ours, theirs)? {
-            here.reception.forget();
-            here.bridge.interrupt();
-        }
+        here.take_reports(now, there, packet)?;
         // What is lost at all is worth a percent.
         let lost = (u16::from(here.reports.peer_fraction_lost) * 100).div_ceil(256);
         there.bridge.expect_loss(u8::try_from(lost).unwrap_or(100));

@@ -13,6 +13,7 @@ mod requests;
 mod rooms;
 mod sessions;
 mod swap;
+mod watching;
 
 use crate::control_server::{Attached, Client, Next};
 use crate::counters::Counters;
@@ -285,6 +286,7 @@ impl<D: Driver> Worker<D> {
             sessions: self.sessions.len() as u64,
             rooms: rooms as u64,
             room_members: members as u64,
+            watchers: self.sessions.after(None).filter(|entry| entry.watching.is_watching()).count() as u64,
             sockets: self.driver.open_sockets() as u64,
             buffers_spare: self.driver.spare_buffers() as u64,
             port_pairs_free: sum(Ports::free_pairs),

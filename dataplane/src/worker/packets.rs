@@ -3,17 +3,19 @@
 use super::batch::{Arrival, Departure, Departures};
 use super::sessions::{Entry, LegPorts, SIDES, index};
 use super::{PACKET_BUDGET, Worker};
+use crate::buffers::Buffer;
 use crate::counters::Counters;
 use crate::demux::Ufrag;
 use crate::driver::{Driver, Received};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::time::Instant;
 use tandem_control::{Event, Side};
 use tandem_media::Now;
 use tandem_media::drops::DropReason;
 use tandem_media::packet::Packet;
-use tandem_media::session::{Component, Outbox, Verdict};
-use tandem_media::srtp::MAX_BATCH;
+use tandem_media::session::{Component, Medium, Outbox, Verdict};
+use tandem_media::srtp::{DueTag, MAX_BATCH};
 use tandem_media::stun;
 
 /// Sends what a session makes itself.
@@ -21,7 +23,81 @@ pub(super) struct WorkerOutbox<'a, D: Driver> {
     pub(super) driver: &'a mut D,
     pub(super) departures: &'a mut Departures,
     pub(super) counters: &'a mut Counters,
-    pub(super) legs: &'a [LegPorts; 2],
+    legs: &'a [LegPorts; 2],
+    /// What those who watch are to have.
+    copied: Option<Copied>,
+}
+
+/// A copy of a packet, for those who watch who sent it.
+pub(super) struct Copied {
+    pub(super) medium: Medium,
+    pub(super) buffer: Buffer,
+    /// From the buffer's begin.
+    pub(super) len: usize,
+}
+
+impl Copied {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl<'a, D: Driver> WorkerOutbox<'a, D> {
+    /// For the session with these legs.
+    pub(super) fn new(
+        driver: &'a mut D,
+        departures: &'a mut Departures,
+        counters: &'a mut Counters,
+        legs: &'a [LegPorts; 2],
+    ) -> WorkerOutbox<'a, D> {
+        WorkerOutbox { driver, departures, counters, legs, copied: None }
+    }
+
+    /// A buffer that begins with these bytes. That none is left is counted.
+    pub(super) fn buffer_with(&mut self, bytes: &[u8]) -> Option<Buffer> {
+        let Some(mut buffer) = self.driver.take_buffer() else {
+            self.counters.no_buffer += 1;
+            return None;
+        };
+        let Some(place) = buffer.get_mut(..bytes.len()) else {
+            self.driver.release(buffer);
+            self.counters.drops.count(DropReason::BadLength);
+            return None;
+        };
+        place.copy_from_slice(bytes);
+        Some(buffer)
+    }
+
+    /// Does with a packet what its session says. Returns the copy of it that is to be handed out.
+    pub(super) fn finish(
+        self,
+        outcome: Result<Verdict, DropReason>,
+        buffer: Buffer,
+        datagram: Range<usize>,
+        due: Option<DueTag>,
+    ) -> Option<Copied> {
+        let WorkerOutbox { driver, departures, counters, legs, copied } = self;
+        match outcome {
+            Ok(Verdict::Forward { to, component, destination }) => {
+                let out = &legs[index(to)];
+                let socket = out.socket(component);
+                if let Some(socket) = socket.filter(|_| may_be_sent_to(destination, out.local.rtp.ip())) {
+                    counters.packets_sent += 1;
+                    counters.bytes_sent += datagram.len() as u64;
+                    departures.push(driver, Departure { socket, buffer, datagram, destination, due });
+                } else {
+                    counters.destination_refused += 1;
+                    driver.release(buffer);
+                }
+            }
+            Ok(Verdict::Consumed) => driver.release(buffer),
+            Err(reason) => {
+                counters.drops.count(reason);
+                driver.release(buffer);
+            }
+        }
+        copied
+    }
 }
 
 impl<D: Driver> Outbox for WorkerOutbox<'_, D> {
@@ -34,19 +110,16 @@ impl<D: Driver> Outbox for WorkerOutbox<'_, D> {
             self.counters.destination_refused += 1;
             return;
         }
-        let Some(mut buffer) = self.driver.take_buffer() else {
-            self.counters.no_buffer += 1;
-            return;
-        };
-        let Some(place) = buffer.get_mut(..bytes.len()) else {
-            self.driver.release(buffer);
-            return self.counters.drops.count(DropReason::BadLength);
-        };
-        place.copy_from_slice(bytes);
+        let Some(buffer) = self.buffer_with(bytes) else { return };
         self.counters.packets_sent += 1;
         self.counters.bytes_sent += bytes.len() as u64;
         let datagram = 0..bytes.len();
         self.departures.push(self.driver, Departure { socket, buffer, datagram, destination, due: None });
+    }
+
+    fn copy(&mut self, medium: Medium, packet: &[u8]) {
+        let copied = self.buffer_with(packet).map(|buffer| Copied { medium, buffer, len: packet.len() });
+        self.copied = copied;
     }
 
     fn clock(&self) -> Option<Instant> {
@@ -95,55 +168,29 @@ impl<D: Driver> Worker<D> {
             return self.driver.release(buffer);
         };
         let Entry { session, legs, .. } = entry;
-        let mut outbox = WorkerOutbox {
-            driver: &mut self.driver,
-            departures: &mut self.departures,
-            counters: &mut self.counters,
-            legs,
-        };
+        let mut outbox = WorkerOutbox::new(&mut self.driver, &mut self.departures, &mut self.counters, legs);
         let outcome = session.receive(now, leg.side, component, source, &mut packet, &mut outbox);
         let (datagram, due) = (packet.range(), packet.take_due_tag());
-        match outcome {
-            Ok(Verdict::Forward { to, component, destination }) => {
-                let out = &legs[index(to)];
-                let socket = out.socket(component);
-                if let Some(socket) = socket.filter(|_| may_be_sent_to(destination, out.local.rtp.ip())) {
-                    self.counters.packets_sent += 1;
-                    self.counters.bytes_sent += datagram.len() as u64;
-                    let departure = Departure { socket, buffer, datagram, destination, due };
-                    self.departures.push(&mut self.driver, departure);
-                } else {
-                    self.counters.destination_refused += 1;
-                    self.driver.release(buffer);
-                }
-            }
-            Ok(Verdict::Consumed) => {
-                self.driver.release(buffer);
-                if ufrag.is_some() && session.is_validated(leg.side, source) {
-                    self.demux.bind(source, leg, &mut legs[index(leg.side)].shared);
-                }
-            }
-            Err(reason) => {
-                self.counters.drops.count(reason);
-                self.driver.release(buffer);
-            }
+        let copied = outbox.finish(outcome, buffer, datagram, due);
+        if ufrag.is_some() && outcome == Ok(Verdict::Consumed) && session.is_validated(leg.side, source) {
+            self.demux.bind(source, leg, &mut legs[index(leg.side)].shared);
         }
-        if entry.session.take_news() {
+        if session.take_news() {
             self.settle_session(leg.session);
+        }
+        if let Some(copied) = copied {
+            self.hand_out(now, leg, copied);
         }
     }
 
     /// The timer of a session has fired.
     pub(super) fn handle_timeout(&mut self, now: Now, session_index: usize) {
         let Some(entry) = self.sessions.get_mut(session_index) else { return };
-        let mut outbox = WorkerOutbox {
-            driver: &mut self.driver,
-            departures: &mut self.departures,
-            counters: &mut self.counters,
-            legs: &entry.legs,
-        };
+        let mut outbox =
+            WorkerOutbox::new(&mut self.driver, &mut self.departures, &mut self.counters, &entry.legs);
         entry.session.handle_timeout(now, &mut outbox);
         self.settle_session(session_index);
+        self.pass_on_wishes(now, session_index);
     }
 
     /// Passes on what a session has to tell, arms its timer anew, and connects its sockets to peers that have become

@@ -3,12 +3,13 @@
 use super::Worker;
 use super::packets::WorkerOutbox;
 use super::sessions::{Entry, LegPorts, SIDES, index};
+use super::watching::Watching;
 use crate::demux::{Leg, Ufrag};
 use crate::driver::Driver;
 use std::time::Duration;
 use tandem_control::{
-    LegConfig, ListedSession, MAX_LISTED, MAX_NOTE, PortRequest, Refusal, Remote, Reply, Request, SessionId,
-    Side,
+    LegConfig, ListedSession, MAX_LISTED, MAX_NOTE, PortRequest, Refusal, Remote, Reply, Request, Security,
+    SessionId, Side,
 };
 use tandem_media::Now;
 use tandem_media::dtmf::Digit;
@@ -46,7 +47,8 @@ impl<D: Driver> Worker<D> {
             }
             Request::AddVideo { session, side } => self.add_video(session, side),
             Request::Swap { first, second } => self.swap(now, first, second),
-            Request::Watch { .. } | Request::Unwatch { .. } => Err(invalid("nothing can be watched yet")),
+            Request::Watch { session, side, source } => self.watch(now, (session, side), source),
+            Request::Unwatch { session, side } => self.unwatch(now, session, side),
             Request::Delete { session } => self.delete(now, session),
             Request::Play { .. }
             | Request::StopPlay { .. }
@@ -106,6 +108,7 @@ impl<D: Driver> Worker<D> {
             created: now.instant,
             legs: [a, b],
             rooms: [None; 2],
+            watching: Watching::default(),
         });
         // An idle leg is as it is; on the shared port it could not even be asked for.
         let first = legs.each_ref().map(|leg| Some(leg).filter(|leg| **leg != LegConfig::idle()));
@@ -168,12 +171,7 @@ impl<D: Driver> Worker<D> {
             return Err(invalid("the ICE user fragments of both legs are the same"));
         }
         let Entry { session, legs, .. } = entry;
-        let mut outbox = WorkerOutbox {
-            driver: &mut self.driver,
-            departures: &mut self.departures,
-            counters: &mut self.counters,
-            legs,
-        };
+        let mut outbox = WorkerOutbox::new(&mut self.driver, &mut self.departures, &mut self.counters, legs);
         session.configure(now, configs, &mut outbox)?;
         for (side, ufrag) in SIDES.into_iter().zip(ufrags) {
             if let Some(ufrag) = ufrag {
@@ -186,13 +184,9 @@ impl<D: Driver> Worker<D> {
 
     pub(super) fn delete(&mut self, now: Now, id: SessionId) -> Result<Reply, Refusal> {
         let index = self.sessions.find(id).ok_or(Refusal::UnknownSession)?;
+        self.end_watching(now, index);
         let Entry { session, legs, .. } = self.sessions.get_mut(index).ok_or(Refusal::UnknownSession)?;
-        let mut outbox = WorkerOutbox {
-            driver: &mut self.driver,
-            departures: &mut self.departures,
-            counters: &mut self.counters,
-            legs,
-        };
+        let mut outbox = WorkerOutbox::new(&mut self.driver, &mut self.departures, &mut self.counters, legs);
         session.end(now, &mut outbox);
         let stats = session.stats(now);
         self.discard(id);
@@ -248,7 +242,11 @@ fn check_ice(config: &LegConfig, shared: bool) -> Result<Option<Ufrag>, Refusal>
     if !shared {
         return Ok(None);
     }
-    let Some(ice) = &config.ice else { return Err(invalid("a leg on the shared port needs ICE")) };
+    let Some(ice) = &config.ice else {
+        // Nothing finds such a leg, and it sends nowhere: see [`LegConfig::watched`].
+        let has_no_peer = config.remote.is_none() && config.security == Security::None;
+        return if has_no_peer { Ok(None) } else { Err(invalid("a leg on the shared port needs ICE")) };
+    };
     if !config.rtcp_mux {
         return Err(invalid("a leg on the shared port needs multiplexed RTCP"));
     }

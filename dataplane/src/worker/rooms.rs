@@ -79,12 +79,8 @@ impl<D: Driver> Members<Leg> for Seats<'_, D> {
 
     fn speak(&mut self, member: Leg, tick: &[i16]) {
         let Some(entry) = self.sessions.get_mut(member.session) else { return };
-        let mut outbox = WorkerOutbox {
-            driver: &mut *self.driver,
-            departures: &mut *self.departures,
-            counters: &mut *self.counters,
-            legs: &entry.legs,
-        };
+        let mut outbox =
+            WorkerOutbox::new(&mut *self.driver, &mut *self.departures, &mut *self.counters, &entry.legs);
         entry.session.speak(self.now, member.side, tick, &mut outbox);
     }
 }

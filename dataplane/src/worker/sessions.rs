@@ -1,5 +1,6 @@
 //! The sessions of a worker.
 
+use super::watching::Watching;
 use crate::demux::SharedEntries;
 use crate::driver::SocketId;
 use crate::ports::PortPair;
@@ -87,6 +88,7 @@ pub(super) struct Entry {
     pub(super) legs: [LegPorts; 2],
     /// The rooms that they are in.
     pub(super) rooms: [Option<usize>; 2],
+    pub(super) watching: Watching,
 }
 
 /// A table with a limit. An index is good until its session is removed; with the session go all tables that hold

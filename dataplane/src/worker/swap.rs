@@ -37,8 +37,10 @@ impl<D: Driver> Worker<D> {
                 self.demux.own(socket, place, component);
             }
         }
-        self.settle_session(first.session);
-        self.settle_session(second.session);
+        for place in [first, second] {
+            self.dismiss_watchers(now, place);
+            self.settle_session(place.session);
+        }
         Ok(Reply::Done)
     }
 }

@@ -110,4 +110,22 @@ impl Browser {
         packet.truncate(length);
         packet
     }
+
+    /// Protects an RTCP packet.
+    pub(crate) fn protect_rtcp(&mut self, mut packet: Vec<u8>) -> Vec<u8> {
+        let (outbound, _) = self.keys.as_mut().unwrap();
+        let length = packet.len();
+        packet.resize(length + 64, 0);
+        let length = outbound.protect_rtcp(&mut packet, length).unwrap();
+        packet.truncate(length);
+        packet
+    }
+
+    /// Takes the protection off an RTCP packet.
+    pub(crate) fn unprotect_rtcp(&mut self, mut packet: Vec<u8>) -> Vec<u8> {
+        let (_, inbound) = self.keys.as_mut().unwrap();
+        let length = inbound.unprotect_rtcp(&mut packet).unwrap();
+        packet.truncate(length);
+        packet
+    }
 }

@@ -46,8 +46,11 @@ impl Session {
     /// side, and the other side no longer hears it.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] if a codec says so.
+    /// [`Refusal::Invalid`] if the session watches another one, or a codec says so.
     pub fn take_seat(&mut self, side: Side, rate: u32) -> Result<(), Refusal> {
+        if self.is_watching() {
+            return Err(Refusal::Invalid("a session that watches cannot be in a room".into()));
+        }
         let (here, there) = self.split(side);
         let seat = Seat::new(&here.leg.config().audio, rate).map_err(codec)?;
         here.seat = Some(Box::new(seat));

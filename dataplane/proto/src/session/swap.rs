@@ -11,15 +11,19 @@ use crate::bridge::Bridge;
 impl Session {
     /// The leg on `side` and that of another session change places, with all that belongs to them: keys, ICE, latches,
     /// streams and figures. The bridges of both sessions are made anew from the configurations; what was played and
-    /// recorded in either ends.
+    /// recorded in either ends, and nobody watches these legs any longer.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] if one of the four legs is in a room, or a codec says so; nothing has changed then.
+    /// [`Refusal::Invalid`] if one of the four legs is in a room, one of the sessions watches, or a codec says so;
+    /// nothing has changed then.
     pub fn swap(&mut self, now: Now, side: Side, other: (&mut Session, Side)) -> Result<(), Refusal> {
         let (session, its_side) = other;
         let sides = self.sides.iter().chain(&session.sides);
         if sides.into_iter().any(|half| half.seat.is_some()) {
             return Err(Refusal::Invalid("a leg in a room cannot change places".into()));
+        }
+        if self.is_watching() || session.is_watching() {
+            return Err(Refusal::Invalid("a leg of a session that watches cannot change places".into()));
         }
         let (ours, we_keep) = self.split(side);
         let (theirs, they_keep) = session.split(its_side);
@@ -43,6 +47,7 @@ impl Session {
         for (half, side) in [(ours, side), (theirs, its_side)] {
             half.side = side;
             half.leg.sit_on(side);
+            half.is_watched = false;
         }
         for session in [self, session] {
             session.interrupt_video();

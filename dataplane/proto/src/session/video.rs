@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use tandem_control::{EventKind, Side, StreamStats, VideoCodec};
 
-use super::{Component, Half, Outbox, Session, Verdict};
+use super::{Component, Half, Medium, Outbox, Session, Verdict};
 use crate::Now;
 use crate::drops::DropReason;
 use crate::events::Events;
@@ -117,6 +117,11 @@ impl Video {
         self.transport.as_ref().and_then(|leg| leg.next_timeout()).map_or(due, |at| at.min(due))
     }
 
+    /// Somebody needs a key frame of the peer.
+    pub(super) fn want_key_frame(&mut self) {
+        self.repair.requests.key_frames.want();
+    }
+
     /// The input is not continuous here: the next packet begins behind all that was sent.
     fn interrupt(&mut self) {
         self.outgoing.interrupt();
@@ -170,11 +175,19 @@ impl Session {
         let result = match arrival {
             Ok(Arrival::Handled) => Ok(Verdict::Consumed),
             Ok(Arrival::Rtp(parsed)) => self.video_rtp(now, side, &parsed, packet, out),
-            Ok(Arrival::Rtcp) => self.video_rtcp(now, side, packet, out).map(|()| Verdict::Consumed),
+            Ok(Arrival::Rtcp) => {
+                self.split(side).0.copy(Medium::Reports, packet, out);
+                self.video_rtcp(now, side, packet, out).map(|()| Verdict::Consumed)
+            }
             Err(reason) => Err(reason),
         };
         self.news |= !matches!(result, Ok(Verdict::Forward { .. }));
-        if let (Err(_), Some(video)) = (&result, &mut self.split(side).0.video) {
+        let Err(reason) = result else { return result };
+        let here = self.split(side).0;
+        if here.is_taken(reason) {
+            return Ok(Verdict::Consumed);
+        }
+        if let Some(video) = &mut here.video {
             *(if is_rtcp { &mut video.rtcp_dropped } else { &mut video.dropped }) += 1;
         }
         result
@@ -192,6 +205,9 @@ impl Session {
         self.media_at = now.instant;
         let created = self.created;
         let (here, there) = self.split(side);
+        if here.leg.config().video.as_ref().is_some_and(|video| video.may_receive) {
+            here.copy(Medium::Pictures, packet, out);
+        }
         let placed = place(now, created, here, parsed, packet);
         let size = here.video.as_mut().and_then(|video| video.sizes.tell(now.instant));
         let result = match placed {
@@ -219,6 +235,15 @@ impl Session {
             video.interrupt();
             video.repair.requests.bitrate.forget_receiver();
             video.sizes.tell_again();
+        }
+    }
+}
+
+impl Half {
+    /// The pictures of its peer end here.
+    pub(super) fn forget_pictures(&mut self) {
+        if let Some(video) = &mut self.video {
+            video.reception.forget();
         }
     }
 }

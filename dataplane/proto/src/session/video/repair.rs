@@ -118,20 +118,22 @@ impl Repair {
 
 impl Session {
     /// Makes what both sides need by their configurations.
-    pub(super) fn configure_repair(&mut self, now: Now) {
+    pub(in crate::session) fn configure_repair(&mut self, now: Now) {
         let Session { sides: [a, b], random, .. } = self;
         let configs = [&*a, &*b].map(|half| half.leg.config().video.as_deref());
         let [of_a, of_b] = configs.map(Option::<&Config>::cloned);
         for (half, config, other) in [(a, &of_a, &of_b), (b, &of_b, &of_a)] {
             if let Some(video) = &mut half.video {
-                video.repair.configure(config.as_ref(), other.as_ref(), random);
+                // Nothing is asked of a source that is watched, but by its own session.
+                let config = config.as_ref().filter(|_| !half.is_fed);
+                video.repair.configure(config, other.as_ref(), random);
             }
         }
         self.rearm_repair(now);
     }
 
     /// After anything that may have made something due.
-    pub(super) fn rearm_repair(&mut self, now: Now) {
+    pub(in crate::session) fn rearm_repair(&mut self, now: Now) {
         for half in &mut self.sides {
             self.news |= half.video.as_mut().is_some_and(|video| video.repair.rearm(now.instant));
         }
@@ -204,8 +206,12 @@ fn pass_on(now: Now, item: Item<'_>, ours: u32, receiver: Option<&mut Requests>,
 
 /// Sends to a peer what it is to be asked for and told now.
 fn send_requests(now: Now, here: &mut Half, out: &mut dyn Outbox) {
-    let Half { side, leg, video, .. } = here;
+    let Half { side, leg, video, is_fed, wishes_key_frame, .. } = here;
     let Some(video) = video.as_deref_mut() else { return };
+    if *is_fed {
+        *wishes_key_frame |= video.repair.requests.key_frames.ask(now.instant).is_some();
+        return;
+    }
     let (sender, media) = (video.outgoing.output.ssrc(), video.reception.ssrc());
     let mut buffer = [0; MAX_FEEDBACK + TAILROOM];
     let mut writer = Writer::new(buffer.get_mut(..MAX_FEEDBACK).unwrap_or_default());

@@ -26,13 +26,7 @@ impl Session {
             video.received.rtcp_packets += 1;
             video.received.rtcp_bytes += packet.len() as u64;
         }
-        let (ours, theirs) = (video.outgoing.output.ssrc(), video.reception.ssrc());
-        let says_goodbye = video.reports.receive(now, packet.bytes(), ours, theirs)?;
-        if says_goodbye {
-            video.reception.forget();
-            interrupt(there);
-        }
-        learn_clock(now, here);
+        here.take_video_reports(now, there, packet)?;
         self.take_feedback(now, side, packet, out);
         Ok(())
     }
@@ -95,6 +89,33 @@ impl Session {
         let (reports, output) = (&mut video.reports, &mut video.outgoing.output);
         let Some(len) = reports.write(now, output, timestamp, reported, goodbye, room) else { return };
         video.send_rtcp(side, leg, &mut buffer, len, out);
+    }
+}
+
+impl Half {
+    /// Takes what its peer reports of its video, and of what it sees; nothing where there is no video.
+    pub(in crate::session) fn take_video_reports(
+        &mut self,
+        now: Now,
+        there: &mut Half,
+        packet: &Packet<'_>,
+    ) -> Result<(), DropReason> {
+        let Some(video) = &mut self.video else { return Ok(()) };
+        let (ours, theirs) = (video.outgoing.output.ssrc(), video.reception.ssrc());
+        if video.reports.receive(now, packet.bytes(), ours, theirs)? {
+            video.reception.forget();
+            interrupt(there);
+        }
+        learn_clock(now, self);
+        Ok(())
+    }
+
+    /// Knows of a sender's clock what another half was told that hears it.
+    pub(in crate::session) fn adopt_clock(&mut self, other: &Half) {
+        if let (Some(video), Some(other)) = (&mut self.video, &other.video) {
+            video.clock = other.clock;
+            video.reports.adopt(&other.reports);
+        }
     }
 }
 

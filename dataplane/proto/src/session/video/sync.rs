@@ -14,7 +14,7 @@ use crate::rtcp;
 const LARGEST_DRIFT: u64 = 1;
 
 /// A sender's clock beside ours, in units of NTP time stamps: 2^-32 seconds.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SenderClock {
     /// What ours is ahead.
     ahead: Option<u64>,
