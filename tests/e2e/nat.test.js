@@ -6,14 +6,12 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { longestTone } from './lib/audio.js';
 import { launchBrowser, PhonePage } from './lib/browser.js';
-import { PROVIDER_DOMAIN, PROVIDER_PASSWORD, startKamailio } from './lib/kamailio.js';
+import { atProvider, PHONE_TONE } from './lib/provider.js';
 import { Tandem } from './lib/tandem.js';
 import { pause } from './lib/wait.js';
 import { World } from './lib/world.js';
 
 const PAGE_TONE = 440;
-const PHONE_TONE = 1000;
-const PROVIDER = { domain: PROVIDER_DOMAIN, password: PROVIDER_PASSWORD };
 /** The manual's ports. */
 const MEDIA_PORTS = '31001-32000';
 const USER_PORTS = '[sip]\nuser_ports = "30000-31000"';
@@ -31,20 +29,12 @@ async function tandemAt(host, ip, { extra, providers } = {}) {
   return world.keep(await Tandem.start({ address: ip, directory, extra }, where));
 }
 
-/** A provider, a telephone at it, and the account of a page there. */
-async function atProvider() {
-  const host = world.network.host();
-  world.keep(await startKamailio({ directory: world.directory, host }));
-  const telephone = await world.telephone({ user: 'phone', tone: PHONE_TONE, server: host.address, ...PROVIDER });
-  return { telephone, account: { ...PROVIDER, user: 'customer', proxy: host.address } };
-}
-
 /** A page that is logged in at the provider. */
 async function pageAt(tandem, account, host) {
   const directory = mkdtempSync(join(world.directory, 'browser-'));
   const browser = world.keep(await launchBrowser({ origin: tandem.page, directory, host }));
   const page = world.keep(await PhonePage.open(browser, { tone: PAGE_TONE }));
-  await page.login(tandem.page, account);
+  await page.login(tandem.page, { user: 'customer', ...account });
   await page.loggedIn();
   return page;
 }
@@ -70,7 +60,7 @@ async function callBothWays(page, telephone) {
 }
 
 world.test('server and VoIP server on one network: both settings are the server\'s address', async () => {
-  const { telephone, account } = await atProvider();
+  const { telephone, account } = await atProvider(world);
   const host = world.network.host();
   const tandem = await tandemAt(host, host.address, { extra: USER_PORTS });
   const page = await pageAt(tandem, account);
@@ -79,7 +69,7 @@ world.test('server and VoIP server on one network: both settings are the server\
 });
 
 world.test('server behind a NAT, VoIP server outside: ip is the NAT\'s address', async () => {
-  const { telephone, account } = await atProvider();
+  const { telephone, account } = await atProvider(world);
   const host = world.network.serverBehindNat(FORWARDED);
   const tandem = await tandemAt(host, host.router.address, { extra: USER_PORTS });
   const page = await pageAt(tandem, account);
@@ -88,7 +78,7 @@ world.test('server behind a NAT, VoIP server outside: ip is the NAT\'s address',
 });
 
 world.test('both outside, the browser behind a NAT: both settings are the server\'s address', async () => {
-  const { telephone, account } = await atProvider();
+  const { telephone, account } = await atProvider(world);
   const host = world.network.host();
   const tandem = await tandemAt(host, host.address);
   const inside = world.network.serverBehindNat({});
@@ -97,7 +87,7 @@ world.test('both outside, the browser behind a NAT: both settings are the server
 });
 
 world.test('keep-alives keep the way open through a NAT that forwards nothing and soon forgets', async () => {
-  const { telephone, account } = await atProvider();
+  const { telephone, account } = await atProvider(world);
   for (const keepAlive of ['lines', 'options', 'off']) {
     const host = world.network.serverBehindNat({ tcp: ['8080'] });
     host.router.run('sysctl', '-qw', `net.netfilter.nf_conntrack_udp_timeout=${NAT_MEMORY}`,

@@ -1,15 +1,16 @@
 // Promise: with an account at a VoIP provider, Tandem registers there for the page, calls through it and is called; several
 // accounts of a browser or of a user are served at once, and where a provider's first server is down its next one is.
 // Whoever is at a provider may take a call over from somebody else there and, where that is switched on, transfer its
-// accounts within its domain.
+// accounts within its domain, and join two of them.
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { writeAlawTone } from './lib/audio.js';
 import { PhonePage } from './lib/browser.js';
-import { PROVIDER_DOMAIN, PROVIDER_PASSWORD, startKamailio } from './lib/kamailio.js';
 import { NameServer } from './lib/dns.js';
+import { startKamailio } from './lib/kamailio.js';
+import { atProvider, PHONE_TONE, PROVIDER } from './lib/provider.js';
 import { startSipp } from './lib/sipp.js';
 import { Tandem } from './lib/tandem.js';
 import { until } from './lib/wait.js';
@@ -17,23 +18,14 @@ import { WireTap } from './lib/wiretap.js';
 import { World } from './lib/world.js';
 
 const PAGE_TONE = 440;
-const PHONE_TONE = 1000;
-const PROVIDER = { domain: PROVIDER_DOMAIN, password: PROVIDER_PASSWORD };
 
 const world = await World.create('provider', {
   extra: (address) => `[dns]\nservers = ["${address}"]`, providers: 'accept_transfers = true',
 });
 after(() => world.close());
 
-async function atProvider() {
-  const host = world.network.host();
-  world.keep(await startKamailio({ directory: world.directory, host }));
-  const telephone = await world.telephone({ user: 'phone', tone: PHONE_TONE, server: host.address, ...PROVIDER });
-  return { telephone, account: { ...PROVIDER, proxy: host.address } };
-}
-
 world.test('a page calls a telephone through its provider, and is called', async () => {
-  const { telephone, account } = await atProvider();
+  const { telephone, account } = await atProvider(world);
   const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
   await page.dial('phone');
   await page.state('talking');
@@ -51,7 +43,7 @@ world.test('a page calls a telephone through its provider, and is called', async
 });
 
 world.test('logging out takes the registration back', async () => {
-  const { telephone, account } = await atProvider();
+  const { telephone, account } = await atProvider(world);
   const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
   await page.press('Log out');
   telephone.dial('customer');
@@ -60,21 +52,21 @@ world.test('logging out takes the registration back', async () => {
 });
 
 world.test('a wrong password at the provider is told in words', async () => {
-  const { account } = await atProvider();
+  const { account } = await atProvider(world);
   const page = world.keep(await PhonePage.open(world.browser, { tone: PAGE_TONE }));
   await page.login(world.tandem.page, { ...account, user: 'customer', password: 'wrong' });
   await page.says('The user or the password is wrong.', 15_000);
 });
 
 world.test('a number that the provider does not know is told in words', async () => {
-  const { account } = await atProvider();
+  const { account } = await atProvider(world);
   const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
   await page.dial('12345');
   await page.says('12345 does not exist.');
 });
 
 world.test('one browser has two accounts at once', async () => {
-  const { telephone, account } = await atProvider();
+  const { telephone, account } = await atProvider(world);
   const pages = await Promise.all(['customer', 'colleague'].map((user) => world.phone({ user, tone: PAGE_TONE, account })));
   for (const [index, user] of ['customer', 'colleague'].entries()) {
     telephone.dial(user);
@@ -87,7 +79,7 @@ world.test('one browser has two accounts at once', async () => {
 });
 
 world.test('a user of ours with two accounts is called at both and calls by them', async () => {
-  const { telephone, account } = await atProvider();
+  const { telephone, account } = await atProvider(world);
   const of = (name, prefix) => `[[domain.user.account]]
 name = "${name}"
 domain = "${account.domain}"
@@ -131,7 +123,7 @@ const OTHER_PAGE_TONE = 550;
 
 /** Somebody at a provider talks to its account, which a page has logged in with. */
 async function calledByProvider() {
-  const { telephone, account } = await atProvider();
+  const { telephone, account } = await atProvider(world);
   const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
   telephone.dial('customer');
   await page.answer();
@@ -159,8 +151,25 @@ world.test('somebody at a provider transfers its account to another account here
   await page.hangup();
 });
 
+world.test('somebody at a provider joins two accounts to which it talks', async () => {
+  const { account } = await atProvider(world);
+  const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
+  const colleague = await world.phone({ user: 'colleague', tone: OTHER_PAGE_TONE, account });
+  const sipp = world.keep(startSipp({
+    name: 'attended', scenario: 'attended', directory: world.directory, host: world.network.host(), server: account.proxy,
+    keys: { user: 'desk', domain: PROVIDER.domain, first: 'customer', second: 'colleague' },
+    args: ['-m', '1', '-au', 'desk', '-ap', PROVIDER.password, '-timeout', '40s'],
+  }));
+  await page.answer();
+  await colleague.answer();
+  await Promise.all([page.hears(OTHER_PAGE_TONE, AFTER_TRANSFER), colleague.hears(PAGE_TONE, AFTER_TRANSFER)]);
+  assert.equal(await sipp.ended, 0, sipp.output());
+  await page.hangup();
+  await colleague.state('idle', AFTER_TRANSFER.timeout);
+});
+
 world.test('somebody else at a provider takes a call over', async () => {
-  const { account } = await atProvider();
+  const { account } = await atProvider(world);
   const page = await world.phone({ user: 'customer', tone: PAGE_TONE, account });
   const directory = mkdtempSync(join(world.directory, 'sipp-'));
   writeAlawTone(join(directory, 'tone.alaw'), PHONE_TONE, 30);
@@ -168,8 +177,8 @@ world.test('somebody else at a provider takes a call over', async () => {
   const wire = world.keep(await WireTap.start(world, host));
   const sipp = world.keep(startSipp({
     name: 'replaces', scenario: 'replaces', directory, host, server: account.proxy,
-    keys: { domain: PROVIDER_DOMAIN, first: 'one', second: 'two', called: 'customer' },
-    args: ['-m', '1', '-ap', PROVIDER_PASSWORD, '-timeout', '40s'],
+    keys: { domain: PROVIDER.domain, first: 'one', second: 'two', called: 'customer' },
+    args: ['-m', '1', '-ap', PROVIDER.password, '-timeout', '40s'],
   }));
   await page.answer();
   await Promise.all([page.hears(PHONE_TONE, AFTER_TRANSFER), wire.hears(PAGE_TONE, AFTER_TRANSFER)]);

@@ -3,7 +3,7 @@
 mod plan;
 mod table;
 
-pub(super) use plan::{CallId, Callee, Endpoint, Plan, Target};
+pub(super) use plan::{CallId, Callee, Endpoint, Party, Plan, Target};
 pub(super) use table::Calls;
 
 use super::browsers::BrowserId;
@@ -61,7 +61,7 @@ impl Switch {
         &mut self,
         now: Instant,
         caller: Endpoint,
-        plan: Plan,
+        mut plan: Plan,
         awaited: Option<(Who, Moved)>,
     ) -> Result<(), Cause> {
         let Some(hello) = self.dataplane.hello() else {
@@ -87,8 +87,13 @@ impl Switch {
         )?;
         self.calls.last_id += 1;
         let id = CallId(self.calls.last_id);
+        let [_, callee] = &mut plan.remotes;
+        *callee = self.called_remote(&plan.callees, &plan.from, &plan.to);
         for user in plan.users.iter().flatten().chain(&plan.payers) {
-            self.calls.count(user, id);
+            self.calls.by_user.insert(user, id);
+        }
+        for remote in plan.remotes.iter().flatten() {
+            self.calls.by_remote.insert(remote, id);
         }
         if caller.is_somebody() {
             self.calls.by_endpoint.insert(caller.clone(), (id, Who::Caller));
@@ -366,7 +371,7 @@ impl Switch {
             "anonymous".clone_into(&mut contact_user);
         }
         let mut headers: Vec<(HeaderName, String)> = plan.headers.iter().cloned().chain(told).collect();
-        if plan.party(Who::Callee(branch)).1.is_some_and(|user| self.calls.is_talking(&user)) {
+        if plan.party(Who::Callee(branch)).user.is_some_and(|user| self.calls.is_talking(&user)) {
             headers.push((HeaderName::AlertInfo, CALL_WAITING.to_owned()));
         }
         let invite = Invite {
@@ -445,7 +450,10 @@ impl Switch {
             }
         }
         for user in entry.plan.users.iter().flatten().chain(&entry.plan.payers) {
-            self.calls.uncount(user, id);
+            self.calls.by_user.remove(user, id);
+        }
+        for remote in entry.plan.remotes.iter().flatten() {
+            self.calls.by_remote.remove(remote, id);
         }
     }
 }

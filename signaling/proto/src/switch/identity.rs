@@ -2,12 +2,15 @@
 //! where the caller wants privacy (RFC 3323).
 
 use super::Switch;
-use super::calls::{Plan, Target};
-use crate::sip::{HeaderName, Headers, NameAddr, Request, SipUri, Uri};
+use super::calls::{Callee, Plan, Target};
+use crate::registrar::AddressOfRecord;
+use crate::sip::{HeaderName, Headers, Host, NameAddr, Request, SipUri, Uri};
 use std::net::IpAddr;
 
 /// Bytes of a display name; what is longer is cut between two characters.
 const MAX_DISPLAY_NAME: usize = 256;
+/// The user that nobody is.
+const ANONYMOUS: &str = "anonymous";
 
 impl Switch {
     /// Whether this host, or the provider of this domain, is of our Trust Domain (RFC 3325 section 3).
@@ -31,6 +34,32 @@ impl Switch {
             plan.from =
                 NameAddr { display_name: address.display_name.clone(), ..NameAddr::new(address.uri.clone()) };
         }
+    }
+
+    /// Who of the users of a provider, at this domain, somebody with this address is. A provider is believed of its own users
+    /// alone, and only where it may transfer: nothing else is decided by it. That it is the provider who says so is known from
+    /// our Contact, which nobody else has, or from the account by which we call.
+    pub(super) fn remote(&self, home: &Host, address: &NameAddr) -> Option<AddressOfRecord> {
+        let uri = address
+            .uri
+            .as_sip()
+            .filter(|uri| self.settings.providers.accept_transfers && uri.host == *home)?;
+        // RFC 3323 section 4.1.1.3: that is anybody.
+        let user = uri.user_name().filter(|user| !user.eq_ignore_ascii_case(ANONYMOUS))?;
+        Some(AddressOfRecord { user, domain: home.to_string().to_ascii_lowercase() })
+    }
+
+    /// Who of a provider's users is called.
+    pub(super) fn called_remote(
+        &self,
+        callees: &[Callee],
+        from: &NameAddr,
+        to: &NameAddr,
+    ) -> Option<AddressOfRecord> {
+        let [Callee { target: Target::Provider { identity, .. }, .. }] = callees else { return None };
+        // Who has no other identity calls as the account itself.
+        let account = identity.as_ref().map(|identity| &identity.uri).or(from.uri.as_sip())?;
+        self.remote(&account.host, to)
     }
 
     /// The caller as a callee is told, and the header fields that tell it more: `from` is who it really is.
@@ -73,7 +102,7 @@ pub(super) fn wants_privacy(headers: &Headers) -> bool {
 
 /// RFC 3323 section 4.1.1.3: the address of nobody.
 fn anonymous() -> Option<NameAddr> {
-    let uri = SipUri::new(Some("anonymous"), "anonymous.invalid".parse().ok()?, None);
+    let uri = SipUri::new(Some(ANONYMOUS), "anonymous.invalid".parse().ok()?, None);
     Some(NameAddr { display_name: Some("Anonymous".to_owned()), ..NameAddr::new(Uri::Sip(uri)) })
 }
 

@@ -4,7 +4,6 @@
 use super::browsers::BrowserId;
 use super::calls::{Callee, Plan, Target};
 use super::ports::{LINGER, Ports, TAKEN_REST};
-use super::requests::plan_of;
 use super::{Output, Switch, Timer};
 use crate::call::PartyMedia;
 use crate::party::{Cause, Shortage};
@@ -261,18 +260,13 @@ impl Switch {
     ) {
         let Some(line) = self.lines.all.get(index) else { return };
         let owner = line.settings.owner.clone();
-        let media = self.provider_media(&line.settings.uri.host);
         let callees = self.reachable(now, &owner);
         let plan = match callees.is_empty() {
             true => Err(Cause::new(480, format!("{} is not logged in", owner.user))),
             // The caller is at the provider: only the callee's calls are ours to limit.
             false => self.admit(None, Some(&owner.to_string())).map(|()| {
-                let source = flow.remote.ip();
-                let plan = plan_of(request, PartyMedia { source: Some(source), ..media }, callees);
-                let mut plan = Plan { users: [None, Some(owner.to_string())], ..plan };
-                let home = line.settings.uri.host.to_string();
-                self.believe(&mut plan, request, source, Some(&home));
-                plan
+                let (source, home) = (flow.remote.ip(), &line.settings.uri.host);
+                self.plan_from_provider(request, source, home, callees, owner.to_string())
             }),
         };
         self.accept_from_provider(now, handle, request, plan);

@@ -13,6 +13,7 @@ use crate::sip::auth::Challenger;
 use crate::sip::user_agent::{ACCEPT, Replaces, RequestHandle, SUPPORTED};
 use crate::sip::{HeaderName, Host, Method, NameAddr, Params, Request, default_reason, reply};
 use crate::transport::{Flow, Transport};
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// The methods that are understood.
@@ -138,14 +139,26 @@ impl Switch {
         request: &Request,
         browser: BrowserId,
     ) {
-        let media = |home: &Host| PartyMedia { source: Some(flow.remote.ip()), ..self.provider_media(home) };
         let plan = self.provider_callee(browser).map(|(callee, name, home)| {
-            let plan = plan_of(request, media(&home), vec![callee]);
-            let mut plan = Plan { users: [None, Some(name)], ..plan };
-            self.believe(&mut plan, request, flow.remote.ip(), Some(&home.to_string()));
-            plan
+            self.plan_from_provider(request, flow.remote.ip(), &home, vec![callee], name)
         });
         self.accept_from_provider(now, handle, request, plan);
+    }
+
+    /// What a provider of this domain wants of a user who has an account there.
+    pub(super) fn plan_from_provider(
+        &self,
+        request: &Request,
+        source: IpAddr,
+        home: &Host,
+        callees: Vec<Callee>,
+        user: String,
+    ) -> Plan {
+        let media = PartyMedia { source: Some(source), ..self.provider_media(home) };
+        let mut plan = Plan { users: [None, Some(user)], ..plan_of(request, media, callees) };
+        self.believe(&mut plan, request, source, Some(&home.to_string()));
+        plan.remotes = [self.remote(home, &plan.from), None];
+        plan
     }
 
     /// A call from a provider to one of its accounts; it may take the place of one that there is.
@@ -253,6 +266,7 @@ pub(super) fn plan_of(request: &Request, caller_media: PartyMedia, callees: Vec<
             .unwrap_or(USUAL_MAX_FORWARDS)
             .saturating_sub(1),
         users: [None, None],
+        remotes: [None, None],
         payers: Vec::new(),
         headers: Vec::new(),
     }

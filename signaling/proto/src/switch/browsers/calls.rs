@@ -117,6 +117,7 @@ impl Switch {
             to,
             max_forwards: 70,
             users: [Some(name), callee],
+            remotes: [None, None],
             payers: Vec::new(),
             headers: Vec::new(),
         })

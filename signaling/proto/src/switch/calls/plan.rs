@@ -1,6 +1,7 @@
 //! What a call is to be: who calls whom, and how each is reached.
 
 use crate::call::{PartyMedia, Who};
+use crate::registrar::AddressOfRecord;
 use crate::sip::auth::Credentials;
 use crate::sip::user_agent::CallHandle;
 use crate::sip::{HeaderName, NameAddr, Uri};
@@ -71,10 +72,24 @@ pub(in crate::switch) struct Plan {
     pub(in crate::switch) max_forwards: u8,
     /// Whose calls are counted against the limit: the caller and the callee, where they are ours.
     pub(in crate::switch) users: [Option<String>; 2],
+    /// Who of a provider's users the caller, and the callee, is: see [`Switch::remote`](super::Switch::remote).
+    pub(in crate::switch) remotes: [Option<AddressOfRecord>; 2],
     /// Those on whose accounts it is made, and who are in it no more: they are counted too.
     pub(in crate::switch) payers: Vec<String>,
     /// More header fields of the INVITEs.
     pub(in crate::switch) headers: Vec<(HeaderName, String)>,
+}
+
+/// A party as its call's plan has it.
+#[derive(Clone, Debug)]
+pub(in crate::switch) struct Party {
+    pub(in crate::switch) address: NameAddr,
+    /// Its user, where it is one of ours.
+    pub(in crate::switch) user: Option<String>,
+    /// Who of a provider's users it is.
+    pub(in crate::switch) remote: Option<AddressOfRecord>,
+    /// Whether it wants privacy.
+    pub(in crate::switch) is_private: bool,
 }
 
 impl Plan {
@@ -97,18 +112,21 @@ impl Plan {
             to,
             max_forwards: 0,
             users,
+            remotes: [None, None],
             payers: Vec::new(),
             headers: Vec::new(),
         }
     }
 
-    /// A party's address, and its user where it is one of ours.
-    pub(in crate::switch) fn party(&self, who: Who) -> (NameAddr, Option<String>) {
-        let [caller, callee] = &self.users;
-        match who {
-            Who::Caller => (self.from.clone(), caller.clone()),
-            Who::Callee(_) => (self.to.clone(), callee.clone()),
-        }
+    /// A party.
+    pub(in crate::switch) fn party(&self, who: Who) -> Party {
+        let ([caller, callee], [caller_remote, callee_remote]) = (&self.users, &self.remotes);
+        let (address, user, remote) = match who {
+            Who::Caller => (&self.from, caller, caller_remote),
+            Who::Callee(_) => (&self.to, callee, callee_remote),
+        };
+        let is_private = self.is_private(who);
+        Party { address: address.clone(), user: user.clone(), remote: remote.clone(), is_private }
     }
 
     /// Whether a party wants privacy.
@@ -120,20 +138,16 @@ impl Plan {
         }
     }
 
-    /// Puts another party there, with its wish for privacy; who it was before.
-    pub(in crate::switch) fn set_party(
-        &mut self,
-        who: Who,
-        (address, user): (NameAddr, Option<String>),
-        wants_privacy: bool,
-    ) -> (NameAddr, Option<String>) {
-        let ([caller, callee], [caller_is_private, callee_is_private]) =
-            (&mut self.users, &mut self.is_private);
-        let (its_address, its_user, its_privacy) = match who {
-            Who::Caller => (&mut self.from, caller, caller_is_private),
-            Who::Callee(_) => (&mut self.to, callee, callee_is_private),
+    /// Puts another party there; who it was before.
+    pub(in crate::switch) fn set_party(&mut self, who: Who, party: Party) -> Party {
+        let before = self.party(who);
+        let ([caller, callee], [caller_remote, callee_remote], [caller_is_private, callee_is_private]) =
+            (&mut self.users, &mut self.remotes, &mut self.is_private);
+        let (address, user, remote, is_private) = match who {
+            Who::Caller => (&mut self.from, caller, caller_remote, caller_is_private),
+            Who::Callee(_) => (&mut self.to, callee, callee_remote, callee_is_private),
         };
-        *its_privacy = wants_privacy;
-        (std::mem::replace(its_address, address), std::mem::replace(its_user, user))
+        (*address, *user, *remote, *is_private) = (party.address, party.user, party.remote, party.is_private);
+        before
     }
 }

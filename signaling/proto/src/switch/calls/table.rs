@@ -3,9 +3,12 @@
 use super::{CallId, Endpoint, Plan};
 use crate::call::{Call, Who};
 use crate::presence::{Dialog, Stage};
+use crate::registrar::AddressOfRecord;
 use crate::sip::user_agent::CallHandle;
 use crate::table::shrink;
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::time::Instant;
 use tandem_control::{Near, SessionId};
 
@@ -19,6 +22,50 @@ pub(in crate::switch) struct Entry {
     pub(super) timer: Option<Instant>,
 }
 
+/// A user of a provider's who is in more calls than this stands for many telephones. They need not share a worker, which
+/// would do the work of all then.
+const MAX_CALLS_NEAR: usize = 8;
+
+/// The calls of each party of a kind.
+#[derive(Debug)]
+pub(in crate::switch) struct CallsOf<K>(HashMap<K, Vec<CallId>>);
+
+impl<K> Default for CallsOf<K> {
+    fn default() -> CallsOf<K> {
+        CallsOf(HashMap::new())
+    }
+}
+
+impl<K: Hash + Eq> CallsOf<K> {
+    pub(in crate::switch) fn get<Q: Hash + Eq + ?Sized>(&self, party: &Q) -> &[CallId]
+    where
+        K: Borrow<Q>,
+    {
+        self.0.get(party).map_or(&[], Vec::as_slice)
+    }
+
+    pub(in crate::switch) fn insert<Q: Hash + Eq + ToOwned<Owned = K> + ?Sized>(
+        &mut self,
+        party: &Q,
+        call: CallId,
+    ) {
+        self.0.entry(party.to_owned()).or_default().push(call);
+    }
+
+    pub(in crate::switch) fn remove<Q: Hash + Eq + ?Sized>(&mut self, party: &Q, call: CallId)
+    where
+        K: Borrow<Q>,
+    {
+        let Some(calls) = self.0.get_mut(party) else { return };
+        if let Some(index) = calls.iter().position(|each| *each == call) {
+            calls.swap_remove(index);
+        }
+        if calls.is_empty() {
+            self.0.remove(party);
+        }
+    }
+}
+
 /// The calls, and their indices.
 #[derive(Debug, Default)]
 pub(in crate::switch) struct Calls {
@@ -26,7 +73,8 @@ pub(in crate::switch) struct Calls {
     pub(in crate::switch) entries: HashMap<CallId, Entry>,
     pub(in crate::switch) by_endpoint: HashMap<Endpoint, (CallId, Who)>,
     pub(super) by_session: HashMap<SessionId, CallId>,
-    pub(in crate::switch) by_user: HashMap<String, Vec<CallId>>,
+    pub(in crate::switch) by_user: CallsOf<String>,
+    pub(in crate::switch) by_remote: CallsOf<AddressOfRecord>,
 }
 
 impl Calls {
@@ -55,26 +103,12 @@ impl Calls {
 
     /// How many calls a user has.
     pub(in crate::switch) fn of_user(&self, user: &str) -> usize {
-        self.by_user.get(user).map_or(0, Vec::len)
-    }
-
-    pub(in crate::switch) fn count(&mut self, user: &str, call: CallId) {
-        self.by_user.entry(user.to_owned()).or_default().push(call);
-    }
-
-    pub(in crate::switch) fn uncount(&mut self, user: &str, call: CallId) {
-        let Some(calls) = self.by_user.get_mut(user) else { return };
-        if let Some(index) = calls.iter().position(|each| *each == call) {
-            calls.swap_remove(index);
-        }
-        if calls.is_empty() {
-            self.by_user.remove(user);
-        }
+        self.by_user.get(user).len()
     }
 
     /// The calls of a user, as those who watch it are told.
     pub(in crate::switch) fn dialogs_of(&self, user: &str) -> Vec<Dialog> {
-        let calls = self.by_user.get(user).into_iter().flatten();
+        let calls = self.by_user.get(user).iter();
         let mut dialogs: Vec<Dialog> = calls.filter_map(|id| self.dialog_of(*id, user)).collect();
         dialogs.sort_unstable_by_key(|dialog| dialog.id);
         dialogs
@@ -103,8 +137,8 @@ impl Calls {
         rung.into_iter().filter_map(telephone).collect()
     }
 
-    /// A session of the call that somebody of this one comes from, or of another call of these users. Calls of one user
-    /// share a worker where they can: only then can their parties change places (see `Request::Swap`).
+    /// A session of the call that somebody of this one comes from, or of another call of these users, ours or a provider's.
+    /// Calls of one user share a worker where they can: only then can their parties change places (see `Request::Swap`).
     pub(super) fn near(&self, call: CallId) -> Option<Near> {
         let entry = self.entries.get(&call)?;
         let from =
@@ -113,12 +147,11 @@ impl Calls {
                 _ => None,
             });
         let plan = &entry.plan;
-        let others = plan
-            .users
-            .iter()
-            .flatten()
-            .chain(&plan.payers)
-            .filter_map(|user| self.by_user.get(user))
+        let users = plan.users.iter().flatten().chain(&plan.payers);
+        let remotes = plan.remotes.iter().flatten().map(|remote| self.by_remote.get(remote));
+        let others = users
+            .map(|user| self.by_user.get(user))
+            .chain(remotes.filter(|calls| calls.len() <= MAX_CALLS_NEAR))
             .flatten()
             .filter(|other| **other != call);
         let session =
@@ -132,6 +165,7 @@ impl Calls {
         self.entries.is_empty()
             && self.by_endpoint.is_empty()
             && self.by_session.is_empty()
-            && self.by_user.is_empty()
+            && self.by_user.0.is_empty()
+            && self.by_remote.0.is_empty()
     }
 }

@@ -7,7 +7,7 @@ use crate::party::Cause;
 use crate::sip::user_agent::CallHandle;
 use crate::sip::{HeaderName, NameAddr, Uri};
 use crate::switch::Switch;
-use crate::switch::calls::{CallId, Endpoint, Plan, Target};
+use crate::switch::calls::{CallId, Endpoint, Party, Plan, Target};
 use std::time::Instant;
 
 /// How many users may have left one call to others, whose account it goes on.
@@ -30,7 +30,7 @@ impl Switch {
             return Err(Cause::new(403, "The call has been transferred too often"));
         }
         let by_us = self.calls.endpoint(call, transferor).ok_or_else(missing)?;
-        let (referrer, user) = plan.party(transferor);
+        let Party { address: referrer, user, .. } = plan.party(transferor);
         let is_by_user = user.is_some();
         let (mut made, replaces) = match (by_us, user, target) {
             (Endpoint::Browser(id, _), _, TransferTarget::Typed(text)) => {
@@ -50,7 +50,7 @@ impl Switch {
             // Until the transferee takes its place the call is its payer's alone.
             made.payers = made.users.iter().flatten().cloned().collect();
         } else {
-            let (address, _) = plan.party(transferee);
+            let address = plan.party(transferee).address;
             made.contact_user = address.uri.as_sip().and_then(|uri| uri.user_name()).unwrap_or_default();
             made.from = address;
         }
@@ -110,12 +110,17 @@ impl Switch {
         self.browser_destination(now, *id, &uri.to_string(), None)
     }
 
-    /// Both calls must be the same user's; whose calls they are is known from their making, not from what is said now.
+    /// Both calls must be the same user's, of ours or of a provider that may transfer; whose calls they are is known from
+    /// their making, not from what is said now.
     pub(super) fn check_same_user(&self, one: (CallId, Who), other: (CallId, Who)) -> Result<(), Cause> {
-        let user = |(call, who): (CallId, Who)| self.calls.plan(call).and_then(|plan| plan.party(who).1);
-        match (user(one), user(other)) {
-            (Some(one), Some(other)) if one == other => Ok(()),
-            _ => Err(Cause::new(403, "The other call is not yours")),
+        let party = |(call, who): (CallId, Who)| self.calls.plan(call).map(|plan| plan.party(who));
+        let is_same = party(one).zip(party(other)).is_some_and(|(one, other)| {
+            let is_user = one.user.is_some() && one.user == other.user;
+            is_user || (one.remote.is_some() && one.remote == other.remote)
+        });
+        match is_same {
+            true => Ok(()),
+            false => Err(Cause::new(403, "The other call is not yours")),
         }
     }
 }

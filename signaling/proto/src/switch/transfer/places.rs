@@ -19,7 +19,7 @@ impl Calls {
 
     /// Whether a user is in an answered call.
     pub(in crate::switch) fn is_talking(&self, user: &str) -> bool {
-        self.by_user.get(user).into_iter().flatten().any(|id| self.call(*id).is_some_and(Call::is_answered))
+        self.by_user.get(user).iter().any(|id| self.call(*id).is_some_and(Call::is_answered))
     }
 
     /// The identifier that the next call gets.
@@ -59,23 +59,22 @@ impl Calls {
         let ((call, transferor, transferee), (target, place)) = (from, to);
         let Some(plan) = self.entries.get(&call).map(|entry| &entry.plan) else { return };
         let arriving = plan.party(transferee);
-        let leaving = transferor.and_then(|transferor| plan.party(transferor).1);
-        let is_private = plan.is_private(transferee);
+        let leaving = transferor.and_then(|transferor| plan.party(transferor).user);
         let mut payers = plan.payers.clone();
         let Some(plan) = self.entries.get_mut(&target).map(|entry| &mut entry.plan) else { return };
-        let arrived = arriving.1.clone();
-        let (_, left) = plan.set_party(place, arriving, is_private);
+        let arrived = arriving.clone();
+        let left = plan.set_party(place, arriving);
         let is_outside = plan.users.iter().any(Option::is_none);
         payers.extend(leaving.filter(|_| is_outside));
         payers.retain(|payer| !plan.payers.contains(payer));
         payers.sort_unstable();
         payers.dedup();
         plan.payers.extend_from_slice(&payers);
-        for user in payers.iter().chain(&arrived) {
-            self.count(user, target);
+        for user in payers.iter().chain(&arrived.user) {
+            self.by_user.insert(user, target);
         }
-        if let Some(user) = left {
-            self.uncount(&user, target);
-        }
+        arrived.remote.map(|remote| self.by_remote.insert(&remote, target));
+        left.user.map(|user| self.by_user.remove(&user, target));
+        left.remote.map(|remote| self.by_remote.remove(&remote, target));
     }
 }

@@ -63,14 +63,14 @@ impl Switch {
         };
         let (call, who) = self.calls.place_of(&Endpoint::Sip(handle)).ok_or_else(no_call)?;
         let plan = self.calls.plan(call).ok_or_else(no_call)?;
-        let (_, owner) = plan.party(who);
+        let owner = plan.party(who).user;
         let is_allowed = match (caller, &owner) {
             (Some(user), Some(owner)) => {
                 user == owner || self.is_sent_by(request, owner) || (is_early && self.picks_up(user, owner))
             }
             (None, None) if !is_early => {
                 let other = self.calls.call(call).and_then(|call| call.other(who));
-                called.is_some() && other.is_some_and(|other| plan.party(other).1 == *called)
+                called.is_some() && other.is_some_and(|other| plan.party(other).user == *called)
             }
             _ => false,
         };
@@ -119,10 +119,10 @@ impl Switch {
         let Replaced { call, who, is_early } = *replaced;
         self.admit_more()?;
         let (other, moved) = self.coming(replaced)?;
-        let (address, _) = self.calls.plan(call).ok_or_else(no_call)?.party(other);
+        let to = self.calls.plan(call).ok_or_else(no_call)?.party(other).address;
         let callee = Callee { target: Target::Awaited(call), media: moved.media() };
         let [caller_user, _] = plan.users;
-        let plan = Plan { callees: vec![callee], to: address, users: [caller_user, None], ..plan };
+        let plan = Plan { callees: vec![callee], to, users: [caller_user, None], ..plan };
         let target = self.calls.next_id();
         let place = Who::Callee(0);
         let pickup = is_early.then(Pickup::default);

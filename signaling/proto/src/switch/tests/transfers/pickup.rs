@@ -98,6 +98,17 @@ fn a_call_is_picked_up_by_what_the_dialog_package_says() {
 }
 
 #[test]
+fn who_picks_up_gets_a_session_beside_that_of_the_call() {
+    let mut ringing = Ringing::with_rule(true);
+    // Wherever other calls of hers may be: parties change places on one worker only.
+    ringing.carol.call(&mut ringing.bench, "bob");
+    ringing.bench.take(ringing.bob.flow.remote);
+    ringing.picked_up(&ringing.replaces());
+    assert_eq!(ringing.bench.near, Some(Near::Session(SessionId(1))));
+    assert_eq!(ringing.bench.swaps, [((SessionId(1), Side::A), (SessionId(3), Side::B))]);
+}
+
+#[test]
 fn every_telephone_that_rings_is_cancelled() {
     let mut bench = Bench::changed(|settings| settings.presence.pickup = true);
     let (mut alice, bob) = phones(&mut bench);

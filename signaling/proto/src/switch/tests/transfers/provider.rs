@@ -3,6 +3,7 @@
 use super::super::lines::{PROVIDER, accept, line, provider};
 use super::*;
 use crate::settings::Settings;
+use crate::sip::{NameAddr, Uri};
 use crate::transport::ConnectionId;
 
 /// Somebody at the provider talks to its account `1001`, which a browser has logged in with.
@@ -31,8 +32,10 @@ fn called(
     let contact = accept(bench, phone);
     bench.take_frames(page);
     phone.new_call();
-    let invite =
+    let mut invite =
         phone.request(Method::Invite, &contact, &format!("<sip:{user}@{PROVIDER}>"), Some(samples::SIPP));
+    let from = invite.headers.get(HeaderName::From).unwrap().replace(DOMAIN, PROVIDER);
+    invite.headers.set(HeaderName::From, from);
     assert_eq!(statuses(&phone.send(bench, invite)), [100, 180]);
     answer(bench, page);
     let ok = responses(&bench.take(phone.flow.remote)).pop().unwrap();
@@ -63,6 +66,26 @@ impl AtProvider {
         refer.headers.set(HeaderName::CallId, self.ok.headers.call_id().unwrap());
         refer.headers.push(HeaderName::ReferTo, refer_to);
         self.phone.send(&mut self.bench, refer)
+    }
+
+    /// The telephone calls another account too, which another browser has logged in with; what names that call in a
+    /// Refer-To, and the 2xx.
+    fn calls_another(&mut self) -> (ConnectionId, String, Response) {
+        let (page, _, ok) = called(&mut self.bench, &mut self.phone, (2, "2002"));
+        (page, format!("<sip:2002@{PROVIDER}?Replaces={}>", replaces_of(&ok)), ok)
+    }
+
+    /// The telephone answers what is sent to it; these requests.
+    fn answers_all(&mut self, got: Vec<Message>) -> Vec<Request> {
+        let mut all = Vec::new();
+        let mut came = VecDeque::from(got);
+        while let Some(message) = came.pop_front() {
+            if let Message::Request(request) = message {
+                came.extend(self.phone.answer(&mut self.bench, &request, 200, None));
+                all.push(request);
+            }
+        }
+        all
     }
 
     /// The other one there calls the account, with this value of Replaces.
@@ -160,4 +183,60 @@ fn a_transfer_by_the_provider_is_refused_unless_it_is_allowed() {
     assert_eq!(statuses(&got), [202]);
     let called = request_of(&got, Method::Invite);
     assert_eq!(called.headers.get(HeaderName::Replaces), Some("a@b;to-tag=c;from-tag=d"));
+}
+
+#[test]
+fn a_telephone_of_the_provider_joins_two_accounts() {
+    let mut at = AtProvider::talking(accepting);
+    let (other, refer_to, _) = at.calls_another();
+    assert_eq!(at.bench.near, Some(Near::Session(SessionId(1))), "both calls are one telephone's");
+    let got = at.refers(&refer_to);
+    assert_eq!(statuses(&got), [202]);
+    let came = at.answers_all(got);
+    let of =
+        |method: Method| came.iter().filter(|request| request.method == method).collect::<Vec<&Request>>();
+    assert_eq!(text(&of(Method::Notify).last().unwrap().body).trim_end(), "SIP/2.0 200 OK");
+    assert_eq!(of(Method::Bye).len(), 2, "it is in neither call any more");
+    assert_eq!(at.bench.swaps, [((SessionId(1), Side::B), (SessionId(2), Side::A))]);
+    assert_eq!(at.bench.sessions.len(), 1);
+    at.bench.take_frames(other);
+    let call = at.bench.switch.calls.entries.values().next().unwrap();
+    assert_eq!(call.plan.remotes, [None, None], "nobody of the provider is in it");
+    let frames = at.bench.take_frames(at.page);
+    assert!(!names(&frames).contains(&"finish".to_owned()), "{frames:?}");
+    at.bench.input(Input::WcsClosed { connection: other });
+    at.bench.pass(Duration::from_secs(31));
+    assert_eq!(names(&at.bench.take_frames(at.page)).last().unwrap(), "finish");
+    at.bench.assert_clean();
+}
+
+#[test]
+fn only_calls_of_one_telephone_of_the_provider_can_be_joined() {
+    let mut at = AtProvider::talking(|_| {});
+    let (_, refer_to, _) = at.calls_another();
+    assert_eq!(at.bench.near, None);
+    assert_eq!(statuses(&at.refers(&refer_to)), [403], "unless it is switched on");
+
+    let mut at = AtProvider::talking(accepting);
+    let first = std::mem::replace(&mut at.phone, Phone::new("desk", Transport::Udp, 50, samples::SIPP));
+    let (_, refer_to, _) = at.calls_another();
+    assert_eq!(at.bench.near, None, "another one there");
+    at.phone = first;
+    assert_eq!(statuses(&at.refers(&refer_to)), [403], "nor has it the other's calls");
+}
+
+#[test]
+fn who_a_provider_says_is_calling_is_believed_of_its_own_users() {
+    let remote = |bench: &Bench, uri: &str| {
+        let home = PROVIDER.parse().unwrap();
+        bench.switch.remote(&home, &NameAddr::new(uri.parse::<Uri>().unwrap()))
+    };
+    let bench = Bench::changed(accepting);
+    let desk = format!("sip:desk@{PROVIDER}:5070;user=phone");
+    let desk_there = AddressOfRecord { user: "desk".to_owned(), domain: PROVIDER.to_owned() };
+    assert_eq!(remote(&bench, &desk), Some(desk_there));
+    for uri in ["sip:desk@192.0.2.51", "tel:+15551234", "sip:192.0.2.50", "sip:Anonymous@192.0.2.50"] {
+        assert_eq!(remote(&bench, uri), None, "{uri}");
+    }
+    assert_eq!(remote(&Bench::new(), &desk), None, "unless it may transfer");
 }
