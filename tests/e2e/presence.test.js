@@ -28,19 +28,29 @@ world.test('a telephone sees a contact log in, talk, hang up and leave', async (
   await watcher.sees('alice', 'Offline');
 });
 
-world.test('somebody picks up a call that rings at another telephone', async () => {
-  const bob = await world.telephone({ user: 'bob', tone: TONES.bob, answer: 'manual' });
+/** Alice calls bob, who rings; carol picks the call up, and alice hangs up. Bob does not ring any more. */
+async function pickedUp(name, { rings, rests }) {
   const alice = await world.phone({ user: 'alice', tone: TONES.alice });
   await alice.dial('bob');
-  await Promise.all([alice.state('alerting'), bob.event('CALL_INCOMING')]);
+  await Promise.all([alice.state('alerting'), rings()]);
   // What it hears it sends back: alice hears herself if both ways are there.
   const sipp = world.keep(startSipp({
-    name: 'pickup', scenario: 'pickup', directory: world.directory, host: world.network.host(), server: world.tandem.address,
+    name, scenario: 'pickup', directory: world.directory, host: world.network.host(), server: world.tandem.address,
     keys: { user: 'carol', of: 'bob', domain: DOMAIN },
     args: ['-m', '1', '-au', 'carol', '-ap', PASSWORD, '-rtp_echo', '-timeout', '40s'],
   }));
-  await Promise.all([alice.state('talking', PATIENCE.timeout), bob.event('CALL_CLOSED', PATIENCE)]);
+  await Promise.all([alice.state('talking', PATIENCE.timeout), rests()]);
   await alice.hears(TONES.alice, PATIENCE);
   await alice.hangup();
   assert.equal(await sipp.ended, 0, sipp.output());
+}
+
+world.test('somebody picks up a call that rings at another telephone', async () => {
+  const bob = await world.telephone({ user: 'bob', tone: TONES.bob, answer: 'manual' });
+  await pickedUp('pickup', { rings: () => bob.event('CALL_INCOMING'), rests: () => bob.event('CALL_CLOSED', PATIENCE) });
+});
+
+world.test('somebody picks up a call that rings at a page', async () => {
+  const bob = await world.phone({ user: 'bob', tone: TONES.bob });
+  await pickedUp('pickup-page', { rings: () => bob.state('incoming'), rests: () => bob.state('idle', PATIENCE.timeout) });
 });

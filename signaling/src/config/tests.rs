@@ -55,7 +55,7 @@ fn every_setting_that_is_commented_out_in_the_example_is_known() {
 }
 
 #[test]
-fn everything_can_be_set() {
+fn everything_about_the_server_can_be_set() {
     let text = r#"
         ip = "203.0.113.5"
         ip_local = ["192.0.2.5"]
@@ -78,6 +78,26 @@ fn everything_can_be_set() {
         name = "alice"
         password = "secret"
         srtp = "sdes"
+        [timers]
+        ring = 60
+    "#;
+    let config = parse(text).unwrap();
+    assert_eq!(config.listen, config.local);
+    assert_eq!((config.sip.udp, config.sip.tls, config.http.port), (Some(5070), None, Some(80)));
+    assert_eq!((config.media.ports, config.media.workers), ((20000, 20999), Some(2)));
+    let files = config.ng.settings.files;
+    assert_eq!((files.recordings, files.format), (Some("/rec".into()), RecordingFormat::Wav));
+    let timers = &config.settings.timers;
+    assert_eq!((timers.media.as_secs(), timers.ring.as_secs()), (30, 60));
+    let domain = &config.settings.domains[0];
+    assert_eq!(domain.name, "example.org");
+    assert_eq!(domain.users[0].offer_security, OfferSecurity::Sdes);
+    assert!(config.settings.sip.iter().all(|(transport, _)| *transport != Transport::Tls));
+}
+
+#[test]
+fn everything_that_is_heard_and_seen_can_be_set() {
+    let text = r#"
         [codecs]
         sip = ["pcma", "speex/16000"]
         [audio]
@@ -99,20 +119,15 @@ fn everything_can_be_set() {
         sip = ["h264"]
         browser = []
         sip_max_kbits = 1500
+        [media]
+        announcements = "/announcements"
         [providers]
         allowed = ["voip.example"]
         [[provider]]
         domain = "VoIP.example"
         codecs = ["G729"]
-        [timers]
-        ring = 60
     "#;
     let config = parse(text).unwrap();
-    assert_eq!(config.listen, config.local);
-    assert_eq!((config.sip.udp, config.sip.tls, config.http.port), (Some(5070), None, Some(80)));
-    assert_eq!((config.media.ports, config.media.workers), ((20000, 20999), Some(2)));
-    let files = config.ng.settings.files;
-    assert_eq!((files.recordings, files.format), (Some("/rec".into()), RecordingFormat::Wav));
     let (sip, browser) = (&config.settings.sip_media, &config.settings.browser_media);
     assert_eq!(sip.codecs, [CodecName::Pcma, CodecName::SpeexWide]);
     assert_eq!((sip.ptime, sip.maxptime, browser.ptime), (Some(30), Some(60), None));
@@ -127,11 +142,6 @@ fn everything_can_be_set() {
     assert_eq!(Some(config.settings.tones), Country::find("uk"));
     let provider = &config.settings.providers.media["voip.example"];
     assert_eq!((&provider.codecs[..], provider.dtmf), (&[CodecName::G729][..], DtmfMethod::Info));
-    assert_eq!(config.settings.timers.media.as_secs(), 30);
-    let domain = &config.settings.domains[0];
-    assert_eq!(domain.name, "example.org");
-    assert_eq!(domain.users[0].offer_security, OfferSecurity::Sdes);
-    assert!(config.settings.sip.iter().all(|(transport, _)| *transport != Transport::Tls));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The calls that there are, and the way between them, the user agent, the browsers and the dataplane.
 
+mod names;
 mod plan;
 mod table;
 
@@ -105,7 +106,7 @@ impl Switch {
         let rung = rung.collect();
         let timer = call.next_timeout();
         self.timers.extend(timer.map(|at| (at, Timer::Call(id))));
-        self.calls.entries.insert(id, Entry { call, caller, plan, rung, timer });
+        self.calls.entries.insert(id, Entry { call, caller, plan, rung, page_dialog: None, timer });
         self.run(now, id);
         Ok(())
     }
@@ -392,6 +393,7 @@ impl Switch {
     }
 
     fn rings(&mut self, now: Instant, id: CallId, branch: usize, endpoint: Endpoint) {
+        self.name_ringing(id, branch, &endpoint);
         self.calls.by_endpoint.insert(endpoint.clone(), (id, Who::Callee(branch)));
         if let Some(entry) = self.calls.entries.get_mut(&id) {
             entry.rung.insert(branch, endpoint.clone());
@@ -442,6 +444,9 @@ impl Switch {
         let Some(entry) = self.calls.entries.remove(&id) else { return };
         if let Some(at) = entry.timer {
             self.timers.remove(&(at, Timer::Call(id)));
+        }
+        if let Some((_, dialog)) = &entry.page_dialog {
+            self.calls.by_page_dialog.remove(&dialog.call_id);
         }
         for endpoint in entry.rung.values().chain([&entry.caller]) {
             self.calls.by_endpoint.remove(endpoint);

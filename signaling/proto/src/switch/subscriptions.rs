@@ -84,7 +84,8 @@ impl Switch {
     fn next_document(&mut self, now: Instant, subscriber: Subscriber, watched: &Watched) -> Option<String> {
         let key = (subscriber, watched.clone());
         let Watcher { by, version, .. } = self.watchers.all.get(&key)?;
-        let (told, document) = self.state_of(now, watched, by, *version);
+        let told = self.state_of(now, watched, by);
+        let document = self.document(now, watched, &told, *version);
         let watcher = self.watchers.all.get_mut(&key)?;
         watcher.told = told;
         watcher.version = watcher.version.saturating_add(1);
@@ -110,9 +111,7 @@ impl Switch {
         while let Some(watched) = self.watchers.changed.pop_first() {
             for subscriber in self.watchers.of(&watched) {
                 let watcher = self.watchers.all.get(&(subscriber, watched.clone()));
-                let is_new = |watcher: &Watcher| {
-                    watcher.told != self.state_of(now, &watched, &watcher.by, watcher.version).0
-                };
+                let is_new = |watcher: &Watcher| watcher.told != self.state_of(now, &watched, &watcher.by);
                 if !watcher.is_some_and(is_new) {
                     continue;
                 }

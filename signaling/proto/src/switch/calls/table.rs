@@ -2,7 +2,7 @@
 
 use super::{CallId, Endpoint, Plan};
 use crate::call::{Call, Who};
-use crate::presence::{Dialog, Stage};
+use crate::presence::{Dialog, DialogId, Stage};
 use crate::registrar::AddressOfRecord;
 use crate::sip::user_agent::CallHandle;
 use crate::table::shrink;
@@ -19,6 +19,8 @@ pub(in crate::switch) struct Entry {
     pub(in crate::switch) plan: Plan,
     /// The endpoint of each branch that rings.
     pub(in crate::switch) rung: HashMap<usize, Endpoint>,
+    /// The first branch that rings at a page, and the name that the call has for who may answer it instead.
+    pub(super) page_dialog: Option<(usize, DialogId)>,
     pub(super) timer: Option<Instant>,
 }
 
@@ -72,6 +74,8 @@ pub(in crate::switch) struct Calls {
     pub(in crate::switch) last_id: u64,
     pub(in crate::switch) entries: HashMap<CallId, Entry>,
     pub(in crate::switch) by_endpoint: HashMap<Endpoint, (CallId, Who)>,
+    /// By the Call-ID of the name that a call at a page has.
+    pub(super) by_page_dialog: HashMap<String, CallId>,
     pub(super) by_session: HashMap<SessionId, CallId>,
     pub(in crate::switch) by_user: CallsOf<String>,
     pub(in crate::switch) by_remote: CallsOf<AddressOfRecord>,
@@ -99,6 +103,7 @@ impl Calls {
         shrink(&mut self.entries);
         shrink(&mut self.by_endpoint);
         shrink(&mut self.by_session);
+        shrink(&mut self.by_page_dialog);
     }
 
     /// How many calls a user has.
@@ -165,6 +170,7 @@ impl Calls {
         self.entries.is_empty()
             && self.by_endpoint.is_empty()
             && self.by_session.is_empty()
+            && self.by_page_dialog.is_empty()
             && self.by_user.0.is_empty()
             && self.by_remote.0.is_empty()
     }

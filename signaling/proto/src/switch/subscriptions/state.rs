@@ -4,7 +4,7 @@ use super::watchers::Watched;
 use crate::presence::{
     Contact, Dialog, Package, Presence, Stage, write_dialogs, write_presence, write_registration,
 };
-use crate::registrar::AddressOfRecord;
+use crate::registrar::{AddressOfRecord, Binding};
 use crate::switch::Switch;
 use crate::switch::calls::CallId;
 use std::time::Instant;
@@ -19,39 +19,43 @@ pub(super) struct State {
 }
 
 impl Switch {
-    /// The state of a user now, and as a document for a watcher with this address.
-    pub(super) fn state_of(
+    /// The state of a user now, for a watcher with this address.
+    pub(super) fn state_of(&self, now: Instant, (package, user): &Watched, by: &AddressOfRecord) -> State {
+        let mut state = State::default();
+        match package {
+            Package::Dialog => state.dialogs = self.dialogs_of(user, self.may_pick_up(by, user)),
+            Package::Presence => state.presence = self.presence_of(now, user),
+            Package::Registration => {
+                let contacts = self.contacts_of(now, user);
+                state.contacts = contacts.into_iter().map(|contact| contact.uri).collect();
+            }
+        }
+        state
+    }
+
+    /// The document, number `version` of those that a watcher gets, that tells a state of now.
+    pub(super) fn document(
         &self,
         now: Instant,
         (package, user): &Watched,
-        by: &AddressOfRecord,
+        state: &State,
         version: u32,
-    ) -> (State, String) {
+    ) -> String {
         let entity = user.uri().map(|uri| uri.to_string()).unwrap_or_default();
         match package {
-            Package::Dialog => {
-                let dialogs = self.dialogs_of(user, self.may_pick_up(by, user));
-                let document = write_dialogs(version, &entity, &dialogs);
-                (State { dialogs, ..State::default() }, document)
-            }
-            Package::Presence => {
-                let presence = self.presence_of(now, user);
-                (State { presence, ..State::default() }, write_presence(&entity, presence))
-            }
-            Package::Registration => {
-                let contacts: Vec<Contact> = self
-                    .registrar
-                    .bindings(now, user)
-                    .map(|binding| Contact {
-                        uri: binding.contact.uri.to_string(),
-                        expires: binding.expires.saturating_duration_since(now).as_secs(),
-                    })
-                    .collect();
-                let document = write_registration(version, &entity, &contacts);
-                let contacts = contacts.into_iter().map(|contact| contact.uri).collect();
-                (State { contacts, ..State::default() }, document)
-            }
+            Package::Dialog => write_dialogs(version, &entity, &state.dialogs),
+            Package::Presence => write_presence(&entity, state.presence),
+            Package::Registration => write_registration(version, &entity, &self.contacts_of(now, user)),
         }
+    }
+
+    fn contacts_of(&self, now: Instant, user: &AddressOfRecord) -> Vec<Contact> {
+        let bindings = self.registrar.bindings(now, user);
+        let contact = |binding: &Binding| Contact {
+            uri: binding.contact.uri.to_string(),
+            expires: binding.expires.saturating_duration_since(now).as_secs(),
+        };
+        bindings.map(contact).collect()
     }
 
     /// The calls of a user; those that ring with the names of their dialogs, for who may answer them.
@@ -59,8 +63,13 @@ impl Switch {
         let mut dialogs = self.calls.dialogs_of(&user.to_string());
         let rings = |dialog: &&mut Dialog| is_named && !dialog.is_caller && dialog.stage == Stage::Early;
         for dialog in dialogs.iter_mut().filter(rings) {
-            let telephones = self.calls.rung_telephones(CallId(dialog.id));
-            dialog.early = telephones.into_iter().find_map(|call| self.user_agent.early_dialog(call));
+            let id = CallId(dialog.id);
+            let of_telephone = || {
+                let telephones = self.calls.rung_telephones(id);
+                telephones.into_iter().find_map(|call| self.user_agent.early_dialog(call))
+            };
+            // A page's is there at once, and stays when a telephone begins to ring too.
+            dialog.early = self.calls.page_dialog(id).or_else(of_telephone);
         }
         dialogs
     }

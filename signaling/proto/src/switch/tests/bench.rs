@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tandem_control::{
-    Hello, LegConfig, LocalPorts, Message as Said, Near, Reply, RequestFrame, SessionId, Side, VERSION,
+    Hello, LegConfig, LocalPorts, Message as Said, Near, Refusal, Reply, RequestFrame, SessionId, Side,
+    VERSION,
 };
 
 pub(super) const DOMAIN: &str = "tandem.test";
@@ -90,7 +91,7 @@ pub(super) struct Bench {
     pub(super) documents: Vec<(u64, [String; 3])>,
     /// What is posted to the application: its ids, and what it gets.
     pub(super) posts: Vec<(u64, Value)>,
-    pub(super) refuse_sessions: Option<tandem_control::Refusal>,
+    pub(super) refuse_sessions: Option<Refusal>,
     /// The ports of accounts that are open.
     pub(super) open_ports: BTreeSet<u16>,
     /// Ports that another program has.
@@ -226,15 +227,7 @@ impl Bench {
             R::Create { .. } if self.refuse_sessions.is_some() => Err(self.refuse_sessions.clone().unwrap()),
             R::Create { near, .. } => {
                 self.near = near;
-                self.next_session += 1;
-                let session = SessionId(self.next_session);
-                self.sessions.insert(session, [LegConfig::idle(), LegConfig::idle()]);
-                let local = [31_000, 31_002].map(|port| LocalPorts {
-                    rtp: SocketAddr::new("10.0.0.1".parse().unwrap(), port),
-                    rtcp: SocketAddr::new("10.0.0.1".parse().unwrap(), port + 1),
-                    video: None,
-                });
-                Ok(Reply::Created { session, local })
+                Ok(self.create())
             }
             R::Configure { session, legs, .. } => {
                 let slots = self.sessions.get_mut(&session).expect("configured while it lives");
@@ -243,39 +236,20 @@ impl Bench {
                 }
                 Ok(Reply::Done)
             }
-            R::Swap { .. } if self.refuse_swaps => Err(tandem_control::Refusal::Busy),
+            R::Swap { .. } if self.refuse_swaps => Err(Refusal::Busy),
             R::Swap { first, second } => {
-                let leg = |bench: &Bench, (session, side): (SessionId, Side)| {
-                    bench.sessions[&session][usize::from(side == Side::B)].clone()
-                };
-                let legs = [leg(self, first), leg(self, second)];
-                for ((session, side), leg) in [second, first].into_iter().zip(legs) {
-                    self.sessions.get_mut(&session).unwrap()[usize::from(side == Side::B)] = leg;
-                }
-                self.swaps.push((first, second));
+                self.swap(first, second);
                 Ok(Reply::Done)
             }
             R::Delete { .. } if self.busy_deletions > 0 => {
                 self.busy_deletions -= 1;
-                Err(tandem_control::Refusal::Busy)
+                Err(Refusal::Busy)
             }
             R::Delete { session } => match self.sessions.remove(&session) {
                 Some(_) => Ok(Reply::Done),
-                None => Err(tandem_control::Refusal::UnknownSession),
+                None => Err(Refusal::UnknownSession),
             },
-            R::List { .. } => {
-                let listed = self.sessions.keys().map(|session| tandem_control::ListedSession {
-                    session: *session,
-                    note: Vec::new(),
-                    age_seconds: 1,
-                    local: [LocalPorts {
-                        rtp: "10.0.0.1:1".parse().unwrap(),
-                        rtcp: "10.0.0.1:2".parse().unwrap(),
-                        video: None,
-                    }; 2],
-                });
-                Ok(Reply::Sessions { sessions: listed.collect(), more: false })
-            }
+            R::List { .. } => Ok(self.list()),
             R::PlayDigit { side, event, .. } => {
                 self.digits.push((side, event));
                 Ok(Reply::Done)
@@ -291,6 +265,34 @@ impl Bench {
             other => panic!("unexpected {other:?}"),
         };
         self.input(Input::Dataplane(Said::Reply { id: frame.id, result }));
+    }
+
+    fn create(&mut self) -> Reply {
+        self.next_session += 1;
+        let session = SessionId(self.next_session);
+        self.sessions.insert(session, [LegConfig::idle(), LegConfig::idle()]);
+        Reply::Created { session, local: [31_000, 31_002].map(ports_from) }
+    }
+
+    fn swap(&mut self, first: (SessionId, Side), second: (SessionId, Side)) {
+        let leg = |(session, side): (SessionId, Side)| {
+            self.sessions[&session][usize::from(side == Side::B)].clone()
+        };
+        let legs = [leg(first), leg(second)];
+        for ((session, side), leg) in [second, first].into_iter().zip(legs) {
+            self.sessions.get_mut(&session).unwrap()[usize::from(side == Side::B)] = leg;
+        }
+        self.swaps.push((first, second));
+    }
+
+    fn list(&self) -> Reply {
+        let listed = self.sessions.keys().map(|session| tandem_control::ListedSession {
+            session: *session,
+            note: Vec::new(),
+            age_seconds: 1,
+            local: [ports_from(1); 2],
+        });
+        Reply::Sessions { sessions: listed.collect(), more: false }
     }
 
     /// Lets time pass, with every timer at its time.
@@ -353,6 +355,12 @@ impl Bench {
         self.say(connection, "connection", login);
         connection
     }
+}
+
+/// A leg's port for RTP, and the next one for RTCP.
+fn ports_from(port: u16) -> LocalPorts {
+    let [rtp, rtcp] = [port, port + 1].map(|port| SocketAddr::new("10.0.0.1".parse().unwrap(), port));
+    LocalPorts { rtp, rtcp, video: None }
 }
 
 pub(super) fn names(frames: &[Value]) -> Vec<String> {

@@ -73,8 +73,14 @@ impl Calls {
         for user in payers.iter().chain(&arrived.user) {
             self.by_user.insert(user, target);
         }
-        arrived.remote.map(|remote| self.by_remote.insert(&remote, target));
-        left.user.map(|user| self.by_user.remove(&user, target));
-        left.remote.map(|remote| self.by_remote.remove(&remote, target));
+        if let Some(remote) = &arrived.remote {
+            self.by_remote.insert(remote, target);
+        }
+        if let Some(user) = &left.user {
+            self.by_user.remove(user, target);
+        }
+        if let Some(remote) = &left.remote {
+            self.by_remote.remove(remote, target);
+        }
     }
 }

@@ -54,14 +54,7 @@ impl Switch {
         [caller, called]: &[Option<String>; 2],
         replaces: &Replaces,
     ) -> Result<Replaced, Cause> {
-        let (handle, is_early) = match self.user_agent.named(replaces) {
-            Some(Named::Confirmed(_)) if replaces.early_only => return Err(Cause::new(486, "Busy Here")),
-            Some(Named::Confirmed(handle)) => (handle, false),
-            Some(Named::Calling(handle)) => (handle, true),
-            // Section 3: an early dialog can be replaced only where we called.
-            Some(Named::Called(_)) | None => return Err(no_call()),
-        };
-        let (call, who) = self.calls.place_of(&Endpoint::Sip(handle)).ok_or_else(no_call)?;
+        let Replaced { call, who, is_early } = self.named(replaces)?;
         let plan = self.calls.plan(call).ok_or_else(no_call)?;
         let owner = plan.party(who).user;
         let is_allowed = match (caller, &owner) {
@@ -81,6 +74,22 @@ impl Switch {
             self.admit(caller.as_deref(), None)?;
         }
         self.check_untouched(call)?;
+        Ok(Replaced { call, who, is_early })
+    }
+
+    /// The place that Replaces names.
+    fn named(&self, replaces: &Replaces) -> Result<Replaced, Cause> {
+        if let Some((call, who)) = self.calls.ringing_at_page(replaces) {
+            return Ok(Replaced { call, who, is_early: true });
+        }
+        let (handle, is_early) = match self.user_agent.named(replaces) {
+            Some(Named::Confirmed(_)) if replaces.early_only => return Err(Cause::new(486, "Busy Here")),
+            Some(Named::Confirmed(handle)) => (handle, false),
+            Some(Named::Calling(handle)) => (handle, true),
+            // RFC 3891 section 3: an early dialog can be replaced only where we called.
+            Some(Named::Called(_)) | None => return Err(no_call()),
+        };
+        let (call, who) = self.calls.place_of(&Endpoint::Sip(handle)).ok_or_else(no_call)?;
         Ok(Replaced { call, who, is_early })
     }
 

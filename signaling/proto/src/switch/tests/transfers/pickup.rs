@@ -38,15 +38,8 @@ impl Ringing {
         format!("{call_id};to-tag={};from-tag=t-bob", self.rung.headers.from().unwrap().tag().unwrap())
     }
 
-    /// Carol sends an INVITE; what she got.
     fn carol_replaces(&mut self, replaces: &str) -> Vec<Message> {
-        self.carol.new_call();
-        let uri = format!("sip:bob@{DOMAIN}");
-        let sdp = self.carol.sdp.clone();
-        let mut invite = self.carol.request(Method::Invite, &uri, &format!("<{uri}>"), Some(&sdp));
-        invite.headers.push(HeaderName::Replaces, replaces);
-        let (_, got) = self.carol.authenticated(&mut self.bench, invite);
-        got
+        carol_replaces(&mut self.bench, &mut self.carol, replaces)
     }
 
     /// Carol picks the call up, and alice is answered; the 2xx of both.
@@ -81,20 +74,70 @@ impl Ringing {
     }
 }
 
+/// Carol sends an INVITE; what she got.
+fn carol_replaces(bench: &mut Bench, carol: &mut Phone, replaces: &str) -> Vec<Message> {
+    carol.new_call();
+    let uri = format!("sip:bob@{DOMAIN}");
+    let sdp = carol.sdp.clone();
+    let mut invite = carol.request(Method::Invite, &uri, &format!("<{uri}>"), Some(&sdp));
+    invite.headers.push(HeaderName::Replaces, replaces);
+    let (_, got) = carol.authenticated(bench, invite);
+    got
+}
+
 #[test]
 fn a_call_is_picked_up_by_what_the_dialog_package_says() {
     let mut ringing = Ringing::with_rule(true);
-    let (_, first) = subscribe(&mut ringing.bench, &mut ringing.carol, "bob", "dialog", 600);
+    let replaces = told_name(&mut ringing.bench, &mut ringing.carol);
+    let [_, to_alice] = ringing.picked_up(&format!("{replaces};early-only"));
+    ringing.bob_is_cancelled();
+    ringing.assert_talking(&to_alice);
+}
+
+/// What names the call that rings at bob's, as this watcher of his is told.
+fn told_name(bench: &mut Bench, watcher: &mut Phone) -> String {
+    let (_, first) = subscribe(bench, watcher, "bob", "dialog", 0);
     let document = text(&first[0].body).to_owned();
     let attribute = |name: &str| {
         let (_, rest) = document.split_once(&format!(" {name}=\"")).expect(name);
         rest.split('"').next().unwrap().to_owned()
     };
     let [call_id, local, remote] = ["call-id", "local-tag", "remote-tag"].map(attribute);
-    ringing.carol.answer(&mut ringing.bench, &first[0], 200, None);
-    let [_, to_alice] = ringing.picked_up(&format!("{call_id};to-tag={remote};from-tag={local};early-only"));
-    ringing.bob_is_cancelled();
-    ringing.assert_talking(&to_alice);
+    watcher.answer(bench, &first[0], 200, None);
+    format!("{call_id};to-tag={remote};from-tag={local}")
+}
+
+#[test]
+fn a_call_that_rings_at_a_page_only_is_picked_up() {
+    let mut bench = Bench::changed(|settings| settings.presence.pickup = true);
+    let mut alice = Phone::new("alice", Transport::Udp, 20, samples::BARESIP);
+    let mut carol = Phone::new("carol", Transport::Udp, 40, samples::SIPP);
+    let bob = bench.browser(1, "bob", PASSWORD, "");
+    bench.take_frames(bob);
+    alice.call(&mut bench, "bob");
+    assert!(names(&bench.take_frames(bob)).contains(&"notifyIncomingCall".to_owned()));
+    bench.take(alice.flow.remote);
+    let replaces = told_name(&mut bench, &mut carol);
+    let (call_id, tags) = replaces.split_once(';').unwrap();
+    assert_eq!(
+        statuses(&carol_replaces(&mut bench, &mut carol, &format!("{call_id};to-tag=a;from-tag=b"))),
+        [481]
+    );
+    let to_carol = responses(&carol_replaces(&mut bench, &mut carol, &replaces)).pop().unwrap();
+    let to_alice = responses(&bench.take(alice.flow.remote)).pop().unwrap();
+    assert_eq!((to_carol.status, to_alice.status), (200, 200));
+    carol.acknowledge(&mut bench, &to_carol, None);
+    alice.acknowledge(&mut bench, &to_alice, None);
+    let frames = bench.take_frames(bob);
+    assert_eq!(names(&frames), ["finish"], "it was answered elsewhere: {frames:?}");
+    assert_eq!(statuses(&carol_replaces(&mut bench, &mut carol, &format!("x{call_id};{tags}"))), [481]);
+    assert_eq!(statuses(&carol_replaces(&mut bench, &mut carol, &replaces)), [481], "it rings no more");
+    assert_eq!(bench.sessions.len(), 1);
+    let bye = alice.inside(Method::Bye, &to_alice, None);
+    assert_eq!(statuses(&alice.send(&mut bench, bye)), [200]);
+    let bye = request_of(&bench.take(carol.flow.remote), Method::Bye);
+    carol.answer(&mut bench, &bye, 200, None);
+    bench.assert_clean();
 }
 
 #[test]

@@ -3,11 +3,39 @@
 use super::*;
 
 impl Three {
+    /// Alice transfers bob to carol, whose telephone is called: by this INVITE.
+    fn alice_transfers_bob(&mut self) -> Request {
+        let got = self.alice_refers("<sip:carol@tandem.test>");
+        self.alice_is_notified(got, &["SIP/2.0 100 Trying"]);
+        self.carol_is_rung()
+    }
+
+    fn carol_rings(&mut self, rung: &Request) {
+        self.carol.answer(&mut self.bench, rung, 180, None);
+        self.alice_is_notified(Vec::new(), &["SIP/2.0 180 Ringing"]);
+    }
+
+    fn carol_refuses(&mut self, rung: &Request, status: u16) {
+        self.carol.answer(&mut self.bench, rung, status, None);
+        self.bench.take(self.carol.flow.remote);
+    }
+
+    /// Carol's telephone is told that nobody calls any more.
+    fn carol_is_cancelled(&mut self, rung: &Request) {
+        let cancel = request_of(&self.bench.take(self.carol.flow.remote), Method::Cancel);
+        self.carol.answer(&mut self.bench, &cancel, 200, None);
+        self.carol_refuses(rung, 487);
+    }
+
+    fn alice_hangs_up(&mut self) {
+        let bye = self.alice.inside(Method::Bye, &self.ok, None);
+        assert_eq!(statuses(&self.alice.send(&mut self.bench, bye)), [200]);
+    }
+
     /// Alice and bob can still hang up, and nothing is left then.
     fn assert_goes_on(mut self) {
         assert_eq!(self.bench.tones, [], "nobody hears a tone any more");
-        let bye = self.alice.inside(Method::Bye, &self.ok, None);
-        assert_eq!(statuses(&self.alice.send(&mut self.bench, bye)), [200]);
+        self.alice_hangs_up();
         self.bob_is_hung_up();
         self.bench.assert_clean();
     }
@@ -16,13 +44,9 @@ impl Three {
 #[test]
 fn a_target_that_is_busy_is_told_and_the_call_goes_on() {
     let mut three = Three::talking();
-    let got = three.alice_refers("<sip:carol@tandem.test>");
-    three.alice_is_notified(got, &["SIP/2.0 100 Trying"]);
-    let rung = three.carol_is_rung();
-    three.carol.answer(&mut three.bench, &rung, 180, None);
-    three.alice_is_notified(Vec::new(), &["SIP/2.0 180 Ringing"]);
-    three.carol.answer(&mut three.bench, &rung, 486, None);
-    three.bench.take(three.carol.flow.remote);
+    let rung = three.alice_transfers_bob();
+    three.carol_rings(&rung);
+    three.carol_refuses(&rung, 486);
     let rest = three.alice_is_notified(Vec::new(), &["SIP/2.0 486 Busy Here"]);
     assert!(rest.is_empty(), "{rest:?}");
     assert_eq!(three.bench.sessions.len(), 1);
@@ -33,8 +57,7 @@ fn a_target_that_is_busy_is_told_and_the_call_goes_on() {
     assert!(notify.headers.get(HeaderName::Event).unwrap().starts_with("refer;id="));
     three.alice_is_notified(got, &["SIP/2.0 100 Trying"]);
     let rung = three.carol_is_rung();
-    three.carol.answer(&mut three.bench, &rung, 603, None);
-    three.bench.take(three.carol.flow.remote);
+    three.carol_refuses(&rung, 603);
     three.alice_is_notified(Vec::new(), &["SIP/2.0 603 Decline"]);
     three.assert_goes_on();
 }
@@ -42,16 +65,10 @@ fn a_target_that_is_busy_is_told_and_the_call_goes_on() {
 #[test]
 fn a_target_that_does_not_answer() {
     let mut three = Three::talking();
-    let got = three.alice_refers("<sip:carol@tandem.test>");
-    three.alice_is_notified(got, &["SIP/2.0 100 Trying"]);
-    let rung = three.carol_is_rung();
-    three.carol.answer(&mut three.bench, &rung, 180, None);
-    three.alice_is_notified(Vec::new(), &["SIP/2.0 180 Ringing"]);
+    let rung = three.alice_transfers_bob();
+    three.carol_rings(&rung);
     three.bench.pass(Duration::from_secs(30));
-    let cancel = request_of(&three.bench.take(three.carol.flow.remote), Method::Cancel);
-    three.carol.answer(&mut three.bench, &cancel, 200, None);
-    three.carol.answer(&mut three.bench, &rung, 487, None);
-    three.bench.take(three.carol.flow.remote);
+    three.carol_is_cancelled(&rung);
     three.alice_is_notified(Vec::new(), &["SIP/2.0 408 No answer"]);
     three.assert_goes_on();
 }
@@ -109,15 +126,12 @@ fn only_calls_of_the_same_user_can_be_joined() {
 #[test]
 fn one_transfer_at_a_time() {
     let mut three = Three::talking();
-    let got = three.alice_refers("<sip:carol@tandem.test>");
-    three.alice_is_notified(got, &["SIP/2.0 100 Trying"]);
+    let rung = three.alice_transfers_bob();
     assert_eq!(statuses(&three.alice_refers("<sip:carol@tandem.test>")), [491]);
     let mut refer = three.bob.inside_of(Method::Refer, &three.invite, None);
     refer.headers.push(HeaderName::ReferTo, "sip:carol@tandem.test");
     assert_eq!(statuses(&three.bob.send(&mut three.bench, refer)), [491], "nor by the other party");
-    let rung = three.carol_is_rung();
-    three.carol.answer(&mut three.bench, &rung, 486, None);
-    three.bench.take(three.carol.flow.remote);
+    three.carol_refuses(&rung, 486);
     three.alice_is_notified(Vec::new(), &["SIP/2.0 486 Busy Here"]);
     three.assert_goes_on();
 }
@@ -126,9 +140,7 @@ fn one_transfer_at_a_time() {
 fn media_that_cannot_be_joined_is_told() {
     let mut three = Three::talking();
     three.bench.refuse_swaps = true;
-    let got = three.alice_refers("<sip:carol@tandem.test>");
-    three.alice_is_notified(got, &["SIP/2.0 100 Trying"]);
-    let rung = three.carol_is_rung();
+    let rung = three.alice_transfers_bob();
     let sdp = three.carol.sdp.clone();
     let got = three.carol.answer(&mut three.bench, &rung, 200, Some(&sdp));
     let bye = request_of(&got, Method::Bye);
@@ -146,13 +158,10 @@ fn media_that_cannot_be_joined_is_told() {
 #[test]
 fn a_transferor_that_hangs_up_at_once_leaves_the_others_to_it() {
     let mut three = Three::talking();
-    let got = three.alice_refers("<sip:carol@tandem.test>");
-    three.alice_is_notified(got, &["SIP/2.0 100 Trying"]);
-    let bye = three.alice.inside(Method::Bye, &three.ok, None);
-    assert_eq!(statuses(&three.alice.send(&mut three.bench, bye)), [200]);
+    let rung = three.alice_transfers_bob();
+    three.alice_hangs_up();
     assert_eq!(three.bench.tones, [Side::B], "bob hears that somebody is called");
     assert!(three.bench.take(three.bob.flow.remote).is_empty(), "bob is still in the call");
-    let rung = three.carol_is_rung();
     let sdp = three.carol.sdp.clone();
     three.carol.answer(&mut three.bench, &rung, 200, Some(&sdp));
     three.assert_joined();
@@ -165,13 +174,9 @@ fn a_transferor_that_hangs_up_at_once_leaves_the_others_to_it() {
 #[test]
 fn a_transferor_that_is_gone_cannot_take_the_call_back() {
     let mut three = Three::talking();
-    let got = three.alice_refers("<sip:carol@tandem.test>");
-    three.alice_is_notified(got, &["SIP/2.0 100 Trying"]);
-    let bye = three.alice.inside(Method::Bye, &three.ok, None);
-    three.alice.send(&mut three.bench, bye);
-    let rung = three.carol_is_rung();
-    three.carol.answer(&mut three.bench, &rung, 486, None);
-    three.bench.take(three.carol.flow.remote);
+    let rung = three.alice_transfers_bob();
+    three.alice_hangs_up();
+    three.carol_refuses(&rung, 486);
     three.bob_is_hung_up();
     three.bench.assert_clean();
 }
@@ -179,16 +184,11 @@ fn a_transferor_that_is_gone_cannot_take_the_call_back() {
 #[test]
 fn a_transferee_that_hangs_up_ends_the_call_to_the_target() {
     let mut three = Three::talking();
-    let got = three.alice_refers("<sip:carol@tandem.test>");
-    three.alice_is_notified(got, &["SIP/2.0 100 Trying"]);
-    let rung = three.carol_is_rung();
-    three.carol.answer(&mut three.bench, &rung, 180, None);
-    three.alice_is_notified(Vec::new(), &["SIP/2.0 180 Ringing"]);
+    let rung = three.alice_transfers_bob();
+    three.carol_rings(&rung);
     let bye = three.bob.inside_of(Method::Bye, &three.invite, None);
     three.bob.send(&mut three.bench, bye);
-    let cancel = request_of(&three.bench.take(three.carol.flow.remote), Method::Cancel);
-    three.carol.answer(&mut three.bench, &cancel, 200, None);
-    three.carol.answer(&mut three.bench, &rung, 487, None);
+    three.carol_is_cancelled(&rung);
     three.alice_is_hung_up();
     three.bench.assert_clean();
 }
