@@ -79,7 +79,7 @@ fn settings(address: SocketAddr) -> WorkerSettings {
     WorkerSettings {
         index: 0,
         addresses: vec![address.ip()],
-        ports: PortRange::new(address.port(), address.port() + 9).unwrap(),
+        ports: PortRange::new(address.port(), address.port() + 19).unwrap(),
         max_sessions: 4,
         identity: Arc::new(Identity::generate().unwrap()),
         seed: 1,
@@ -184,6 +184,47 @@ fn a_call_with_video() {
             let place = [(a, false), (b, false), (a, true), (seen_at, true)];
             let place = place.iter().position(|place| *place == (destination, is_picture));
             if let Some(place) = place {
+                carried[place] += 1;
+            }
+        }
+    }
+    assert!(carried.iter().all(|&count| count > u32::from(PACKETS) * 9 / 10), "{carried:?}");
+    assert_eq!(allocated, 0);
+}
+
+/// Sound and pictures of one leg, to one that watches as they are and to one for which the sound is transcoded.
+#[test]
+fn a_leg_that_is_watched() {
+    let mut now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
+    let (queues, _ends) = local_queues();
+    let mut worker = Worker::new(settings((ADDRESS, 31001).into()), SimDriver::new(64, now), queues).unwrap();
+    let [a, b] = peers();
+    let c: SocketAddr = "192.0.2.3:6000".parse().unwrap();
+    let seen = |peer| LegConfig { video: Some(video(None)), ..plain_leg(peer) };
+    let (source, local) = set_up(&mut worker, now, ADDRESS, [seen(a), LegConfig::idle()]);
+    for leg in [seen(b), audio(seen(c), 8, Codec::Pcma, 8000)] {
+        let (session, _) = set_up(&mut worker, now, ADDRESS, [leg, seen(a).watched()]);
+        let watch = Request::Watch { session, side: Side::A, source: (source, Side::A) };
+        assert_eq!(worker.request(now, watch), Ok(Reply::Done));
+    }
+    let (mut carried, mut allocated) = ([0u32; 4], 0);
+    for sequence in 0..PACKETS {
+        let step = Duration::from_millis(20);
+        now = Now { instant: now.instant + step, unix: now.unix + step };
+        let driver = worker.driver_mut();
+        driver.set_now(now);
+        assert!(driver.deliver(a, local[0].rtp, &rtp(sequence, 1)));
+        if !sequence.is_multiple_of(37) {
+            assert!(driver.deliver(a, local[0].rtp, &picture(sequence, 3)));
+        }
+        let count = allocations(|| {
+            worker.step(now);
+        });
+        allocated += if sequence >= WARM_UP { count } else { 0 };
+        let look = |_, destination, bytes: &[u8]| (destination, bytes[1] & 0x7f);
+        while let Some((destination, number)) = worker.driver_mut().take_sent(look) {
+            let places = [(b, 0), (c, 8), (b, 102), (c, 102)];
+            if let Some(place) = places.iter().position(|place| *place == (destination, number)) {
                 carried[place] += 1;
             }
         }

@@ -15,7 +15,7 @@ use tandem_media::Now;
 use tandem_media::drops::DropReason;
 use tandem_media::packet::Packet;
 use tandem_media::session::{Component, Medium, Outbox, Verdict};
-use tandem_media::srtp::{DueTag, MAX_BATCH};
+use tandem_media::srtp::DueTag;
 use tandem_media::stun;
 
 /// Sends what a session makes itself.
@@ -134,10 +134,11 @@ impl<D: Driver> Outbox for WorkerOutbox<'_, D> {
 impl<D: Driver> Worker<D> {
     /// Says whether packets may be left.
     pub(super) fn handle_packets(&mut self, now: Now) -> bool {
-        for _ in 0..PACKET_BUDGET / MAX_BATCH {
+        let mut handled = 0;
+        while handled < PACKET_BUDGET {
             let is_full = self.gather(now);
             let mut arrivals = std::mem::take(&mut self.arrivals);
-            arrivals.drain(..).for_each(|arrival| self.handle_packet(now, arrival));
+            handled += arrivals.drain(..).map(|arrival| 1 + self.handle_packet(now, arrival)).sum::<usize>();
             self.arrivals = arrivals;
             self.departures.flush(&mut self.driver);
             if !is_full {
@@ -148,7 +149,8 @@ impl<D: Driver> Worker<D> {
     }
 
     /// One datagram from its socket to where it goes: every one ends here as sent, consumed, or counted as dropped.
-    fn handle_packet(&mut self, now: Now, Arrival { received, computed, .. }: Arrival) {
+    /// Returns to how many it was handed that watch who sent it.
+    fn handle_packet(&mut self, now: Now, Arrival { received, computed, .. }: Arrival) -> usize {
         let Received { socket, source, mut buffer, datagram } = received;
         self.counters.packets_received += 1;
         self.counters.bytes_received += datagram.len() as u64;
@@ -156,16 +158,16 @@ impl<D: Driver> Worker<D> {
         let ufrag = if shared { local_ufrag(buffer.get(datagram.clone()).unwrap_or_default()) } else { None };
         let routed = self.demux.route(socket, source, ufrag);
         let Some((leg, component)) = routed else {
-            self.counters.drops.count(DropReason::NoSession);
-            return self.driver.release(buffer);
+            self.drop_packet(buffer, DropReason::NoSession);
+            return 0;
         };
         let Some(entry) = self.sessions.get_mut(leg.session) else {
-            self.counters.drops.count(DropReason::NoSession);
-            return self.driver.release(buffer);
+            self.drop_packet(buffer, DropReason::NoSession);
+            return 0;
         };
         let Some(mut packet) = Packet::in_batch(&mut buffer, datagram.clone(), computed) else {
-            self.counters.drops.count(DropReason::BadLength);
-            return self.driver.release(buffer);
+            self.drop_packet(buffer, DropReason::BadLength);
+            return 0;
         };
         let Entry { session, legs, .. } = entry;
         let mut outbox = WorkerOutbox::new(&mut self.driver, &mut self.departures, &mut self.counters, legs);
@@ -178,9 +180,12 @@ impl<D: Driver> Worker<D> {
         if session.take_news() {
             self.settle_session(leg.session);
         }
-        if let Some(copied) = copied {
-            self.hand_out(now, leg, copied);
-        }
+        copied.map_or(0, |copied| self.hand_out(now, leg, copied))
+    }
+
+    fn drop_packet(&mut self, buffer: Buffer, reason: DropReason) {
+        self.counters.drops.count(reason);
+        self.driver.release(buffer);
     }
 
     /// The timer of a session has fired.

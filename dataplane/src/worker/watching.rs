@@ -111,15 +111,17 @@ impl<D: Driver> Worker<D> {
         }
     }
 
-    /// Hands a packet of a source to all who watch it.
-    pub(super) fn hand_out(&mut self, now: Now, source: Leg, copied: Copied) {
-        for place in 0..MAX_WATCHERS {
-            let entry = self.sessions.get(source.session);
-            let watcher = entry.and_then(|entry| entry.watching.watchers[index(source.side)].get(place));
-            let Some(&watcher) = watcher else { break };
+    /// Hands a packet of a source to all who watch it; returns to how many.
+    pub(super) fn hand_out(&mut self, now: Now, source: Leg, copied: Copied) -> usize {
+        let mut handed = 0;
+        while let Some(entry) = self.sessions.get(source.session)
+            && let Some(&watcher) = entry.watching.watchers[index(source.side)].get(handed)
+        {
             self.hand_to(now, watcher, &copied);
+            handed += 1;
         }
         self.driver.release(copied.buffer);
+        handed
     }
 
     fn hand_to(&mut self, now: Now, watcher: Leg, copied: &Copied) {

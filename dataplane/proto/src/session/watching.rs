@@ -34,7 +34,8 @@ impl Half {
 
     /// Whether a packet that the other side was not to have has nevertheless reached those who watch.
     pub(super) fn is_taken(&self, reason: DropReason) -> bool {
-        self.is_watched && matches!(reason, DropReason::NotWanted | DropReason::NoDestination)
+        use DropReason::{HearsRoom, NoDestination, NotTaken, NotWanted};
+        self.is_watched && matches!(reason, NotWanted | NoDestination | NotTaken | HearsRoom)
     }
 
     /// Whether its leg has no peer of its own.
