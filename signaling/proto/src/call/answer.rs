@@ -79,8 +79,12 @@ impl Call {
         match media.receive_answer(Side::A, sdp) {
             Ok(()) => {
                 self.answer = Some(sdp.to_vec());
-                self.configure_answered(Side::A);
-                self.configure_answered(Side::B);
+                self.configure_both();
+                // What the callee was told before may not be what the caller wants.
+                if self.media().is_some_and(|media| media.is_outdated(Side::B)) {
+                    self.owe_offer(now, Side::B);
+                }
+                self.settle_exchange(now, random);
             }
             Err(error) => self.hang_up(None, error.into()),
         }

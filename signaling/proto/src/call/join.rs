@@ -107,11 +107,13 @@ impl Call {
         Ok(())
     }
 
-    /// The session for a callee who is awaited is there: it can come, unless the two have no codec in common.
+    /// The session for a callee who is awaited is there: it can come, unless the two have no codec in common. Of a caller
+    /// who made no offer that shows later.
     pub(super) fn callee_may_come(&mut self, branch: usize) {
         let media = self.branches.get(branch).and_then(|slot| slot.media.clone());
         let Some(mut media) = media else { return };
-        match media.write_answer(Side::A) {
+        let answered = self.offer.is_some().then(|| media.write_answer(Side::A)).transpose();
+        match answered {
             Ok(_) => self.actions.push_back(Action::Ready),
             Err(error) => self.branch_failed(branch, error.into()),
         }
@@ -132,7 +134,7 @@ impl Call {
             known.clone_from(&moved.party);
         }
         self.awaited = None;
-        self.offer = None;
+        let had_offer = self.offer.take().is_some();
         // What was open is nobody's any more; and what the departed party pressed is not the echo of the new one's keys.
         self.exchange = Exchange::None;
         self.owed = Default::default();
@@ -143,11 +145,14 @@ impl Call {
         if let Some(media) = self.media_mut() {
             media.put(side, moved);
         }
-        if self.answered.is_none() && !self.answer_with(who, moved) {
+        let is_described = self.answered.is_some() || had_offer;
+        if self.answered.is_none() && !self.answer_with(who, moved, had_offer, &mut *random) {
             return;
         }
-        // Who came in has its description already.
-        self.answer.get_or_insert_default();
+        if is_described {
+            // Who came in has its description already.
+            self.answer.get_or_insert_default();
+        }
         // Whoever was on hold in the call that it came from is to be told otherwise.
         for side in [Side::A, Side::B] {
             if self.media().is_some_and(|media| media.is_outdated(side)) {
@@ -160,20 +165,24 @@ impl Call {
     }
 
     /// The caller takes somebody's place in another call: it is answered with whom that talked to, or who called it and is
-    /// answered now.
-    fn answer_with(&mut self, who: Who, moved: &Moved) -> bool {
+    /// answered now. RFC 3261 section 13.2.1: if it made no offer, its answer carries ours.
+    fn answer_with(&mut self, who: Who, moved: &Moved, had_offer: bool, random: Random<'_>) -> bool {
         let Who::Callee(branch) = who else { return false };
         let Some(media) = self.media_mut() else { return false };
-        let answers = media.write_answer(Side::A).and_then(|answer| {
+        let described = match had_offer {
+            true => media.write_answer(Side::A),
+            false => Ok(media.write_offer(Side::A, random)),
+        };
+        let answers = described.and_then(|described| {
             let unanswered = moved.unanswered.as_ref();
-            Ok((answer, unanswered.map(|each| each.answer(media, Side::B)).transpose()?))
+            Ok((described, unanswered.map(|each| each.answer(media, Side::B)).transpose()?))
         });
         match answers {
-            Ok((answer, to_callee)) => {
+            Ok((described, to_callee)) => {
                 self.answered = Some(branch);
                 self.ring_until = None;
-                self.answer = Some(answer.clone());
-                self.tell(Who::Caller, Signal::Answer { sdp: Some(answer) });
+                self.answer = had_offer.then(|| described.clone());
+                self.tell(Who::Caller, Signal::Answer { sdp: Some(described) });
                 if to_callee.is_some() {
                     self.tell(who, Signal::Answer { sdp: to_callee });
                 }

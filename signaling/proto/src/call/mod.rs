@@ -414,12 +414,6 @@ impl Call {
         }
     }
 
-    fn configure_answered(&mut self, side: Side) {
-        if let Some(branch) = self.answered {
-            self.configure(branch, side);
-        }
-    }
-
     /// The dataplane's session of the answered call, or of the first branch that has one.
     pub fn session(&self) -> Option<SessionId> {
         self.session_media().map(Media::session)

@@ -21,6 +21,8 @@ impl Unanswered {
     pub(super) fn answer(&self, media: &mut Media, side: Side) -> Result<Vec<u8>, SdpError> {
         match &self.early {
             Some(early) => Ok(early.clone()),
+            // Who answers may still have to describe its media.
+            None if media.leg(side.other()).codecs().is_empty() => media.write_early_answer(side),
             None => media.write_answer(side),
         }
     }

@@ -42,7 +42,7 @@ fn a_rejection_carries_its_cause() {
 #[test]
 fn a_cancelled_call_ends_on_both_sides() {
     let mut network = Network::calm();
-    let (a, b) = network.ringing();
+    let (a, _) = network.ringing();
     network.signal(A, a, Signal::Hangup(Cause::new(487, "Caller gave up")));
     network.ms(50);
     assert_eq!(network.signals(B), [Signal::Hangup(Cause::new(487, "Caller gave up"))]);

@@ -39,7 +39,7 @@ impl Ringing {
     }
 
     fn carol_replaces(&mut self, replaces: &str) -> Vec<Message> {
-        carol_replaces(&mut self.bench, &mut self.carol, replaces)
+        carol_replaces(&mut self.bench, &mut self.carol, replaces, Some(samples::SIPP))
     }
 
     /// Carol picks the call up, and alice is answered; the 2xx of both.
@@ -75,11 +75,10 @@ impl Ringing {
 }
 
 /// Carol sends an INVITE; what she got.
-fn carol_replaces(bench: &mut Bench, carol: &mut Phone, replaces: &str) -> Vec<Message> {
+fn carol_replaces(bench: &mut Bench, carol: &mut Phone, replaces: &str, offer: Option<&str>) -> Vec<Message> {
     carol.new_call();
     let uri = format!("sip:bob@{DOMAIN}");
-    let sdp = carol.sdp.clone();
-    let mut invite = carol.request(Method::Invite, &uri, &format!("<{uri}>"), Some(&sdp));
+    let mut invite = carol.request(Method::Invite, &uri, &format!("<{uri}>"), offer);
     invite.headers.push(HeaderName::Replaces, replaces);
     let (_, got) = carol.authenticated(bench, invite);
     got
@@ -119,19 +118,19 @@ fn a_call_that_rings_at_a_page_only_is_picked_up() {
     bench.take(alice.flow.remote);
     let replaces = told_name(&mut bench, &mut carol);
     let (call_id, tags) = replaces.split_once(';').unwrap();
-    assert_eq!(
-        statuses(&carol_replaces(&mut bench, &mut carol, &format!("{call_id};to-tag=a;from-tag=b"))),
-        [481]
-    );
-    let to_carol = responses(&carol_replaces(&mut bench, &mut carol, &replaces)).pop().unwrap();
+    let offer = Some(samples::SIPP);
+    for wrong in [format!("{call_id};to-tag=a;from-tag=b"), format!("x{call_id};{tags}")] {
+        assert_eq!(statuses(&carol_replaces(&mut bench, &mut carol, &wrong, offer)), [481]);
+    }
+    let to_carol = responses(&carol_replaces(&mut bench, &mut carol, &replaces, offer)).pop().unwrap();
     let to_alice = responses(&bench.take(alice.flow.remote)).pop().unwrap();
     assert_eq!((to_carol.status, to_alice.status), (200, 200));
     carol.acknowledge(&mut bench, &to_carol, None);
     alice.acknowledge(&mut bench, &to_alice, None);
     let frames = bench.take_frames(bob);
     assert_eq!(names(&frames), ["finish"], "it was answered elsewhere: {frames:?}");
-    assert_eq!(statuses(&carol_replaces(&mut bench, &mut carol, &format!("x{call_id};{tags}"))), [481]);
-    assert_eq!(statuses(&carol_replaces(&mut bench, &mut carol, &replaces)), [481], "it rings no more");
+    let again = carol_replaces(&mut bench, &mut carol, &replaces, offer);
+    assert_eq!(statuses(&again), [481], "it rings no more");
     assert_eq!(bench.sessions.len(), 1);
     let bye = alice.inside(Method::Bye, &to_alice, None);
     assert_eq!(statuses(&alice.send(&mut bench, bye)), [200]);
@@ -181,6 +180,20 @@ fn a_caller_with_early_media_is_answered_as_it_was_told() {
     assert!(early.status == 183 && !early.body.is_empty());
     let [_, to_alice] = ringing.picked_up(&ringing.replaces());
     assert_eq!(text(&to_alice.body), text(&early.body), "RFC 3261 section 13.2.1");
+    ringing.bob_is_cancelled();
+    ringing.assert_talking(&to_alice);
+}
+
+#[test]
+fn who_picks_up_without_an_offer_is_made_one() {
+    let mut ringing = Ringing::with_rule(true);
+    let replaces = ringing.replaces();
+    let got = carol_replaces(&mut ringing.bench, &mut ringing.carol, &replaces, None);
+    let to_carol = responses(&got).pop().unwrap();
+    let to_alice = responses(&ringing.bench.take(ringing.alice.flow.remote)).pop().unwrap();
+    assert_eq!((to_carol.status, to_alice.status), (200, 200));
+    ringing.carol.acknowledge(&mut ringing.bench, &to_carol, Some(samples::SIPP));
+    ringing.alice.acknowledge(&mut ringing.bench, &to_alice, None);
     ringing.bob_is_cancelled();
     ringing.assert_talking(&to_alice);
 }
