@@ -8,6 +8,7 @@ import { after } from 'node:test';
 import { SipPage } from './lib/sip-page.js';
 import { startSipp } from './lib/sipp.js';
 import { DOMAIN, PASSWORD } from './lib/tandem.js';
+import { VideoPage, makeClip, telephoneSees } from './lib/video.js';
 import { until } from './lib/wait.js';
 import { WireTap } from './lib/wiretap.js';
 import { WcsSocket } from './lib/wcs-socket.js';
@@ -126,6 +127,62 @@ for (const library of ['wcs3', 'websdk']) {
     await telephone.event('CALL_CLOSED');
   });
 }
+
+/** A client with a camera, logged in, that notes what it is told. */
+async function clientWithCamera(library, user, options) {
+  const page = world.keep(await VideoPage.open(world, { library, ...options }));
+  page.frames = [];
+  page.page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => page.frames.push(payload)));
+  await page.register({ user, password: PASSWORD, domain: DOMAIN });
+  return page;
+}
+
+/** The widths and heights of what a client is shown and of what it sends, as it was told last. */
+function told({ frames }) {
+  const formats = frames.map((text) => JSON.parse(text)).filter(({ message }) => message === 'notifyVideoFormat');
+  const [format] = formats.at(-1)?.data ?? [];
+  return format && [[format.playerVideoWidth, format.playerVideoHeight], [format.streamerVideoWidth, format.streamerVideoHeight]];
+}
+
+/** What a browser sends: where its line is slow at first, smaller pictures than its camera gives. */
+async function sentSize(page) {
+  const { sent } = await page.videoStats();
+  return [sent?.frameWidth, sent?.frameHeight];
+}
+
+/** Waits until a client was told the true sizes: what its far end and it itself send then. */
+async function isTold(page, farEnd) {
+  await until('both true sizes are told', async () => {
+    const sizes = [await farEnd(), await sentSize(page)];
+    return JSON.stringify(told(page)) === JSON.stringify(sizes);
+  }).catch((error) => {
+    throw new Error(`it was told ${JSON.stringify(told(page))}`, { cause: error });
+  });
+}
+
+world.test('wcs3: is told how large the pictures of a telephone are, by H.264, and its own', async () => {
+  const clip = await makeClip(world.directory, { colour: 'purple', size: '320x240', seconds: 30 });
+  const telephone = await world.telephone({ user: 'carol', tone: 1000, video: { clip } });
+  const page = await clientWithCamera('wcs3', 'alice', { tone: 440, colour: 'green', width: 640, height: 480 });
+  await page.call('carol');
+  await page.talking();
+  await Promise.all([page.sees('purple'), telephoneSees(telephone, 'green'), both(page, telephone)]);
+  assert.equal((await page.videoStats()).received.codec, 'video/H264');
+  await isTold(page, () => [320, 240]);
+  await page.hangup();
+});
+
+world.test('websdk and wcs3: each is told how large the other one\'s pictures are, by VP8, and its own', async () => {
+  const one = await clientWithCamera('websdk', 'alice', { tone: 440, colour: 'green', width: 640, height: 480, codec: 'VP8' });
+  const other = await clientWithCamera('wcs3', 'bob', { tone: 1000, colour: 'purple', width: 320, height: 180, codec: 'VP8' });
+  await one.call('bob');
+  await other.answer();
+  await Promise.all([one.talking(), other.talking()]);
+  await Promise.all([one.sees('purple'), other.sees('green'), one.hears(1000), other.hears(440)]);
+  assert.equal((await one.videoStats()).received.codec, 'video/VP8');
+  await Promise.all([isTold(one, () => sentSize(other)), isTold(other, () => sentSize(one))]);
+  await one.hangup();
+});
 
 world.test('a page with a token calls, and learns neither who calls nor who is called', async () => {
   const telephone = await world.telephone({ user: 'carol', tone: 1000 });

@@ -3,7 +3,7 @@ let socket;
 let connection;
 let call;
 let offer;
-const client = { state: 'idle', failure: '', held: false, frames: [] };
+const client = { state: 'idle', failure: '', held: false, withVideo: false, frames: [] };
 window.client = client;
 
 const send = (message, argument) => socket.send(JSON.stringify(argument === undefined ? { message } : { message, data: [argument] }));
@@ -56,7 +56,7 @@ async function described(description) {
 
 async function connect() {
   connection = new RTCPeerConnection();
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: client.withVideo });
   stream.getTracks().forEach((track) => connection.addTrack(track, stream));
 }
 
@@ -69,7 +69,7 @@ client.call = async (callee) => {
   client.state = 'calling';
   await connect();
   const sdp = await described(await connection.createOffer());
-  send('call', { callee, visibleName: 'A visitor', hasVideo: false, inviteParameters: {}, isMsrp: false, sdp });
+  send('call', { callee, visibleName: 'A visitor', hasVideo: client.withVideo, inviteParameters: {}, isMsrp: false, sdp });
 };
 client.answer = async () => {
   await connect();

@@ -4,7 +4,7 @@ import Flashphoner from '@flashphoner/websdk';
 const { SESSION_STATUS, CALL_STATUS } = Flashphoner.constants;
 let session;
 let call;
-const client = { state: 'idle', failure: '' };
+const client = { state: 'idle', failure: '', withVideo: false };
 window.client = client;
 
 const display = () => document.body.appendChild(document.createElement('div'));
@@ -33,7 +33,7 @@ client.register = ({ server, user, password, domain }) => new Promise((resolve, 
 });
 client.call = (callee) => {
   adopt(session.createCall({
-    callee, localVideoDisplay: display(), remoteVideoDisplay: display(), constraints: { audio: true, video: false },
+    callee, localVideoDisplay: display(), remoteVideoDisplay: display(), constraints: { audio: true, video: client.withVideo },
   }), 'calling');
   call.call();
 };

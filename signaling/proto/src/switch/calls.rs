@@ -230,7 +230,10 @@ impl Switch {
         {
             return;
         }
-        self.with_call(now, id, |call, _| call.media_event(now, session, kind));
+        match kind {
+            EventKind::PictureSize { side, size } => self.tell_picture_size(id, session, *side, *size),
+            kind => self.with_call(now, id, |call, _| call.media_event(now, session, kind)),
+        }
     }
 
     /// The browser on one side of a call, and the identifier that the call has there.

@@ -33,7 +33,7 @@ pub use client::{
 pub use server::{
     Call, CallStatus, IncomingMessage, MessageState, ServerMessage, Subscription, TransferStatus,
 };
-pub use video::VideoState;
+pub use video::{PictureSizes, VideoState};
 
 use crate::sip::{Host, SipUri, Uri, UriError};
 

@@ -5,9 +5,10 @@ pub(super) mod v3;
 pub(super) mod v5;
 
 use super::client::{Login, Unsupported};
-use super::video::VideoState;
+use super::video::{PictureSizes, VideoState};
 use crate::party::Cause;
 use serde_json::{Value, json};
+use tandem_control::PictureSize;
 
 /// What both generations tell a client of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,18 @@ pub struct Call {
     pub visible_name: String,
     /// Its video, as the client sees it.
     pub video: VideoState,
+    /// The sizes of the pictures that came last.
+    pub sizes: PictureSizes,
+}
+
+impl Call {
+    /// The sizes of the pictures that go now.
+    fn present_sizes(&self) -> PictureSizes {
+        PictureSizes {
+            player: self.sizes.player.filter(|_| self.video.is_shown()),
+            streamer: self.sizes.streamer.filter(|_| self.video.is_sent()),
+        }
+    }
 }
 
 /// Where a call that is not over stands.
@@ -107,9 +120,6 @@ pub struct Subscription {
 }
 
 /// Something to tell a client.
-///
-/// There is no `notifyVideoFormat`: its sizes of pictures are in no description, and pictures are forwarded unread. A browser
-/// sees the size of what it shows, and what is not known is better not said.
 #[derive(Clone, Debug)]
 pub enum ServerMessage<'a> {
     /// The login was understood, and is tried: `getUserData` and `getVersion`. WCS 3 clients give the registration 15
@@ -239,6 +249,13 @@ pub enum ServerMessage<'a> {
         /// See [`crate::settings::CodecName::encoding`].
         name: &'a str,
     },
+    /// The size of the call's pictures became known, or another one.
+    VideoFormat {
+        /// The call.
+        call: &'a Call,
+        /// Where it stands.
+        status: CallStatus,
+    },
     /// The provider asked by OPTIONS whether the client is there.
     Options,
     /// What is left of the user's money, as the provider counts it.
@@ -283,6 +300,11 @@ impl MessageState {
 fn frame(message: &str, data: Value) -> String {
     // Clients of WCS 5 read `data[0]` of every message, so it is never left out.
     json!({ "message": message, "data": data }).to_string()
+}
+
+/// The width and the height of pictures, in pixels. What is not known is 0.
+fn pixels(size: Option<PictureSize>) -> [u16; 2] {
+    size.map_or([0, 0], |size| [size.width, size.height])
 }
 
 /// The last argument of most messages of WCS 3 is the SIP message behind them. It is left empty: it names the

@@ -2,6 +2,7 @@ use super::*;
 use crate::party::Cause;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tandem_control::PictureSize;
 
 /// What `@flashphoner/websdk` 2.0.276 sends first, as captured from its source's shapes.
 const CONNECTION: &str = r#"{"message":"connection","data":[{"appKey":"defaultApp","mediaProviders":["WebRTC"],
@@ -27,6 +28,7 @@ fn outgoing() -> Call {
         callee: "1001".to_owned(),
         visible_name: "Bob".to_owned(),
         video: VideoState::Inactive,
+        sizes: PictureSizes::default(),
     }
 }
 
@@ -354,6 +356,50 @@ fn tells_holds_transfers_and_messages() {
     }
     let codec = sent(&v5, &ServerMessage::AudioCodec { call: &call, name: "speex" });
     assert_eq!(codec[0]["data"], json!(["c1", { "name": "speex" }]));
+}
+
+#[test]
+fn the_sizes_of_pictures_are_said_while_they_go() {
+    let (v3, _) = connected(CONNECT);
+    let (v5, _) = connected(CONNECTION);
+    let sizes = PictureSizes { player: PictureSize::new(640, 480), streamer: PictureSize::new(320, 180) };
+    for (video, [player, streamer]) in [
+        (VideoState::SendRecv, [[640, 480], [320, 180]]),
+        (VideoState::SendOnly, [[0, 0], [320, 180]]),
+        (VideoState::RecvOnly, [[640, 480], [0, 0]]),
+        (VideoState::Inactive, [[0, 0], [0, 0]]),
+    ] {
+        let call = Call { video, sizes, ..outgoing() };
+        let status = CallStatus::Established;
+        for message in [
+            ServerMessage::VideoFormat { call: &call, status },
+            ServerMessage::Status { call: &call, status },
+        ] {
+            let object = &sent(&v3, &message)[0]["data"][0];
+            assert_eq!((&object["id"], &object["state"]), (&json!("c1"), &json!("TALK")));
+            assert_eq!([&object["playerVideoWidth"], &object["playerVideoHeight"]], [player[0], player[1]]);
+            assert_eq!(
+                [&object["streamerVideoWidth"], &object["streamerVideoHeight"]],
+                [streamer[0], streamer[1]]
+            );
+        }
+        let frames = sent(&v5, &ServerMessage::VideoFormat { call: &call, status });
+        let told = json!({
+            "mediaSessionId": "c1",
+            "status": "RESIZE",
+            "playerVideoWidth": player[0],
+            "playerVideoHeight": player[1],
+            "streamerVideoWidth": streamer[0],
+            "streamerVideoHeight": streamer[1],
+        });
+        assert_eq!(frames, [json!({ "message": "notifyVideoFormat", "data": [told] })]);
+    }
+    let call = outgoing();
+    let frames = sent(&v3, &ServerMessage::VideoFormat { call: &call, status: CallStatus::Hold });
+    assert_eq!(
+        (&frames[0]["message"], &frames[0]["data"][0]["state"]),
+        (&json!("notifyVideoFormat"), &json!("HOLD"))
+    );
 }
 
 proptest! {

@@ -1,4 +1,6 @@
-//! Whether a call has video, read from the descriptions that pass.
+//! Whether a call has video, read from the descriptions that pass, and how large it is.
+
+use tandem_control::PictureSize;
 
 /// Which way video goes, as the client sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +45,16 @@ impl VideoState {
         }
     }
 
+    /// Whether the client sends pictures.
+    pub fn is_sent(self) -> bool {
+        matches!(self, VideoState::SendRecv | VideoState::SendOnly)
+    }
+
+    /// Whether it is shown pictures.
+    pub fn is_shown(self) -> bool {
+        matches!(self, VideoState::SendRecv | VideoState::RecvOnly)
+    }
+
     /// Whether pictures go either way.
     pub fn is_active(self) -> bool {
         self != VideoState::Inactive
@@ -57,6 +69,15 @@ impl VideoState {
             VideoState::RecvOnly => "recvonly",
         }
     }
+}
+
+/// The sizes of a call's pictures, as far as they are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PictureSizes {
+    /// Of those that the client is shown.
+    pub player: Option<PictureSize>,
+    /// Of those that it sends.
+    pub streamer: Option<PictureSize>,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::party::{Cause, Signal};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
 use crate::switch::Switch;
 use crate::switch::calls::{Callee, Endpoint, Plan, Target};
-use crate::wcs::{self, CallStatus, NewCall, ServerMessage, VideoState};
+use crate::wcs::{self, CallStatus, NewCall, PictureSizes, ServerMessage, VideoState};
 use std::time::Instant;
 
 impl Switch {
@@ -26,6 +26,7 @@ impl Switch {
             callee: new.callee.clone().unwrap_or_default(),
             visible_name: String::new(),
             video: new.sdp.as_deref().map(VideoState::of_client).unwrap_or_default(),
+            sizes: PictureSizes::default(),
         };
         if browser.calls.contains_key(&call_id) {
             let cause = Cause::new(400, "There is a call with this identifier already");
@@ -162,6 +163,7 @@ impl Switch {
             callee: short_name(&to.uri, &host),
             visible_name: from.display_name.clone().unwrap_or_default(),
             video: text.map(VideoState::of_peer).unwrap_or_default(),
+            sizes: PictureSizes::default(),
         };
         self.say(id, &ServerMessage::Incoming { call: &info, sdp: text });
         let call = BrowserCall {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::settings::XcapRoot;
 use crate::sip::reply;
+use tandem_control::{PictureSize, SessionId};
 
 const PROVIDER: &str = "192.0.2.50";
 
@@ -70,6 +71,53 @@ fn a_page_is_told_the_codec_once_and_again_when_it_changes() {
     let frames = bench.take_frames(page);
     assert_eq!(names(&frames), ["notifyAudioCodec", "setRemoteSDP"]);
     assert_ne!(frames[0]["data"][1]["name"], "pcmu");
+}
+
+#[test]
+fn pages_are_told_how_large_pictures_are_and_when_that_changes() {
+    let mut bench = Bench::new();
+    let alice = bench.browser(1, "alice", PASSWORD, "");
+    let bob = bench.browser(2, "bob", PASSWORD, "");
+    let offer = format!("{}{}", samples::CHROMIUM, samples::CHROMIUM_VIDEO).replace("BUNDLE 0", "BUNDLE 0 1");
+    bench.say(alice, "call", json!({ "callId": "c1", "callee": "bob", "sdp": offer }));
+    let call_id = bench.take_frames(bob).last().unwrap()["data"][0]["callId"].clone();
+    let answer = offer.replace("setup:actpass", "setup:active");
+    bench.say(bob, "answer", json!({ "callId": call_id, "sdp": answer }));
+    bench.take_frames(bob);
+    assert_eq!(names(&bench.take_frames(alice)).last().unwrap(), "talk");
+    let session = *bench.sessions.keys().next().unwrap();
+    let shows = |bench: &mut Bench, session, side, (width, height)| {
+        let kind = EventKind::PictureSize { side, size: PictureSize { width, height } };
+        let event = tandem_control::Event { session, kind };
+        bench.input(Input::Dataplane(tandem_control::Message::Event(event)));
+        [alice, bob].map(|page| bench.take_frames(page))
+    };
+    let format = |id: &Value, player: [u16; 2], streamer: [u16; 2]| {
+        let data = json!([{
+            "mediaSessionId": id, "status": "RESIZE",
+            "playerVideoWidth": player[0], "playerVideoHeight": player[1],
+            "streamerVideoWidth": streamer[0], "streamerVideoHeight": streamer[1],
+        }]);
+        vec![json!({ "message": "notifyVideoFormat", "data": data })]
+    };
+    let (small, large) = ([320, 180], [640, 480]);
+    let (of_alice, nothing) = (json!("c1"), [const { Vec::<Value>::new() }; 2]);
+    let told = shows(&mut bench, session, Side::B, (640, 480));
+    assert_eq!(told, [format(&of_alice, large, [0, 0]), format(&call_id, [0, 0], large)]);
+    assert_eq!(shows(&mut bench, session, Side::B, (640, 480)), nothing, "it is no news");
+    let told = shows(&mut bench, session, Side::A, (320, 180));
+    assert_eq!(told, [format(&of_alice, large, small), format(&call_id, small, large)]);
+    let other = SessionId(session.0 ^ 1);
+    assert_eq!(shows(&mut bench, other, Side::A, (1, 1)), nothing, "of nobody's session");
+    // Without pictures nothing is said of them.
+    let offer = format!("{}{}", samples::CHROMIUM, samples::CHROMIUM_VIDEO.replace("sendrecv", "recvonly"));
+    let offer = offer.replace("BUNDLE 0", "BUNDLE 0 1");
+    bench.say(alice, "changeMediaRequest", json!({ "callId": "c1", "sdp": offer }));
+    for page in [alice, bob] {
+        bench.take_frames(page);
+    }
+    let [told, _] = shows(&mut bench, session, Side::A, (160, 90));
+    assert_eq!(told, [] as [Value; 0]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The frames of WCS 3.
 
 use super::codes::{call_fail_code, fail_code};
-use super::{Call, CallStatus, NO_SIP, ServerMessage, common_frames, frame};
+use super::{Call, CallStatus, NO_SIP, PictureSizes, ServerMessage, common_frames, frame, pixels};
 use crate::wcs::client::Account;
 use serde_json::{Value, json};
 
@@ -23,17 +23,12 @@ pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
             let offer = sdp.map(|sdp| remote_sdp(call, "RING", sdp, false));
             offer.into_iter().chain([call_frame("ring", call, "RING", 180)]).collect()
         }
-        S::Status { call, status } => match status {
-            // WCS 3 has no message for it; the call object makes its first appearance with `ring`.
-            CallStatus::Trying => Vec::new(),
-            CallStatus::Ring => vec![call_frame("ring", call, "RING", 180)],
-            CallStatus::Progress { ringing } => {
-                let sip_state = if *ringing { 180 } else { 183 };
-                vec![call_frame("sessionProgress", call, "SESSION_PROGRESS", sip_state)]
-            }
-            CallStatus::Established => vec![call_frame("talk", call, "TALK", 200)],
-            CallStatus::Hold => vec![call_frame("hold", call, "HOLD", 200)],
-        },
+        // WCS 3 has no message for it; the call object makes its first appearance with `ring`.
+        S::Status { status: CallStatus::Trying, .. } => Vec::new(),
+        S::Status { call, status } => {
+            let (state, sip_state) = state(*status);
+            vec![call_frame(status_message(*status), call, state, sip_state)]
+        }
         S::HoldResult { call, on } => {
             let status = if *on { CallStatus::Hold } else { CallStatus::Established };
             let mut result = vec![frame("callbackHold", json!([call.id, on]))];
@@ -53,6 +48,11 @@ pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
         // There is no message for it; `finish` follows.
         S::TransferEvent { .. } => Vec::new(),
         S::AudioCodec { name, .. } => vec![frame("notifyAudioCodec", json!([{ "name": name }]))],
+        // The call object has the sizes.
+        S::VideoFormat { call, status } => {
+            let (state, sip_state) = state(*status);
+            vec![frame("notifyVideoFormat", json!([call_object(call, state, sip_state)]))]
+        }
         S::Refuse(unsupported) => {
             vec![frame(
                 "fail",
@@ -62,6 +62,26 @@ pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
         // Clients of WCS 3 cannot resume.
         S::Resumed { .. } | S::ResumeFailed => Vec::new(),
         common => common_frames(common),
+    }
+}
+
+fn status_message(status: CallStatus) -> &'static str {
+    match status {
+        CallStatus::Trying | CallStatus::Ring => "ring",
+        CallStatus::Progress { .. } => "sessionProgress",
+        CallStatus::Established => "talk",
+        CallStatus::Hold => "hold",
+    }
+}
+
+/// The state of a call, and the status of the SIP message that brought it there.
+fn state(status: CallStatus) -> (&'static str, u16) {
+    match status {
+        CallStatus::Trying | CallStatus::Ring => ("RING", 180),
+        CallStatus::Progress { ringing: true } => ("SESSION_PROGRESS", 180),
+        CallStatus::Progress { ringing: false } => ("SESSION_PROGRESS", 183),
+        CallStatus::Established => ("TALK", 200),
+        CallStatus::Hold => ("HOLD", 200),
     }
 }
 
@@ -84,6 +104,8 @@ fn call_object(call: &Call, state: &str, sip_state: u16) -> Value {
     let other = if call.incoming { &call.caller } else { &call.callee };
     let (name_callee, name_caller) =
         if call.incoming { ("", call.visible_name.as_str()) } else { (call.visible_name.as_str(), "") };
+    let PictureSizes { player, streamer } = call.present_sizes();
+    let [player, streamer] = [pixels(player), pixels(streamer)];
     json!({
         "id": call.id,
         "state": state,
@@ -96,9 +118,9 @@ fn call_object(call: &Call, state: &str, sip_state: u16) -> Value {
         "isVideoCall": call.video.is_active(),
         "state_video": call.video.word(),
         "sip_state": sip_state,
-        "playerVideoWidth": 0,
-        "playerVideoHeight": 0,
-        "streamerVideoWidth": 0,
-        "streamerVideoHeight": 0,
+        "playerVideoWidth": player[0],
+        "playerVideoHeight": player[1],
+        "streamerVideoWidth": streamer[0],
+        "streamerVideoHeight": streamer[1],
     })
 }

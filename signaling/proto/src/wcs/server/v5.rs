@@ -1,7 +1,7 @@
 //! The frames of WCS 5.
 
 use super::codes::fail_code;
-use super::{Call, CallStatus, ServerMessage, TransferStatus, common_frames, frame};
+use super::{Call, CallStatus, PictureSizes, ServerMessage, TransferStatus, common_frames, frame, pixels};
 use crate::party::Cause;
 use crate::wcs::client::{Login, Unsupported};
 use serde_json::{Value, json};
@@ -55,6 +55,23 @@ pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
         }
         S::TransferFailed { call, cause } => vec![call_failure("transfer", "TRANSFER_FAIL", call, cause)],
         S::AudioCodec { call, name } => vec![frame("notifyAudioCodec", json!([call.id, { "name": name }]))],
+        // The npm client takes a status from it, and knows this one as that of a picture that changes its size. It looks
+        // for a stream of this identifier, and passes over those of calls.
+        S::VideoFormat { call, .. } => {
+            let PictureSizes { player, streamer } = call.present_sizes();
+            let [player, streamer] = [pixels(player), pixels(streamer)];
+            vec![frame(
+                "notifyVideoFormat",
+                json!([{
+                    "mediaSessionId": call.id,
+                    "status": "RESIZE",
+                    "playerVideoWidth": player[0],
+                    "playerVideoHeight": player[1],
+                    "streamerVideoWidth": streamer[0],
+                    "streamerVideoHeight": streamer[1],
+                }]),
+            )]
+        }
         S::Resumed { calls } => {
             let object = |(call, status): &(&Call, CallStatus)| call_object(call, status_word(*status), None);
             let calls: Vec<Value> = calls.iter().map(object).collect();
