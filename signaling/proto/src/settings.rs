@@ -126,7 +126,8 @@ pub struct Providers {
     pub offer_security: OfferSecurity,
     /// The registration's lifetime that is asked for.
     pub register_expires: Duration,
-    /// Whether whoever is at a provider may transfer our user, who then calls the target on its account there.
+    /// Whether whoever is at a provider may transfer our user, who then calls the target on its account there, and
+    /// join two whom it talks to.
     pub accept_transfers: bool,
     /// How the paths from providers are kept open.
     pub keep_alive: KeepAlive,
