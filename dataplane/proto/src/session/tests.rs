@@ -13,6 +13,7 @@ mod swap;
 mod transcoding;
 mod video;
 mod video_repair;
+mod watching;
 
 use super::*;
 use crate::dtmf::Digit;
@@ -31,12 +32,17 @@ const EVENT_48: (u8, Codec, u32) = (110, Codec::TelephoneEvent, 48_000);
 #[derive(Default)]
 struct Sent {
     packets: Vec<(Side, Component, SocketAddr, Vec<u8>)>,
+    copies: Vec<(Medium, Vec<u8>)>,
     dropped: Vec<DropReason>,
 }
 
 impl Outbox for Sent {
     fn send(&mut self, from: Side, component: Component, destination: SocketAddr, bytes: &[u8]) {
         self.packets.push((from, component, destination, bytes.to_vec()));
+    }
+
+    fn copy(&mut self, medium: Medium, packet: &[u8]) {
+        self.copies.push((medium, packet.to_vec()));
     }
 
     fn dropped(&mut self, reason: DropReason) {
