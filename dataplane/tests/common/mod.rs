@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub(crate) mod browser;
+pub(crate) mod pages;
 pub(crate) mod peers;
 pub(crate) mod pictures;
 
