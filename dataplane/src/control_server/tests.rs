@@ -157,6 +157,29 @@ fn requests_of_one_record_go_where_each_belongs() {
 }
 
 #[test]
+fn two_sessions_of_one_request_must_have_one_worker() {
+    let setup = setup("pairs", 2);
+    let (client, mut attached) = greeted(&setup);
+    let requests = |other: u64| {
+        let (first, second) = ((SessionId(7), Side::A), (SessionId(other), Side::B));
+        let watch = Request::Watch { session: first.0, side: first.1, source: second };
+        [Request::Swap { first, second }, watch]
+    };
+    for (id, (near, far)) in (0..).zip(requests(8).into_iter().zip(requests(1 << 56))) {
+        send(&client, 10 + id, far);
+        send(&client, id, near.clone());
+        assert_eq!(next(&mut attached), Next::Request(RequestFrame { id, request: near }));
+        let refused = read(&client);
+        let Some(Message::Reply { id: answered, result: Err(Refusal::Invalid(_)) }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(answered, 10 + id);
+    }
+    drop(attached);
+    setup.server.stop();
+}
+
+#[test]
 fn what_is_about_all_workers_is_for_the_server() {
     let setup = setup("server", 1);
     let (client, mut attached) = greeted(&setup);
