@@ -58,8 +58,8 @@ pub enum Request {
         second: (SessionId, Side),
     },
     /// Lets the peer on `side` hear and see what the peer of a side of another session sends, sound and pictures, as
-    /// though the peer on its session's other side had sent it. That other side has no peer of its own then: its
-    /// leg is [`LegConfig::watched`] of the source's leg, configured before, and anew with each change of that one;
+    /// though the peer on its session's other side had sent it. That other side has no peer of its own and cannot be
+    /// given one meanwhile: its leg is [`LegConfig::watched`] of the source's leg, configured before, and anew with each change of that one;
     /// its ports are [`PortKind::Shared`], which costs none.
     ///
     /// The watching session repairs, transcodes, reports and names its streams for its own peer. What is lost between

@@ -22,6 +22,7 @@ use tandem_control::{
 };
 use video::Video;
 pub use watching::Medium;
+use watching::check_legs;
 
 use crate::Now;
 use crate::bridge::{Bridge, Bridged};
@@ -172,6 +173,7 @@ impl Session {
     ) -> Result<(), Refusal> {
         let codec = |error| Refusal::Invalid(format!("codec: {error}"));
         let [a, b] = &mut self.sides;
+        check_legs([&*a, &*b], legs)?;
         let prepare = |half: &Half, leg: Option<&LegConfig>| leg.map(|leg| half.leg.prepare(leg)).transpose();
         let prepared = [prepare(a, legs[0])?, prepare(b, legs[1])?];
         let before = [&a.leg.config().audio, &b.leg.config().audio];

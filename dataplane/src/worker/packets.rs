@@ -20,9 +20,9 @@ use tandem_media::stun;
 
 /// Sends what a session makes itself.
 pub(super) struct WorkerOutbox<'a, D: Driver> {
-    pub(super) driver: &'a mut D,
-    pub(super) departures: &'a mut Departures,
-    pub(super) counters: &'a mut Counters,
+    driver: &'a mut D,
+    departures: &'a mut Departures,
+    counters: &'a mut Counters,
     legs: &'a [LegPorts; 2],
     /// What those who watch are to have.
     copied: Option<Copied>,

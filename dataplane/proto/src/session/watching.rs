@@ -5,7 +5,7 @@
 //! hands the copy to each session that watches. From there on it is a call like any other: both sessions place,
 //! repair and report on their own. Only what is said to the source is said by its own session.
 
-use tandem_control::{EventKind, Refusal, Security, Side};
+use tandem_control::{EventKind, LegConfig, Refusal, Security, Side};
 
 use super::{Half, Outbox, Session, Verdict};
 use crate::Now;
@@ -38,18 +38,32 @@ impl Half {
         self.is_watched && matches!(reason, NotWanted | NoDestination | NotTaken | HearsRoom)
     }
 
-    /// Whether its leg has no peer of its own.
-    fn is_alone(&self) -> bool {
-        let config = self.leg.config();
-        config.ice.is_none() && config.remote.is_none() && config.security == Security::None
-    }
-
     /// What is told of the source is nothing to whoever comes next.
     fn forget_source(&mut self) {
         self.reception.forget();
         self.bridge.interrupt();
         self.forget_pictures();
     }
+}
+
+/// Whether a leg that stands for what is watched has no peer of its own.
+///
+/// # Errors
+/// [`Refusal::Invalid`] if it has.
+fn check_alone(config: &LegConfig) -> Result<(), Refusal> {
+    if config.ice.is_none() && config.remote.is_none() && config.security == Security::None {
+        return Ok(());
+    }
+    Err(Refusal::Invalid("the other side of a session that watches has a peer of its own".into()))
+}
+
+/// Whether legs may be configured so in a session that watches, if it does.
+///
+/// # Errors
+/// As [`check_alone`].
+pub(super) fn check_legs(halves: [&Half; 2], legs: [Option<&LegConfig>; 2]) -> Result<(), Refusal> {
+    let fed = halves.into_iter().zip(legs).filter(|(half, _)| half.is_fed);
+    fed.filter_map(|(_, leg)| leg).try_for_each(check_alone)
 }
 
 impl Session {
@@ -71,9 +85,7 @@ impl Session {
             return refuse("a session with a side in a room cannot watch");
         }
         let fed = self.split(side).1;
-        if !fed.is_alone() {
-            return refuse("the other side of a session that watches has a peer of its own");
-        }
+        check_alone(fed.leg.config())?;
         let source = session.split(its_side).0;
         source.is_watched = true;
         fed.is_fed = true;

@@ -149,4 +149,10 @@ fn a_side_that_has_a_peer_is_nobodys_stand_in() {
     assert!(matches!(two.watch(), Err(Refusal::Invalid(_))));
     assert_eq!(two.say(1), (Some(DropReason::NotWanted), 0));
     assert!(two.watcher.forwarded(&speech(1, 0, 0, 7, b"x")).1 == b"x", "it is a call as before");
+    let mut two = Two::new(&source, &leg(Side::A, &[PCMU]));
+    let with_peer = leg(Side::B, &[PCMU]);
+    let (now, legs) = (two.source.now, of_side(Side::B, &with_peer));
+    let configured = two.watcher.session.configure(now, legs, &mut two.watcher.sent);
+    assert!(matches!(configured, Err(Refusal::Invalid(_))), "nobody comes in between");
+    assert_eq!(two.say(1), (None, 1));
 }
