@@ -58,6 +58,8 @@ pub struct Settings {
     pub messages: MessageRules,
     /// Who may watch whom.
     pub presence: PresenceRules,
+    /// Whether users may publish streams, and play those of their domain.
+    pub streams: bool,
     /// Whose word on who calls counts; nobody's where it is empty.
     pub trusted: Vec<Trusted>,
     /// Sent in User-Agent and Server.
@@ -146,6 +148,12 @@ pub struct Limits {
     pub contacts_per_user: usize,
     /// Registrations at providers at once, of browsers and of the configuration together.
     pub registrations: usize,
+    /// Streams at once that browsers publish or play.
+    pub streams: usize,
+    /// Of them, of one user.
+    pub streams_per_user: usize,
+    /// Browsers that play one stream at once, at most [`tandem_control::MAX_WATCHERS`].
+    pub players_per_stream: usize,
     /// Transactions at once; above it requests get a stateless 503 (attacks.md row 8).
     pub transactions: usize,
     /// Requests a second from one source address, and the burst above it.

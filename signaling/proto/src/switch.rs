@@ -16,6 +16,7 @@ mod ports;
 mod queries;
 mod requests;
 mod routing;
+mod streams;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use streams::Streams;
 use subscriptions::Watchers;
 use tokens::TokenTable;
 use transfer::Transfer;
@@ -303,6 +305,7 @@ pub struct Switch {
     lines: Lines,
     dataplane: Dataplane,
     messages: Messages,
+    streams: Streams,
     watchers: Watchers,
     /// Where clients of local domains are: requests may go there although it is a private address.
     client_addresses: HashSet<IpAddr>,
@@ -356,6 +359,7 @@ impl Switch {
             lines: Lines::new(settings.user_ports),
             dataplane: dataplane::dataplane(),
             messages: Messages::default(),
+            streams: Streams::default(),
             watchers: Watchers::default(),
             client_addresses: HashSet::new(),
             timers: BTreeSet::from([(now + EXPIRE_EVERY, Timer::Tidy), (now + PING_EVERY, Timer::Ping)]),
@@ -437,6 +441,7 @@ impl Switch {
                     self.xcap.shrink();
                     self.data.shrink();
                     self.calls.shrink();
+                    self.streams.shrink();
                     self.user_agent.shrink();
                     self.timers.insert((now + EXPIRE_EVERY, Timer::Tidy));
                 }

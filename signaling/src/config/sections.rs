@@ -3,12 +3,12 @@
 use super::reader::{Placed, Section};
 use super::{
     CertificateFiles, Config, ConfigError, DEFAULT_DOMAIN, Http, Media, Overrides, Sip, accounts, audio,
-    data, domains, messages, network, ng, providers, tokens, xcap,
+    data, domains, messages, network, ng, providers, tokens, video, xcap,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tandem_control::RecordingFormat;
+use tandem_control::{MAX_WATCHERS, RecordingFormat};
 use tandem_sip::ng::Files;
 use tandem_sip::settings::{Domain, Limits, Settings, Timers, User};
 use tandem_sip::transport::Transport;
@@ -69,6 +69,7 @@ pub(super) fn read(root: &Section<'_>, file: &Path, overrides: &Overrides) -> Re
         timers: timers(root, media_timeout),
         messages: messages::messages(root),
         presence: messages::presence(root),
+        streams: video::streams(root),
         trusted: messages::trusted(root),
         product: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
     };
@@ -335,6 +336,9 @@ fn limits(root: &Section<'_>) -> Limits {
         calls_per_user: count(&section, "calls_per_user", 1_000_000, 100),
         contacts_per_user: count(&section, "contacts_per_user", 1_000, 10),
         registrations: count(&section, "registrations", 1_000_000, 10_000),
+        streams: count(&section, "streams", 1_000_000, 1_000),
+        streams_per_user: count(&section, "streams_per_user", 1_000_000, 20),
+        players_per_stream: players_per_stream(&section),
         transactions: count(&section, "transactions", 10_000_000, 50_000),
         requests_per_source: small(&section, "requests_per_source", 200),
         wrong_passwords: small(&section, "wrong_passwords", 10),
@@ -342,6 +346,11 @@ fn limits(root: &Section<'_>) -> Limits {
     };
     section.finish();
     limits
+}
+
+fn players_per_stream(section: &Section<'_>) -> usize {
+    let most = u64::try_from(MAX_WATCHERS).unwrap_or(u64::MAX);
+    count(section, "players_per_stream", most, MAX_WATCHERS)
 }
 
 fn timers(root: &Section<'_>, media: Duration) -> Timers {

@@ -121,6 +121,10 @@ fn everything_that_is_heard_and_seen_can_be_set() {
         sip_max_kbits = 1500
         [media]
         announcements = "/announcements"
+        [streams]
+        enabled = false
+        [limits]
+        players_per_stream = 8
         [providers]
         allowed = ["voip.example"]
         [[provider]]
@@ -142,6 +146,7 @@ fn everything_that_is_heard_and_seen_can_be_set() {
     assert_eq!(Some(config.settings.tones), Country::find("uk"));
     let provider = &config.settings.providers.media["voip.example"];
     assert_eq!((&provider.codecs[..], provider.dtmf), (&[CodecName::G729][..], DtmfMethod::Info));
+    assert_eq!((config.settings.streams, config.settings.limits.players_per_stream), (false, 8));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Reads `[video]` and `[hold]`: how the video of each side is described, and what is heard on hold.
+//! Reads `[video]`, `[hold]` and `[streams]`: how the video of each side is described, what is heard on hold, and whether
+//! browsers may publish what others play.
 
 use super::reader::Section;
 use tandem_sip::settings::{VideoCodecName, VideoProfile};
@@ -53,6 +54,14 @@ pub(super) fn codec_list(section: &Section<'_>, key: &'static str) -> Option<Vec
 pub(super) fn bitrate(section: &Section<'_>, key: &'static str) -> Option<u32> {
     let kilobits = section.integer(key, KILOBITS)?;
     u32::try_from(kilobits.value * 1_000).ok()
+}
+
+/// Whether there are streams.
+pub(super) fn streams(root: &Section<'_>) -> bool {
+    let section = root.section("streams");
+    let enabled = section.boolean("enabled").unwrap_or(true);
+    section.finish();
+    enabled
 }
 
 /// A file of announcements that those hear whom a side holds.

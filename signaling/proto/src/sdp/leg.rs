@@ -2,6 +2,7 @@
 
 mod audio;
 mod kind;
+mod streams;
 mod transport;
 mod video;
 

@@ -144,12 +144,17 @@ impl Browser {
         }
     }
 
-    /// The address that its user has proven to have, here or at the provider that registered it. Who holds a token uses
+    /// The address that its user has proven to have, here or at the domain of the provider that registered it. Who holds a token uses
     /// an account of somebody else's.
     pub(super) fn proven_address(&self) -> Option<SipUri> {
         match self.account.as_ref().filter(|_| self.grant.is_none())? {
             Account::Local(aor) => aor.uri(),
-            Account::Provider(account) => Some(account.uri.clone()).filter(|_| account.is_registered),
+            Account::Provider(account) => {
+                // A server that the page itself names, beside the domain, may say anything of that domain's users.
+                let route = account.route.as_ref().and_then(Uri::as_sip);
+                let is_of_domain = route.is_none_or(|hop| hop.host == account.uri.host);
+                Some(account.uri.clone()).filter(|_| account.is_registered && is_of_domain)
+            }
         }
     }
 
@@ -211,6 +216,7 @@ impl Switch {
             let gone = Cause::new(480, "The browser's connection closed");
             self.endpoint_signal(now, &Endpoint::Browser(id, call_id), Signal::Hangup(gone));
         }
+        self.end_streams_of(now, id);
         self.close_browser_line(now, id);
         if let Some(browser) = self.browsers.remove(&id) {
             self.forget_return(browser.back);

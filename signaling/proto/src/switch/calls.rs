@@ -47,6 +47,18 @@ impl Switch {
         Ok(())
     }
 
+    /// What all media has in common; `None`: there is no dataplane.
+    pub(super) fn media_rules(&self) -> Option<MediaRules> {
+        let hello = self.dataplane.hello()?;
+        Some(MediaRules {
+            advertised: self.settings.advertised.clone(),
+            local: hello.addresses.clone(),
+            allow_local: self.settings.providers.allow_private,
+            fingerprint: hello.fingerprint,
+            tones: self.settings.tones,
+        })
+    }
+
     /// Begins a call.
     pub(super) fn start_call(&mut self, now: Instant, caller: Endpoint, plan: Plan) -> Result<(), Cause> {
         self.counters.calls_attempted += 1;
@@ -65,15 +77,8 @@ impl Switch {
         mut plan: Plan,
         awaited: Option<(Who, Moved)>,
     ) -> Result<(), Cause> {
-        let Some(hello) = self.dataplane.hello() else {
+        let Some(rules) = self.media_rules() else {
             return Err(Cause::new(503, "The media server is not available"));
-        };
-        let rules = MediaRules {
-            advertised: self.settings.advertised.clone(),
-            local: hello.addresses.clone(),
-            allow_local: self.settings.providers.allow_private,
-            fingerprint: hello.fingerprint,
-            tones: self.settings.tones,
         };
         let call = Call::new(
             now,
@@ -216,12 +221,18 @@ impl Switch {
 
     /// The dataplane no longer has a session.
     pub(super) fn session_lost(&mut self, now: Instant, session: SessionId, cause: Cause) {
+        if let Some(stream) = self.streams.by_session(session) {
+            return self.stream_lost(now, stream);
+        }
         if let Some(id) = self.calls.by_session.get(&session).copied() {
             self.with_call(now, id, |call, _| call.media_failed(session, cause));
         }
     }
 
     pub(super) fn media_event(&mut self, now: Instant, session: SessionId, kind: &EventKind) {
+        if let Some(stream) = self.streams.by_session(session) {
+            return self.stream_event(now, stream, kind);
+        }
         let Some(id) = self.calls.by_session.get(&session).copied() else { return };
         // A browser whose connection is broken too may come back to its call.
         if let EventKind::ConsentLost { side } = kind

@@ -25,6 +25,8 @@ pub(super) struct Counters {
     pub(super) messages_kept: u64,
     pub(super) messages_refused: u64,
     pub(super) messages_expired: u64,
+    /// By reason.
+    pub(super) streams_refused: BTreeMap<&'static str, u64>,
 }
 
 impl Switch {
@@ -32,6 +34,7 @@ impl Switch {
     pub fn counters(&self) -> Vec<(String, u64)> {
         let counters = &self.counters;
         let gauge = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let (streams_published, streams_played) = self.streams.counts();
         let mut all = vec![
             ("calls_active".to_owned(), gauge(self.calls.len())),
             ("sessions_active".to_owned(), gauge(self.calls.sessions())),
@@ -58,6 +61,8 @@ impl Switch {
             ("messages_kept".to_owned(), counters.messages_kept),
             ("messages_refused".to_owned(), counters.messages_refused),
             ("messages_expired".to_owned(), counters.messages_expired),
+            ("streams_published".to_owned(), gauge(streams_published)),
+            ("streams_played".to_owned(), gauge(streams_played)),
             ("wrong_passwords".to_owned(), counters.wrong_passwords),
             ("locked_out".to_owned(), counters.locked_out),
             ("forbidden_targets".to_owned(), counters.forbidden_targets),
@@ -65,6 +70,9 @@ impl Switch {
         ];
         for (status, count) in &counters.calls_failed {
             all.push((format!("calls_failed.{status}"), *count));
+        }
+        for (reason, count) in &counters.streams_refused {
+            all.push((format!("streams_refused.{reason}"), *count));
         }
         for reason in Drops::REASONS {
             all.push((format!("sip_dropped.{reason:?}"), self.user_agent.drops().get(reason)));

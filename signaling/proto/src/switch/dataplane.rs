@@ -1,6 +1,7 @@
 //! The switch's side of the control protocol.
 
 use super::calls::CallId;
+use super::streams::StreamId;
 use super::{Output, Switch, Timer};
 use crate::control_client::{ControlClient, DELETE_AGAIN, ORPHAN_GRACE};
 use crate::party::Cause;
@@ -25,6 +26,12 @@ pub(super) enum Purpose {
     Swap(CallId, CallId),
     /// A session that nobody needs is deleted.
     Delete(SessionId),
+    /// A session of an end of a stream.
+    Stream(StreamId),
+    /// Its leg is configured.
+    StreamConfigured(StreamId),
+    /// It watches its publisher.
+    StreamWatches(StreamId),
     /// Which sessions are there.
     List,
     /// Nothing depends on its answer.
@@ -86,6 +93,17 @@ impl Switch {
             (Purpose::Create(call, branch), Err(refusal)) => {
                 self.session_refused(now, call, branch, &refusal);
             }
+            (Purpose::Stream(stream), result) => {
+                let created = result.and_then(|reply| match reply {
+                    Reply::Created { session, local } => Ok((session, local)),
+                    _ => Err(Refusal::Invalid("unexpected answer".to_owned())),
+                });
+                self.stream_created(now, stream, created);
+            }
+            (Purpose::StreamConfigured(stream), result) => {
+                self.stream_configured(now, stream, result.map(|_| ()));
+            }
+            (Purpose::StreamWatches(stream), result) => self.stream_set_up(now, stream, result.map(|_| ())),
             (Purpose::AddVideo(session, side), result) => {
                 let ports = match result {
                     Ok(Reply::VideoAdded(ports)) => Some(ports),
@@ -100,9 +118,10 @@ impl Switch {
             (Purpose::Swap(call, target), Err(refusal)) => self.swap_refused(now, call, target, &refusal),
             (Purpose::List, Ok(Reply::Sessions { sessions, more })) => {
                 let last = sessions.last().map(|listed| listed.session);
-                let calls = &self.calls;
+                let (calls, streams) = (&self.calls, &self.streams);
                 self.dataplane.listed(&sessions, |listed| {
-                    !listed.note.starts_with(crate::ng::NOTE_MARK) && !calls.knows(listed.session)
+                    let is_known = calls.knows(listed.session) || streams.knows(listed.session);
+                    !listed.note.starts_with(crate::ng::NOTE_MARK) && !is_known
                 });
                 match last.filter(|_| more) {
                     Some(last) => self.ask(now, Request::List { after: Some(last) }, Purpose::List),
@@ -128,7 +147,7 @@ impl Switch {
 
     pub(super) fn delete_orphans(&mut self, now: Instant) {
         for session in self.dataplane.take_orphans() {
-            if !self.calls.knows(session) {
+            if !self.calls.knows(session) && !self.streams.knows(session) {
                 self.counters.orphans_deleted += 1;
                 self.delete_session(now, session);
             }
@@ -137,7 +156,8 @@ impl Switch {
 
     pub(super) fn dataplane_up(&mut self, now: Instant, hello: Hello) {
         self.dataplane_down(now);
-        self.dataplane.up(hello, self.calls.all_sessions());
+        let sessions = self.calls.all_sessions().into_iter().chain(self.streams.all_sessions()).collect();
+        self.dataplane.up(hello, sessions);
         self.ask(now, Request::List { after: None }, Purpose::List);
     }
 

@@ -4,6 +4,7 @@ mod lines;
 mod media;
 mod messages;
 mod resume;
+mod streams;
 mod subscriptions;
 mod tokens;
 mod transfers;

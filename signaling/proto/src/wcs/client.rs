@@ -1,5 +1,6 @@
 //! What clients say.
 
+use super::stream::StreamRequest;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -95,6 +96,8 @@ pub enum ClientMessage {
         /// Whatever client and application have agreed on.
         payload: Value,
     },
+    /// `publishStream`, `playStream` and what goes with them.
+    Stream(StreamRequest),
     /// `setUseProxy`: whether the outbound proxy of the login shall be used.
     UseProxy(bool),
     /// `connection` with a resume token: take up the login and the calls of a connection that was lost. Answered by
@@ -231,8 +234,6 @@ pub enum DtmfMethod {
 pub struct Unsupported {
     /// Its name, or `unknown` where it is none of the protocol's.
     pub name: &'static str,
-    /// What the client's answer must carry: a stream's or an operation's identifier.
-    pub(super) reference: Option<String>,
 }
 
 /// A text frame that is no message.

@@ -81,6 +81,20 @@ impl Fields {
         }
     }
 
+    /// A description, where there is one that can be read at all.
+    pub(super) fn usable_sdp(&mut self) -> Option<String> {
+        self.optional_sdp().ok().flatten()
+    }
+
+    /// Any value, of up to `limit` bytes of JSON.
+    pub(super) fn small_value(&mut self, key: &str, limit: usize) -> Result<Option<Value>, FrameError> {
+        match self.value(key) {
+            Value::Null => Ok(None),
+            value if value.to_string().len() <= limit => Ok(Some(value)),
+            _ => Err(FrameError::Malformed("a field is too long")),
+        }
+    }
+
     /// A whole number up to `most`, as a number or as a text.
     pub(super) fn number(&mut self, key: &str, most: u32) -> Result<Option<u32>, FrameError> {
         let Some(text) = self.text(key)? else { return Ok(None) };

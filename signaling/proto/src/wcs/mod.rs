@@ -23,6 +23,7 @@ mod client;
 mod fields;
 mod read;
 mod server;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod video;
@@ -32,6 +33,9 @@ pub use client::{
 };
 pub use server::{
     Call, CallStatus, IncomingMessage, MessageState, ServerMessage, Subscription, TransferStatus,
+};
+pub use stream::{
+    MAX_STREAM_EVENT, StreamEvent, StreamEventKind, StreamInfo, StreamRequest, StreamStatus, StreamVerb,
 };
 pub use video::{PictureSizes, VideoState};
 
@@ -88,7 +92,13 @@ impl Connection {
             }
             (None, _) => {}
         }
-        Ok(message)
+        Ok(match message {
+            // WCS 3 has streams over RTMFP only.
+            ClientMessage::Stream(request) if self.generation == Some(Generation::V3) => {
+                ClientMessage::Unsupported(request.unsupported())
+            }
+            message => message,
+        })
     }
 
     /// The text frames that say this to the client, in the order they are to be sent.

@@ -4,22 +4,13 @@ use super::client::{
     Account, ClientMessage, DtmfMethod, FrameError, Login, NewCall, OutgoingMessage, Subscribe, Unsupported,
 };
 use super::fields::Fields;
-use super::{Generation, MAX_BODY, MAX_DIGITS, MAX_FRAME, MAX_RECIPIENTS};
+use super::{Generation, MAX_BODY, MAX_DIGITS, MAX_FRAME, MAX_RECIPIENTS, stream};
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// Messages of the protocol that this server does not carry out: it has no streams.
-const UNSUPPORTED: [&str; 8] = [
-    "publishStream",
-    "playStream",
-    "unPublishStream",
-    "stopStream",
-    "snapshot",
-    "sendStreamEvent",
-    "availableStream",
-    "sessionDebug",
-];
+/// Messages of the protocol that this server does not carry out.
+const UNSUPPORTED: [&str; 1] = ["sessionDebug"];
 /// The longest subscription that a client may ask for, in seconds: a week.
 const MAX_EXPIRES: u32 = 604_800;
 /// The time of a subscription that says none, in seconds.
@@ -86,12 +77,13 @@ pub(super) fn parse(text: &str) -> Result<(ClientMessage, Option<Generation>), F
         "ping" | "keepAlive" => ClientMessage::Ping,
         "pong" => ClientMessage::Pong,
         "submitBugReport" | "pushLogs" => ClientMessage::Ignored,
-        name => ClientMessage::Unsupported(Unsupported {
-            name: UNSUPPORTED.into_iter().find(|known| *known == name).unwrap_or("unknown"),
-            reference: ["mediaSessionId", "operationId"]
-                .iter()
-                .find_map(|key| fields.text(key).ok().flatten()),
-        }),
+        name => match stream::read(name, &mut fields)? {
+            Some(message) => message,
+            None => {
+                let name = UNSUPPORTED.into_iter().find(|known| *known == name).unwrap_or("unknown");
+                ClientMessage::Unsupported(Unsupported { name })
+            }
+        },
     };
     Ok((message, None))
 }

@@ -213,7 +213,6 @@ fn tells_a_call_in_wcs_3() {
 fn refuses_in_the_words_that_settle_the_request() {
     let (mut connection, _) = connected(CONNECTION);
     let cases = [
-        (r#"{"message":"publishStream","data":[{"mediaSessionId":"m1"}]}"#, "notifyStreamStatusEvent"),
         (r#"{"message":"sessionDebug","data":[{"command":"start"}]}"#, "fail"),
         (r#"{"message":"<script>","data":[]}"#, "fail"),
     ];
@@ -227,6 +226,42 @@ fn refuses_in_the_words_that_settle_the_request() {
         // With a callId it would end the call.
         assert_eq!(frames[0]["data"][0]["callId"], Value::Null);
     }
+}
+
+#[test]
+fn reads_what_is_asked_of_streams() {
+    let (mut connection, _) = connected(CONNECTION);
+    let mut read = |text: &str| match connection.receive(text) {
+        Ok(ClientMessage::Stream(request)) => Ok((request.id, request.verb)),
+        other => Err(format!("{other:?}")),
+    };
+    let publish = r#"{"message":"publishStream","data":[{"mediaSessionId":"m","name":"cam","sdp":"v=0","record":false}]}"#;
+    let (name, sdp) = ("cam".to_owned(), Some("v=0".to_owned()));
+    assert_eq!(read(publish), Ok(("m".to_owned(), StreamVerb::Publish { name, sdp })));
+    let event = r#"{"message":"sendStreamEvent","data":[{"mediaSessionId":"m","type":"audioMuted"}]}"#;
+    let muted = StreamEvent { kind: StreamEventKind::AudioMuted(true), payload: None };
+    assert_eq!(read(event), Ok(("m".to_owned(), StreamVerb::Event(muted))));
+    let wrong = [
+        r#"{"message":"playStream","data":[{"name":"cam","sdp":"v=0"}]}"#.to_owned(),
+        r#"{"message":"sendStreamEvent","data":[{"mediaSessionId":"m","type":"resize"}]}"#.to_owned(),
+        json!({ "message": "sendStreamEvent", "data": [
+            { "mediaSessionId": "m", "type": "data", "payload": "x".repeat(MAX_STREAM_EVENT) },
+        ] })
+        .to_string(),
+    ];
+    for text in wrong {
+        assert!(read(&text).is_err_and(|error| error.contains("Malformed")), "{text}");
+    }
+}
+
+/// Its streams are RTMFP's.
+#[test]
+fn a_client_of_the_third_generation_is_refused_streams() {
+    let (mut connection, _) = connected(CONNECT);
+    let text = r#"{"message":"playStream","data":[{"mediaSessionId":"m","name":"cam"}]}"#;
+    let ClientMessage::Unsupported(unsupported) = connection.receive(text).unwrap() else { panic!() };
+    let frames = sent(&connection, &ServerMessage::Refuse(&unsupported));
+    assert_eq!(frames[0]["data"][0], "NOT_SUPPORTED");
 }
 
 #[test]
@@ -410,8 +445,9 @@ proptest! {
 
     #[test]
     fn no_fields_panic(
-        name in prop::sample::select(vec!["connect", "connection", "call", "answer", "hangup", "sendDtmf", "sendData"]),
-        fields in prop::collection::hash_map("callId|sdp|login|sipLogin|port|sipPort|dtmf|type|sipStatus",
+        name in prop::sample::select(vec!["connect", "connection", "call", "answer", "hangup", "sendDtmf", "sendData",
+            "publishStream", "playStream", "availableStream", "sendStreamEvent", "snapshot"]),
+        fields in prop::collection::hash_map("callId|sdp|login|sipLogin|port|sipPort|dtmf|type|sipStatus|mediaSessionId|name|payload",
             prop_oneof![any::<i64>().prop_map(Value::from), any::<bool>().prop_map(Value::from),
                 "\\PC{0,8}".prop_map(Value::from), Just(Value::Null)], 0..6),
     ) {

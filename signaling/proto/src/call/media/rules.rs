@@ -29,7 +29,7 @@ impl MediaRules {
     }
 
     /// Addresses of the dataplane, as advertised.
-    pub(super) fn advertise(&self, rtp: SocketAddr, rtcp: SocketAddr) -> LegAddresses {
+    pub(crate) fn advertise(&self, rtp: SocketAddr, rtcp: SocketAddr) -> LegAddresses {
         let address = self.address_toward(Some(rtp.ip())).unwrap_or(rtp.ip());
         LegAddresses {
             rtp: SocketAddr::new(address, rtp.port()),

@@ -142,6 +142,19 @@ impl Leg {
         })
     }
 
+    /// What of video our description lets the peer send, as those have to know it to whom it goes.
+    pub(super) fn published_video(&self) -> Option<FarVideo> {
+        let video = self.video.as_ref()?;
+        let remote = video.remote.as_ref()?;
+        let flows = video.direction.receives() && remote.direction.sends();
+        (flows && !video.described.is_empty()).then(|| FarVideo {
+            direction: Direction::SendOnly,
+            formats: video.described.clone(),
+            max_bitrate: 0,
+            parameter_sets: remote.parameter_sets.clone(),
+        })
+    }
+
     fn video_mut(&mut self, index: usize, random: Random<'_>) -> &mut Video {
         let own = self.video_addresses.filter(|_| self.kind != Kind::WebRtc);
         let own = own.map(|addresses| (addresses, Transport::new(self.kind)));

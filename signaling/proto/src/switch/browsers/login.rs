@@ -7,7 +7,7 @@ use crate::sip::auth::{Credentials, Secret};
 use crate::sip::{SipUri, Uri};
 use crate::switch::Switch;
 use crate::switch::authentication::LoginError;
-use crate::wcs::{self, Login, ServerMessage};
+use crate::wcs::{self, Generation, Login, ServerMessage};
 use std::time::Instant;
 
 impl Switch {
@@ -27,12 +27,21 @@ impl Switch {
         };
         match result {
             Ok(true) => {
-                self.say(id, &ServerMessage::Registered);
+                if !self.is_told_by_user_data(id, login) {
+                    self.say(id, &ServerMessage::Registered);
+                }
                 self.deliver_to_browser(now, id);
             }
             Ok(false) => {}
             Err(cause) => self.say(id, &ServerMessage::RegisterFailed(&cause)),
         }
+    }
+
+    /// Whether nothing is to follow `getUserData` where the login succeeds: the npm client of WCS 5 has streams in no
+    /// session that is `REGISTERED`, so that one which does not want to be registered must not be told that it is.
+    fn is_told_by_user_data(&self, id: BrowserId, login: &Login) -> bool {
+        let generation = self.browsers.get(&id).and_then(|browser| browser.wire.generation());
+        generation == Some(Generation::V5) && login.account.as_ref().is_some_and(|account| !account.register)
     }
 
     /// True: the browser is logged in; false: the provider will tell.

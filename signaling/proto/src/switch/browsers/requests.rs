@@ -55,6 +55,7 @@ impl Switch {
                     self.say(id, &ServerMessage::RequestFailed { request, cause: &cause });
                 }
             }
+            ClientMessage::Stream(request) => self.browser_asks_stream(now, id, request),
             ClientMessage::Ping => self.say(id, &ServerMessage::Pong),
             ClientMessage::UseProxy(_) | ClientMessage::Pong | ClientMessage::Ignored => {}
             ClientMessage::Unsupported(message) => self.say(id, &ServerMessage::Refuse(&message)),

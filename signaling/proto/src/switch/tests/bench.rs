@@ -54,6 +54,9 @@ fn settings() -> Settings {
             calls_per_user: 2,
             contacts_per_user: 3,
             registrations: 5,
+            streams: 6,
+            streams_per_user: 4,
+            players_per_stream: 3,
             transactions: 1_000,
             requests_per_source: 1_000,
             wrong_passwords: 3,
@@ -70,6 +73,7 @@ fn settings() -> Settings {
         },
         messages: MessageRules { per_user: 3, total: 5, ..MessageRules::default() },
         presence: PresenceRules { per_user: 2, total: 3, ..PresenceRules::default() },
+        streams: true,
         trusted: vec![Trusted::Domain("trusted.example".to_owned())],
         product: "Tandem".to_owned(),
     }
@@ -101,6 +105,9 @@ pub(super) struct Bench {
     /// The legs that changed places.
     pub(super) swaps: Vec<((SessionId, Side), (SessionId, Side))>,
     pub(super) refuse_swaps: bool,
+    /// Who watches whom, in the order of the requests.
+    pub(super) watches: Vec<(SessionId, Side, (SessionId, Side))>,
+    pub(super) refuse_watches: bool,
     /// What the last session shall be near.
     pub(super) near: Option<Near>,
     next_session: u64,
@@ -166,6 +173,8 @@ impl Bench {
             busy_deletions: 0,
             swaps: Vec::new(),
             refuse_swaps: false,
+            watches: Vec::new(),
+            refuse_watches: false,
             near: None,
             next_session: 0,
             kept: BTreeMap::new(),
@@ -225,9 +234,9 @@ impl Bench {
         use tandem_control::Request as R;
         let result = match frame.request {
             R::Create { .. } if self.refuse_sessions.is_some() => Err(self.refuse_sessions.clone().unwrap()),
-            R::Create { near, .. } => {
+            R::Create { near, legs, .. } => {
                 self.near = near;
-                Ok(self.create())
+                Ok(self.create(*legs))
             }
             R::Configure { session, legs, .. } => {
                 let slots = self.sessions.get_mut(&session).expect("configured while it lives");
@@ -239,6 +248,11 @@ impl Bench {
             R::Swap { .. } if self.refuse_swaps => Err(Refusal::Busy),
             R::Swap { first, second } => {
                 self.swap(first, second);
+                Ok(Reply::Done)
+            }
+            R::Watch { .. } if self.refuse_watches => Err(Refusal::Busy),
+            R::Watch { session, side, source } => {
+                self.watches.push((session, side, source));
                 Ok(Reply::Done)
             }
             R::Delete { .. } if self.busy_deletions > 0 => {
@@ -267,10 +281,10 @@ impl Bench {
         self.input(Input::Dataplane(Said::Reply { id: frame.id, result }));
     }
 
-    fn create(&mut self) -> Reply {
+    fn create(&mut self, legs: [LegConfig; 2]) -> Reply {
         self.next_session += 1;
         let session = SessionId(self.next_session);
-        self.sessions.insert(session, [LegConfig::idle(), LegConfig::idle()]);
+        self.sessions.insert(session, legs);
         Reply::Created { session, local: [31_000, 31_002].map(ports_from) }
     }
 
@@ -309,6 +323,7 @@ impl Bench {
     pub(super) fn assert_clean(&mut self) {
         self.pass(Duration::from_secs(120));
         assert!(self.switch.calls.is_empty(), "calls are left");
+        assert!(self.switch.streams.is_empty(), "streams are left");
         assert!(self.sessions.is_empty(), "sessions are left: {:?}", self.sessions.keys());
         assert_eq!(self.switch.user_agent.transactions(), 0);
         assert!(self.switch.browsers.values().all(Browser::has_no_calls));

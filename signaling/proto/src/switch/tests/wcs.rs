@@ -251,7 +251,7 @@ fn a_user_whom_no_provider_has_registered_gets_no_documents() {
     let page = bench.open(1, None);
     let login = json!({ "sipLogin": "1001", "sipDomain": PROVIDER, "sipRegisterRequired": false });
     bench.say(page, "connection", login);
-    assert_eq!(names(&bench.take_frames(page)).last().unwrap(), "registered", "it may try to call");
+    bench.take_frames(page);
     bench.say(page, "sendXcapRequest", json!({ "url": "https://xcap.example/a/users/1001@192.0.2.50/x" }));
     assert_eq!(bench.take_frames(page)[0]["data"][0]["sipStatus"], 403);
     assert!(bench.documents.is_empty());

@@ -3,7 +3,8 @@
 use super::codes::fail_code;
 use super::{Call, CallStatus, PictureSizes, ServerMessage, TransferStatus, common_frames, frame, pixels};
 use crate::party::Cause;
-use crate::wcs::client::{Login, Unsupported};
+use crate::wcs::client::Login;
+use crate::wcs::stream::StreamInfo;
 use serde_json::{Value, json};
 
 pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
@@ -81,7 +82,41 @@ pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
             let info = "The connection was given up; log in again";
             vec![frame("fail", json!([{ "apiMethod": "connection", "status": "RESUME_FAIL", "info": info }]))]
         }
-        S::Refuse(unsupported) => vec![refusal(unsupported)],
+        S::Stream(stream) => vec![frame("notifyStreamStatusEvent", json!([stream_object(stream)]))],
+        S::StreamSdp { id, sdp } => vec![frame("setRemoteSDP", json!([id, sdp, true]))],
+        S::StreamAvailable { id, refusal } => {
+            // The npm client compares the status with a text.
+            let status = if refusal.is_none() { "true" } else { "false" };
+            vec![frame("availableStream", json!([{ "id": id, "status": status, "info": refusal }]))]
+        }
+        S::StreamEvent { id, event } => {
+            let (kind, payload) = (event.kind.word(), &event.payload);
+            vec![frame(
+                "notifyStreamEvent",
+                json!([{ "mediaSessionId": id, "type": kind, "payload": payload }]),
+            )]
+        }
+        // Without this status the npm client would take another one for the stream's.
+        S::StreamPictureSize { id, size } => vec![frame(
+            "notifyVideoFormat",
+            json!([{
+                "mediaSessionId": id,
+                "status": "RESIZE",
+                "streamerVideoWidth": size.width,
+                "streamerVideoHeight": size.height,
+            }]),
+        )],
+        S::SnapshotFailed { id, info } => vec![frame(
+            "notifyStreamEvent",
+            json!([{ "mediaSessionId": id, "type": "snapshotFailed", "payload": { "info": info } }]),
+        )],
+        S::Refuse(unsupported) => {
+            let info = format!("{} is not supported by this server", unsupported.name);
+            vec![frame(
+                "fail",
+                json!([{ "apiMethod": unsupported.name, "status": "NOT_SUPPORTED", "info": info }]),
+            )]
+        }
         S::RequestFailed { request, cause } => vec![frame("fail", failure(request, "FAILED", cause))],
         common => common_frames(common),
     }
@@ -169,19 +204,19 @@ fn call_object(call: &Call, status: &str, cause: Option<&Cause>) -> Value {
     object
 }
 
-/// Each kind of request has its own answer in the npm client; the promise behind it is settled.
-fn refusal(unsupported: &Unsupported) -> String {
-    let (name, reference) = (unsupported.name, &unsupported.reference);
-    let info = format!("{name} is not supported by this server");
-    match name {
-        "publishStream" | "playStream" | "unPublishStream" | "stopStream" | "snapshot"
-        | "sendStreamEvent" => frame(
-            "notifyStreamStatusEvent",
-            json!([{ "mediaSessionId": reference, "status": "FAILED", "info": info }]),
-        ),
-        "availableStream" => {
-            frame("availableStream", json!([{ "id": reference, "status": false, "info": info }]))
-        }
-        _ => frame("fail", json!([{ "apiMethod": name, "status": "NOT_SUPPORTED", "info": info }])),
-    }
+fn stream_object(stream: &StreamInfo) -> Value {
+    let [audio, video] = stream.muted;
+    json!({
+        "mediaSessionId": stream.id,
+        "name": stream.name,
+        "status": stream.status.word(),
+        "published": stream.published,
+        "hasAudio": true,
+        "hasVideo": stream.has_video,
+        "audioState": { "muted": audio },
+        "videoState": { "muted": video },
+        "mediaProvider": "WebRTC",
+        "record": false,
+        "info": stream.info,
+    })
 }
