@@ -28,6 +28,7 @@ const logIn = ({ server, user, password, domain }, registerRequired) => new Prom
   session.on(registerRequired ? SESSION_STATUS.REGISTERED : SESSION_STATUS.ESTABLISHED, () => resolve());
   session.on(SESSION_STATUS.FAILED, () => reject(new Error('failed')));
   session.on(SESSION_STATUS.WARN, (warning) => reject(new Error(JSON.stringify(warning))));
+  session.on(SESSION_STATUS.APP_DATA, ({ payload }) => { client.heard = payload; });
   session.on(SESSION_STATUS.INCOMING_CALL, (incoming) => adopt(incoming, 'incoming'));
 });
 client.register = (account) => logIn(account, true);
