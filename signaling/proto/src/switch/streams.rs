@@ -20,10 +20,28 @@ use std::time::Instant;
 use table::{Role, State, Stream, StreamName};
 use tandem_control::{LegConfig, MAX_NOTE, Near, Request};
 
-/// Why a stream ended, in the npm client's words (`STREAM_STATUS_INFO`).
-const BY_USER: &str = "Stopped by user";
-const BY_PUBLISHER: &str = "Stopped by publisher stop";
-const BY_DISCONNECT: &str = "Stopped by session disconnect";
+/// How an end of a stream comes to its end.
+#[derive(Clone, Copy)]
+enum Ending<'a> {
+    /// Its browser says so.
+    User,
+    /// There is nothing to be played any more.
+    Publisher,
+    /// Its browser, or that of its publisher, is gone.
+    Disconnect,
+    /// It never came about, or broke.
+    Failed(&'a StreamRefusal),
+}
+
+impl Ending<'_> {
+    /// How it ends for those who play what ends so.
+    fn of_players(self) -> Ending<'static> {
+        match self {
+            Ending::Disconnect => Ending::Disconnect,
+            Ending::User | Ending::Publisher | Ending::Failed(_) => Ending::Publisher,
+        }
+    }
+}
 
 /// What a browser asks for an end of a stream.
 struct Asked {
@@ -157,7 +175,7 @@ impl Switch {
     /// The browser stops what it publishes or plays.
     fn stop_stream(&mut self, now: Instant, browser: BrowserId, reference: String) {
         match self.streams.find(browser, &reference) {
-            Some(id) => self.end_stream(now, id, None, BY_USER),
+            Some(id) => self.end_stream(now, id, Ending::User),
             // It may have ended here at the same time. The npm client waits for an answer, and takes only the first.
             None => {
                 let asked = Asked { browser, reference, name: String::new(), sdp: None };
@@ -169,29 +187,33 @@ impl Switch {
     /// Whatever a browser that logs off publishes and plays ends.
     pub(super) fn end_streams_of(&mut self, now: Instant, browser: BrowserId) {
         for id in self.streams.of_browser(browser) {
-            self.end_stream(now, id, None, BY_DISCONNECT);
+            self.end_stream(now, id, Ending::Disconnect);
         }
     }
 
-    /// Ends a browser's end of a stream, and, of a publisher, those of all who play it. `failed`: it is told as that, and
-    /// not as an ordinary end.
-    fn end_stream(&mut self, now: Instant, id: StreamId, failed: Option<&StreamRefusal>, why: &str) {
+    /// Ends a browser's end of a stream, and, of a publisher, those of all who play it.
+    fn end_stream(&mut self, now: Instant, id: StreamId, ending: Ending<'_>) {
         let players = self.streams.players(id).to_vec();
         let Some(stream) = self.streams.remove(id) else { return };
         if let Some(session) = stream.session() {
             self.delete_session(now, session);
         }
-        let (status, info) = match failed {
-            Some(refusal) => (StreamStatus::Failed, self.counted(refusal)),
-            None if stream.is_publisher() => (StreamStatus::Unpublished, why.to_owned()),
-            None => (StreamStatus::Stopped, why.to_owned()),
+        let status = match ending {
+            Ending::Failed(_) => StreamStatus::Failed,
+            _ if stream.is_publisher() => StreamStatus::Unpublished,
+            _ => StreamStatus::Stopped,
+        };
+        // The npm client's words (`STREAM_STATUS_INFO`).
+        let info = match ending {
+            Ending::User => "Stopped by user".to_owned(),
+            Ending::Publisher => "Stopped by publisher stop".to_owned(),
+            Ending::Disconnect => "Stopped by session disconnect".to_owned(),
+            Ending::Failed(refusal) => self.counted(refusal),
         };
         let told = self.stream_info(&stream, status, Some(info));
         self.say(stream.browser, &ServerMessage::Stream(&told));
         for player in players {
-            let why = if why == BY_DISCONNECT { BY_DISCONNECT } else { BY_PUBLISHER };
-            // It is in no publisher's list any more, and has no players of its own.
-            self.end_stream(now, player, None, why);
+            self.end_stream(now, player, ending.of_players());
         }
     }
 

@@ -1,7 +1,7 @@
 //! The media of streams: their sessions in the dataplane.
 
 use super::table::{Role, State, Stream};
-use super::{BY_PUBLISHER, StreamId, StreamRefusal};
+use super::{Ending, StreamId, StreamRefusal};
 use crate::sdp::Leg;
 use crate::switch::Switch;
 use crate::switch::dataplane::Purpose;
@@ -131,7 +131,7 @@ impl Switch {
     }
 
     fn fail_stream(&mut self, now: Instant, id: StreamId, refusal: &StreamRefusal) {
-        self.end_stream(now, id, Some(refusal), "");
+        self.end_stream(now, id, Ending::Failed(refusal));
     }
 
     /// The dataplane tells something of a stream's session.
@@ -141,7 +141,7 @@ impl Switch {
             EventKind::MediaTimeout => "Failed by RTP activity",
             EventKind::DtlsFailed { .. } => "Failed by DTLS error",
             EventKind::ConsentLost { .. } => "Failed by ICE keep alive",
-            EventKind::WatchEnded { .. } => return self.end_stream(now, id, None, BY_PUBLISHER),
+            EventKind::WatchEnded { .. } => return self.end_stream(now, id, Ending::Publisher),
             _ => return,
         };
         self.fail_stream(now, id, &StreamRefusal::Dataplane(failure.to_owned()));
