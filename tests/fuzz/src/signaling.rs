@@ -21,7 +21,7 @@ pub(crate) fn sip(data: &[u8]) {
     }
 }
 
-/// An offer that parses is answered, with each of its codecs, by what parses too.
+/// An offer that parses is answered, with each of its codecs and one way, by what parses too.
 pub(crate) fn sdp(data: &[u8]) {
     let Ok(offer) = Description::parse(data) else { return };
     let Ok(kind) = Kind::of_offer(&offer) else { return };
@@ -35,11 +35,24 @@ pub(crate) fn sdp(data: &[u8]) {
         return;
     }
     for codec in leg.codecs() {
-        let answer = leg.write_answer(codec, &leg.far_side()).expect("it was offered");
-        if let Err(error) = Description::parse(&answer) {
-            panic!("{error}: {:?}", String::from_utf8_lossy(&answer));
-        }
+        check_answer(&leg.write_answer(codec, &leg.far_side()).expect("it was offered"));
         let _ = leg.config(Latch::SameAddress);
+    }
+    let mut player = leg.clone();
+    if let Ok(answer) = leg.write_publisher_answer() {
+        check_answer(&answer);
+        let watched = leg.config(Latch::SameAddress).watched();
+        assert!(!watched.audio.may_send && watched.video.is_none_or(|video| !video.may_send));
+        if let Ok(answer) = player.write_player_answer(&leg) {
+            check_answer(&answer);
+            assert!(!player.config(Latch::SameAddress).audio.may_receive);
+        }
+    }
+}
+
+fn check_answer(answer: &[u8]) {
+    if let Err(error) = Description::parse(answer) {
+        panic!("{error}: {:?}", String::from_utf8_lossy(answer));
     }
 }
 
