@@ -19,8 +19,8 @@ const world = await World.create('streams');
 after(() => world.close());
 
 /** A page of the npm client; its camera sees teal, those of players are not used. */
-async function open(user, password = PASSWORD) {
-  const page = world.keep(await VideoPage.open(world, { library: 'websdk', tone: TONE, colour: COLOUR, rate: RATE }));
+async function open(user, { password = PASSWORD, codec } = {}) {
+  const page = world.keep(await VideoPage.open(world, { library: 'websdk', tone: TONE, colour: COLOUR, rate: RATE, codec }));
   await page.page.evaluate((account) => window.client.connect(account), { server: page.server, user, password, domain: DOMAIN });
   return page;
 }
@@ -52,7 +52,10 @@ async function plays(page, name) {
   await stands(page, 'PLAYING');
 }
 
-const seesAndHears = (page) => Promise.all([page.sees(COLOUR), page.hears(TONE)]);
+async function seesAndHears(page, codec) {
+  await Promise.all([page.sees(COLOUR), page.hears(TONE)]);
+  assert.equal((await page.videoStats()).received.codec, `video/${codec}`);
+}
 
 /** Plays a stream. @returns {Promise<number>} milliseconds from its connection to its first picture */
 const startsToPlay = (page, name) => page.page.evaluate(async (stream) => {
@@ -78,7 +81,7 @@ world.test('one publishes, two play; one of them leaves, and the publisher stops
     assert.equal(await does(player, 'available', 'Küche'), true);
     await plays(player, 'Küche');
   }
-  await Promise.all([seesAndHears(one), seesAndHears(other)]);
+  await Promise.all([seesAndHears(one, 'H264'), seesAndHears(other, 'H264')]);
   assert.deepEqual([await count('streams_published'), await count('streams_played')], [1, 2]);
   await until('the size', async () => (await end(one)).size?.width === 320);
   assert.equal((await end(one)).size.height, 240);
@@ -101,11 +104,11 @@ world.test('one publishes, two play; one of them leaves, and the publisher stops
 });
 
 world.test('who comes later has a picture at once', async () => {
-  const publisher = await open('alice');
+  const publisher = await open('alice', { codec: 'VP8' });
   await publishes(publisher, 'cam');
   const first = await open('bob');
   await plays(first, 'cam');
-  await seesAndHears(first);
+  await seesAndHears(first, 'VP8');
   const late = await open('carol');
   const took = [];
   do {
@@ -116,7 +119,7 @@ world.test('who comes later has a picture at once', async () => {
     took.push(await startsToPlay(late, 'cam'));
   } while (took.at(-1) > START_MS && took.length < TRIES);
   assert.ok(took.at(-1) <= START_MS, `a picture after ${took} ms`);
-  await seesAndHears(late);
+  await seesAndHears(late, 'VP8');
   // The page goes away with everything that it publishes.
   await publisher.close();
   for (const player of [first, late]) assert.equal(await stands(player, 'STOPPED'), 'Stopped by session disconnect');
@@ -138,7 +141,7 @@ world.test('what cannot be had is refused in words', async () => {
   await until('the failure of the snapshot', async () => (await end(user)).events.length);
   const [{ type, payload }] = (await end(user)).events;
   assert.deepEqual([type, payload.info], ['snapshotFailed', 'This server forwards pictures undecoded, and makes no image of them']);
-  const stranger = await open('carol', 'wrong');
+  const stranger = await open('carol', { password: 'wrong' });
   assert.equal(await refused(stranger, 'play', 'cam'), 'Log in first');
   assert.equal(await refused(stranger, 'publish', 'other'), 'Log in first');
 });
