@@ -15,7 +15,7 @@ use super::Switch;
 use super::browsers::BrowserId;
 use super::dataplane::Purpose;
 use crate::sdp::{Description, Kind};
-use crate::wcs::{ServerMessage, StreamInfo, StreamRequest, StreamStatus, StreamVerb};
+use crate::wcs::{ServerMessage, StreamInfo, StreamMessage, StreamRequest, StreamStatus, StreamVerb};
 use std::time::Instant;
 use table::{Role, State, Stream, StreamName};
 use tandem_control::{LegConfig, MAX_NOTE, Near, Request};
@@ -88,7 +88,7 @@ impl Switch {
             muted: [false; 2],
             info: Some(self.counted(&refusal)),
         };
-        self.say(asked.browser, &ServerMessage::Stream(&told));
+        self.say(asked.browser, &ServerMessage::Stream(StreamMessage::Status(&told)));
     }
 
     /// Counts a refusal; its words.
@@ -211,7 +211,7 @@ impl Switch {
             Ending::Failed(refusal) => self.counted(refusal),
         };
         let told = self.stream_info(&stream, status, Some(info));
-        self.say(stream.browser, &ServerMessage::Stream(&told));
+        self.say(stream.browser, &ServerMessage::Stream(StreamMessage::Status(&told)));
         for player in players {
             self.end_stream(now, player, ending.of_players());
         }

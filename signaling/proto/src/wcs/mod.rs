@@ -35,7 +35,8 @@ pub use server::{
     Call, CallStatus, IncomingMessage, MessageState, ServerMessage, Subscription, TransferStatus,
 };
 pub use stream::{
-    MAX_STREAM_EVENT, StreamEvent, StreamEventKind, StreamInfo, StreamRequest, StreamStatus, StreamVerb,
+    MAX_STREAM_EVENT, StreamEvent, StreamEventKind, StreamInfo, StreamMessage, StreamRequest, StreamStatus,
+    StreamVerb,
 };
 pub use video::{PictureSizes, VideoState};
 

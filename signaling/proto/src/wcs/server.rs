@@ -5,7 +5,7 @@ pub(super) mod v3;
 pub(super) mod v5;
 
 use super::client::{Login, Unsupported};
-use super::stream::{StreamEvent, StreamInfo};
+use super::stream::StreamMessage;
 use super::video::{PictureSizes, VideoState};
 use crate::party::Cause;
 use serde_json::{Value, json};
@@ -268,43 +268,8 @@ pub enum ServerMessage<'a> {
     },
     /// There is nothing to take up: the client must log in.
     ResumeFailed,
-    /// Where the client's end of a stream stands.
-    Stream(&'a StreamInfo),
-    /// Our answer to the offer of a stream.
-    StreamSdp {
-        /// The client's identifier of its end of the stream.
-        id: &'a str,
-        /// The answer.
-        sdp: &'a str,
-    },
-    /// Whether a stream can be played.
-    StreamAvailable {
-        /// The client's identifier of its end of the stream.
-        id: &'a str,
-        /// Why not.
-        refusal: Option<&'a str>,
-    },
-    /// The publisher of a stream that the client plays says something.
-    StreamEvent {
-        /// The client's identifier of its end of the stream.
-        id: &'a str,
-        /// What.
-        event: &'a StreamEvent,
-    },
-    /// What the client plays has pictures of this size.
-    StreamPictureSize {
-        /// The client's identifier of its end of the stream.
-        id: &'a str,
-        /// The size.
-        size: PictureSize,
-    },
-    /// There is no image of a stream.
-    SnapshotFailed {
-        /// The client's identifier of its end of the stream.
-        id: &'a str,
-        /// Why.
-        info: &'a str,
-    },
+    /// Something of a stream.
+    Stream(StreamMessage<'a>),
     /// Asks whether the client is there.
     Ping,
     /// Answers [`super::ClientMessage::Ping`].

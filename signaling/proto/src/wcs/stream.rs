@@ -3,6 +3,7 @@
 use super::client::{ClientMessage, FrameError, Unsupported};
 use super::fields::Fields;
 use serde_json::Value;
+use tandem_control::PictureSize;
 
 /// Bytes of what an event of a stream carries, as JSON: it goes to everybody who plays the stream.
 pub const MAX_STREAM_EVENT: usize = 4_096;
@@ -155,6 +156,48 @@ pub struct StreamInfo {
     pub muted: [bool; 2],
     /// Why, in words.
     pub info: Option<String>,
+}
+
+/// Something to tell a client of its end of a stream.
+#[derive(Clone, Copy, Debug)]
+pub enum StreamMessage<'a> {
+    /// Where it stands.
+    Status(&'a StreamInfo),
+    /// Our answer to the client's offer; send it before the status that says that media flows.
+    Sdp {
+        /// The client's identifier.
+        id: &'a str,
+        /// The answer.
+        sdp: &'a str,
+    },
+    /// Whether it could be played.
+    Available {
+        /// The client's identifier.
+        id: &'a str,
+        /// Why not.
+        refusal: Option<&'a str>,
+    },
+    /// Its publisher says something.
+    Event {
+        /// The client's identifier.
+        id: &'a str,
+        /// What.
+        event: &'a StreamEvent,
+    },
+    /// What the client plays has pictures of this size.
+    PictureSize {
+        /// The client's identifier.
+        id: &'a str,
+        /// The size.
+        size: PictureSize,
+    },
+    /// There is no image of it.
+    SnapshotFailed {
+        /// The client's identifier.
+        id: &'a str,
+        /// Why.
+        info: &'a str,
+    },
 }
 
 /// Reads a message of this name; `None`: it is none of streams.

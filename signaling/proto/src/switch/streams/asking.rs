@@ -5,7 +5,7 @@ use super::{StreamId, StreamRefusal};
 use crate::party::Cause;
 use crate::switch::Switch;
 use crate::switch::browsers::BrowserId;
-use crate::wcs::{ServerMessage, StreamEvent, StreamEventKind};
+use crate::wcs::{ServerMessage, StreamEvent, StreamEventKind, StreamMessage};
 
 impl Switch {
     /// Tells a browser whether it could play a stream of this name.
@@ -16,7 +16,10 @@ impl Switch {
             publisher.running().map(|_| ()).ok_or(StreamRefusal::NotReady)
         });
         let refusal = result.err().map(|refusal| refusal.to_string());
-        self.say(browser, &ServerMessage::StreamAvailable { id, refusal: refusal.as_deref() });
+        self.say(
+            browser,
+            &ServerMessage::Stream(StreamMessage::Available { id, refusal: refusal.as_deref() }),
+        );
     }
 
     /// Passes what a publisher says to all who play its stream; those who come later learn what it muted.
@@ -39,7 +42,7 @@ impl Switch {
             Ok(players) => {
                 for player in players {
                     let Some((browser, id)) = self.playing(player) else { continue };
-                    self.say(browser, &ServerMessage::StreamEvent { id: &id, event });
+                    self.say(browser, &ServerMessage::Stream(StreamMessage::Event { id: &id, event }));
                 }
             }
             Err((status, refusal)) => {
@@ -59,6 +62,6 @@ impl Switch {
     /// There are no images: signaling sees no media, and the dataplane decodes no picture.
     pub(super) fn refuse_snapshot(&mut self, browser: BrowserId, id: &str) {
         let info = self.counted(&StreamRefusal::NoSnapshots);
-        self.say(browser, &ServerMessage::SnapshotFailed { id, info: &info });
+        self.say(browser, &ServerMessage::Stream(StreamMessage::SnapshotFailed { id, info: &info }));
     }
 }

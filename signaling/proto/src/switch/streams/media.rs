@@ -5,7 +5,7 @@ use super::{Ending, StreamId, StreamRefusal};
 use crate::sdp::Leg;
 use crate::switch::Switch;
 use crate::switch::dataplane::Purpose;
-use crate::wcs::{ServerMessage, StreamStatus};
+use crate::wcs::{ServerMessage, StreamMessage, StreamStatus};
 use std::time::Instant;
 use tandem_control::{
     EventKind, Latch, LegConfig, LocalPorts, PictureSize, Refusal, Request, SessionId, Side,
@@ -103,10 +103,10 @@ impl Switch {
         let Some(stream) = self.streams.get(id) else { return };
         let status = if stream.is_publisher() { StreamStatus::Publishing } else { StreamStatus::Playing };
         let (browser, told) = (stream.browser, self.stream_info(stream, status, None));
-        self.say(browser, &ServerMessage::StreamSdp { id: &told.id, sdp: &answer });
-        self.say(browser, &ServerMessage::Stream(&told));
+        self.say(browser, &ServerMessage::Stream(StreamMessage::Sdp { id: &told.id, sdp: &answer }));
+        self.say(browser, &ServerMessage::Stream(StreamMessage::Status(&told)));
         if let Some(size) = self.picture_size(id) {
-            self.say(browser, &ServerMessage::StreamPictureSize { id: &told.id, size });
+            self.say(browser, &ServerMessage::Stream(StreamMessage::PictureSize { id: &told.id, size }));
         }
     }
 
@@ -126,7 +126,7 @@ impl Switch {
         *known = Some(size);
         for player in players.clone() {
             let Some((browser, id)) = self.playing(player) else { continue };
-            self.say(browser, &ServerMessage::StreamPictureSize { id: &id, size });
+            self.say(browser, &ServerMessage::Stream(StreamMessage::PictureSize { id: &id, size }));
         }
     }
 

@@ -1,10 +1,11 @@
 //! The frames of WCS 5.
 
+mod streams;
+
 use super::codes::fail_code;
 use super::{Call, CallStatus, PictureSizes, ServerMessage, TransferStatus, common_frames, frame, pixels};
 use crate::party::Cause;
 use crate::wcs::client::Login;
-use crate::wcs::stream::StreamInfo;
 use serde_json::{Value, json};
 
 pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
@@ -20,16 +21,7 @@ pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
         S::RegisterFailed(cause) => {
             vec![frame("fail", failure("connection", fail_code(cause), cause))]
         }
-        S::Incoming { call, sdp } => {
-            // The npm client looks the description up when the call object arrives, so it goes first.
-            let mut frames = Vec::with_capacity(3);
-            if let Some(sdp) = sdp {
-                frames.push(frame("setRemoteSDP", json!([call.id, sdp, false])));
-            }
-            frames.push(frame("notifyIncomingCall", json!([call_object(call, "RING", None)])));
-            frames.push(frame("ring", json!([call_object(call, "RING", None)])));
-            frames
-        }
+        S::Incoming { call, sdp } => incoming(call, *sdp),
         S::Status { call, status } => {
             let (name, word) = (status_message(*status), status_word(*status));
             vec![frame(name, json!([call_object(call, word, None)]))]
@@ -56,23 +48,7 @@ pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
         }
         S::TransferFailed { call, cause } => vec![call_failure("transfer", "TRANSFER_FAIL", call, cause)],
         S::AudioCodec { call, name } => vec![frame("notifyAudioCodec", json!([call.id, { "name": name }]))],
-        // The npm client takes a status from it, and knows this one as that of a picture that changes its size. It looks
-        // for a stream of this identifier, and passes over those of calls.
-        S::VideoFormat { call, .. } => {
-            let PictureSizes { player, streamer } = call.present_sizes();
-            let [player, streamer] = [pixels(player), pixels(streamer)];
-            vec![frame(
-                "notifyVideoFormat",
-                json!([{
-                    "mediaSessionId": call.id,
-                    "status": "RESIZE",
-                    "playerVideoWidth": player[0],
-                    "playerVideoHeight": player[1],
-                    "streamerVideoWidth": streamer[0],
-                    "streamerVideoHeight": streamer[1],
-                }]),
-            )]
-        }
+        S::VideoFormat { call, .. } => vec![video_format(call)],
         S::Resumed { calls } => {
             let object = |(call, status): &(&Call, CallStatus)| call_object(call, status_word(*status), None);
             let calls: Vec<Value> = calls.iter().map(object).collect();
@@ -82,34 +58,7 @@ pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
             let info = "The connection was given up; log in again";
             vec![frame("fail", json!([{ "apiMethod": "connection", "status": "RESUME_FAIL", "info": info }]))]
         }
-        S::Stream(stream) => vec![frame("notifyStreamStatusEvent", json!([stream_object(stream)]))],
-        S::StreamSdp { id, sdp } => vec![frame("setRemoteSDP", json!([id, sdp, true]))],
-        S::StreamAvailable { id, refusal } => {
-            // The npm client compares the status with a text.
-            let status = if refusal.is_none() { "true" } else { "false" };
-            vec![frame("availableStream", json!([{ "id": id, "status": status, "info": refusal }]))]
-        }
-        S::StreamEvent { id, event } => {
-            let (kind, payload) = (event.kind.word(), &event.payload);
-            vec![frame(
-                "notifyStreamEvent",
-                json!([{ "mediaSessionId": id, "type": kind, "payload": payload }]),
-            )]
-        }
-        // Without this status the npm client would take another one for the stream's.
-        S::StreamPictureSize { id, size } => vec![frame(
-            "notifyVideoFormat",
-            json!([{
-                "mediaSessionId": id,
-                "status": "RESIZE",
-                "streamerVideoWidth": size.width,
-                "streamerVideoHeight": size.height,
-            }]),
-        )],
-        S::SnapshotFailed { id, info } => vec![frame(
-            "notifyStreamEvent",
-            json!([{ "mediaSessionId": id, "type": "snapshotFailed", "payload": { "info": info } }]),
-        )],
+        S::Stream(message) => vec![streams::stream_frame(message)],
         S::Refuse(unsupported) => {
             let info = format!("{} is not supported by this server", unsupported.name);
             vec![frame(
@@ -120,6 +69,31 @@ pub(in crate::wcs) fn frames(message: &ServerMessage<'_>) -> Vec<String> {
         S::RequestFailed { request, cause } => vec![frame("fail", failure(request, "FAILED", cause))],
         common => common_frames(common),
     }
+}
+
+fn incoming(call: &Call, sdp: Option<&str>) -> Vec<String> {
+    let object = || json!([call_object(call, "RING", None)]);
+    // The npm client looks the description up when the call object arrives, so it goes first.
+    let offer = sdp.map(|sdp| frame("setRemoteSDP", json!([call.id, sdp, false])));
+    offer.into_iter().chain([frame("notifyIncomingCall", object()), frame("ring", object())]).collect()
+}
+
+/// The npm client takes a status from it, and knows this one as that of a picture that changes its size. It looks for a
+/// stream of this identifier, and passes over those of calls.
+fn video_format(call: &Call) -> String {
+    let PictureSizes { player, streamer } = call.present_sizes();
+    let [player, streamer] = [pixels(player), pixels(streamer)];
+    frame(
+        "notifyVideoFormat",
+        json!([{
+            "mediaSessionId": call.id,
+            "status": "RESIZE",
+            "playerVideoWidth": player[0],
+            "playerVideoHeight": player[1],
+            "streamerVideoWidth": streamer[0],
+            "streamerVideoHeight": streamer[1],
+        }]),
+    )
 }
 
 fn status_word(status: CallStatus) -> &'static str {
@@ -202,21 +176,4 @@ fn call_object(call: &Call, status: &str, cause: Option<&Cause>) -> Value {
         fields.insert("info".to_owned(), json!(cause.text));
     }
     object
-}
-
-fn stream_object(stream: &StreamInfo) -> Value {
-    let [audio, video] = stream.muted;
-    json!({
-        "mediaSessionId": stream.id,
-        "name": stream.name,
-        "status": stream.status.word(),
-        "published": stream.published,
-        "hasAudio": true,
-        "hasVideo": stream.has_video,
-        "audioState": { "muted": audio },
-        "videoState": { "muted": video },
-        "mediaProvider": "WebRTC",
-        "record": false,
-        "info": stream.info,
-    })
 }
