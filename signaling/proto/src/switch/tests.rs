@@ -3,6 +3,7 @@ mod identity;
 mod lines;
 mod media;
 mod messages;
+mod phone;
 mod resume;
 mod streams;
 mod subscriptions;
@@ -15,6 +16,7 @@ use crate::sdp::samples;
 use crate::sip::{HeaderName, Method, Request, Response};
 use crate::transport::Transport;
 use bench::*;
+use phone::*;
 use serde_json::{Value, json};
 use tandem_control::{EventKind, Refusal, Security, Side};
 
