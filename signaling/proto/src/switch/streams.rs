@@ -9,6 +9,8 @@ mod refusal;
 mod table;
 
 pub(super) use refusal::StreamRefusal;
+#[cfg(test)]
+pub(super) use table::MAX_EVENTS_PER_SECOND;
 pub(super) use table::{StreamId, Streams};
 
 use super::Switch;
@@ -17,7 +19,7 @@ use super::dataplane::Purpose;
 use crate::sdp::{Description, Kind};
 use crate::wcs::{ServerMessage, StreamInfo, StreamMessage, StreamRequest, StreamStatus, StreamVerb};
 use std::time::Instant;
-use table::{Role, State, Stream, StreamName};
+use table::{EventRate, Role, State, Stream, StreamName};
 use tandem_control::{LegConfig, MAX_NOTE, Near, Request};
 
 /// How an end of a stream comes to its end.
@@ -71,7 +73,7 @@ impl Switch {
             }
             StreamVerb::Unpublish | StreamVerb::Stop => self.stop_stream(now, browser, reference),
             StreamVerb::Available { name } => self.tell_availability(browser, &reference, &name),
-            StreamVerb::Event(event) => self.pass_stream_event(browser, &reference, &event),
+            StreamVerb::Event(event) => self.pass_stream_event(now, browser, &reference, &event),
             StreamVerb::Snapshot => self.refuse_snapshot(browser, &reference),
         }
     }
@@ -113,7 +115,12 @@ impl Switch {
         if self.streams.publisher(&name).is_some() {
             return Err(StreamRefusal::NameInUse);
         }
-        let role = Role::Publisher { players: Vec::new(), muted: [false; 2], size: None };
+        let role = Role::Publisher {
+            players: Vec::new(),
+            muted: [false; 2],
+            size: None,
+            events: EventRate::default(),
+        };
         self.begin_stream(now, asked, user, name, role)
     }
 

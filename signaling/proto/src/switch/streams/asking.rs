@@ -6,6 +6,7 @@ use crate::party::Cause;
 use crate::switch::Switch;
 use crate::switch::browsers::BrowserId;
 use crate::wcs::{ServerMessage, StreamEvent, StreamEventKind, StreamMessage};
+use std::time::Instant;
 
 impl Switch {
     /// Tells a browser whether it could play a stream of this name.
@@ -22,23 +23,15 @@ impl Switch {
         );
     }
 
-    /// Passes what a publisher says to all who play its stream; those who come later learn what it muted.
-    pub(super) fn pass_stream_event(&mut self, browser: BrowserId, reference: &str, event: &StreamEvent) {
-        let id = self.streams.find(browser, reference);
-        let role = id.and_then(|id| self.streams.get_mut(id)).map(|stream| &mut stream.role);
-        let players = match role {
-            Some(Role::Publisher { players, muted: [audio, video], .. }) => {
-                match event.kind {
-                    StreamEventKind::AudioMuted(is_off) => *audio = is_off,
-                    StreamEventKind::VideoMuted(is_off) => *video = is_off,
-                    StreamEventKind::Data => {}
-                }
-                Ok(players.clone())
-            }
-            Some(Role::Player { .. }) => Err((403, StreamRefusal::NotPublisher)),
-            None => Err((404, StreamRefusal::NotFound)),
-        };
-        match players {
+    /// Passes what a publisher says to all who play its stream.
+    pub(super) fn pass_stream_event(
+        &mut self,
+        now: Instant,
+        browser: BrowserId,
+        reference: &str,
+        event: &StreamEvent,
+    ) {
+        match self.note_stream_event(now, browser, reference, event.kind) {
             Ok(players) => {
                 for player in players {
                     let Some((browser, id)) = self.playing(player) else { continue };
@@ -51,6 +44,31 @@ impl Switch {
                 self.say(browser, &ServerMessage::RequestFailed { request, cause: &cause });
             }
         }
+    }
+
+    /// Notes what a publisher mutes, so that those learn it who come later. Who is to be told now; or why nobody is, with a
+    /// status of SIP that comes near.
+    fn note_stream_event(
+        &mut self,
+        now: Instant,
+        browser: BrowserId,
+        reference: &str,
+        kind: StreamEventKind,
+    ) -> Result<Vec<StreamId>, (u16, StreamRefusal)> {
+        let id = self.streams.find(browser, reference);
+        let stream = id.and_then(|id| self.streams.get_mut(id)).ok_or((404, StreamRefusal::NotFound))?;
+        let Role::Publisher { players, muted: [audio, video], events, .. } = &mut stream.role else {
+            return Err((403, StreamRefusal::NotPublisher));
+        };
+        if !events.admits(now) {
+            return Err((503, StreamRefusal::TooManyEvents));
+        }
+        match kind {
+            StreamEventKind::AudioMuted(is_off) => *audio = is_off,
+            StreamEventKind::VideoMuted(is_off) => *video = is_off,
+            StreamEventKind::Data => {}
+        }
+        Ok(players.clone())
     }
 
     /// Who plays a stream, and what it calls its end; `None` until it does.

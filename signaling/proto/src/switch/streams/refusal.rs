@@ -31,6 +31,9 @@ pub(in crate::switch) enum StreamRefusal {
     /// Who plays a stream has nothing to say about it.
     #[error("Only who publishes a stream can do that")]
     NotPublisher,
+    /// It says more than its players may be told.
+    #[error("Too many events")]
+    TooManyEvents,
     /// The limit of one user.
     #[error("Your limit of streams is reached")]
     UserFull,
@@ -63,6 +66,7 @@ impl StreamRefusal {
             StreamRefusal::NotFound => "NotFound",
             StreamRefusal::NotReady => "NotReady",
             StreamRefusal::NotPublisher => "NotPublisher",
+            StreamRefusal::TooManyEvents => "TooManyEvents",
             StreamRefusal::UserFull => "UserFull",
             StreamRefusal::ServerFull => "ServerFull",
             StreamRefusal::StreamFull => "StreamFull",

@@ -6,10 +6,13 @@ use crate::settings::Limits;
 use crate::switch::browsers::BrowserId;
 use crate::table::shrink;
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 use tandem_control::{PictureSize, SessionId};
 
 /// The most characters of a stream's name.
 const MAX_NAME: usize = 128;
+/// The most events that a publisher may send to its players in a second.
+pub(in crate::switch) const MAX_EVENTS_PER_SECOND: u32 = 50;
 
 /// Names one browser's end of a stream. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +55,26 @@ pub(super) struct Stream {
     pub(super) state: State,
 }
 
+/// How often a publisher says something to its players: each event goes to all of them.
+#[derive(Debug, Default)]
+pub(super) struct EventRate {
+    /// When the second began that is counted.
+    since: Option<Instant>,
+    count: u32,
+}
+
+impl EventRate {
+    /// Whether one more may be said now.
+    pub(super) fn admits(&mut self, now: Instant) -> bool {
+        let is_over = |since| now.saturating_duration_since(since) >= Duration::from_secs(1);
+        if self.since.is_none_or(is_over) {
+            *self = EventRate { since: Some(now), count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= MAX_EVENTS_PER_SECOND
+    }
+}
+
 /// What a browser does with a stream.
 #[derive(Debug)]
 pub(super) enum Role {
@@ -63,6 +86,8 @@ pub(super) enum Role {
         muted: [bool; 2],
         /// Of the pictures that it sends, once there was one.
         size: Option<PictureSize>,
+        /// What it says to its players.
+        events: EventRate,
     },
     /// Its peer is sent what is published.
     Player {

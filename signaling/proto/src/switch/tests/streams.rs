@@ -3,6 +3,7 @@
 use super::*;
 use crate::settings::{Domain, OfferSecurity, User};
 use crate::sip::auth::ha1;
+use crate::switch::streams::MAX_EVENTS_PER_SECOND;
 use proptest::prelude::*;
 use tandem_control::{LegConfig, Near, PictureSize, SessionId};
 
@@ -244,6 +245,25 @@ fn what_a_publisher_says_goes_to_its_players_and_to_nobody_else() {
     let failed = bench.take_frames(bob)[0]["data"][0].clone();
     assert_eq!((&failed["type"], &failed["mediaSessionId"]), (&json!("snapshotFailed"), &json!("n")));
     assert!(failed["payload"]["info"].as_str().unwrap().contains("no image"));
+}
+
+#[test]
+fn a_publisher_says_so_much_in_a_second_and_no_more() {
+    let mut bench = Bench::new();
+    let (alice, bob) = (page(&mut bench, 1, "alice"), page(&mut bench, 2, "bob"));
+    publish(&mut bench, alice, "p", "cam");
+    play(&mut bench, bob, "b", "cam");
+    let says = |bench: &mut Bench| {
+        bench.say(alice, "sendStreamEvent", json!({ "mediaSessionId": "p", "type": "data" }));
+    };
+    for _ in 0..MAX_EVENTS_PER_SECOND + 1 {
+        says(&mut bench);
+    }
+    assert_eq!(bench.take_frames(bob).len(), MAX_EVENTS_PER_SECOND as usize);
+    assert_eq!(bench.take_frames(alice)[0]["data"][0]["info"], "Too many events");
+    bench.pass(Duration::from_secs(1));
+    says(&mut bench);
+    assert_eq!(bench.take_frames(bob).len(), 1);
 }
 
 #[test]
