@@ -89,6 +89,11 @@ impl LegConfig {
         }
     }
 
+    /// Whether it has no peer: nothing finds it, and it sends nowhere.
+    pub fn is_alone(&self) -> bool {
+        self.ice.is_none() && self.remote.is_none() && self.security == Security::None
+    }
+
     /// The leg that stands for the peer of this one in a session that watches it ([`Request::Watch`]): it takes the
     /// same payload types, and is reached by nobody. Payload types of sound and pictures must not be the same, also
     /// where this leg has ports of its own for video.

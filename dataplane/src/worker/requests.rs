@@ -8,8 +8,8 @@ use crate::demux::{Leg, Ufrag};
 use crate::driver::Driver;
 use std::time::Duration;
 use tandem_control::{
-    LegConfig, ListedSession, MAX_LISTED, MAX_NOTE, PortRequest, Refusal, Remote, Reply, Request, Security,
-    SessionId, Side,
+    LegConfig, ListedSession, MAX_LISTED, MAX_NOTE, PortRequest, Refusal, Remote, Reply, Request, SessionId,
+    Side,
 };
 use tandem_media::Now;
 use tandem_media::dtmf::Digit;
@@ -243,9 +243,8 @@ fn check_ice(config: &LegConfig, shared: bool) -> Result<Option<Ufrag>, Refusal>
         return Ok(None);
     }
     let Some(ice) = &config.ice else {
-        // Nothing finds such a leg, and it sends nowhere: see [`LegConfig::watched`].
-        let has_no_peer = config.remote.is_none() && config.security == Security::None;
-        return if has_no_peer { Ok(None) } else { Err(invalid("a leg on the shared port needs ICE")) };
+        // See [`LegConfig::watched`].
+        return if config.is_alone() { Ok(None) } else { Err(invalid("a leg on the shared port needs ICE")) };
     };
     if !config.rtcp_mux {
         return Err(invalid("a leg on the shared port needs multiplexed RTCP"));

@@ -18,13 +18,6 @@ pub(super) struct Watching {
     watchers: [Vec<Leg>; 2],
 }
 
-impl Watching {
-    /// Whether a peer of the session watches.
-    pub(super) fn is_watching(&self) -> bool {
-        self.source.is_some()
-    }
-}
-
 impl<D: Driver> Worker<D> {
     /// Lets a peer watch that of another session.
     ///
@@ -47,6 +40,7 @@ impl<D: Driver> Worker<D> {
         one.session.watch(now, side, (&mut other.session, its_side))?;
         watchers.push(Leg { session: watcher, side });
         one.watching.source = Some((side, Leg { session: source, side: its_side }));
+        self.watchers += 1;
         self.settle_session(watcher);
         self.settle_session(source);
         Ok(Reply::Done)
@@ -84,6 +78,7 @@ impl<D: Driver> Worker<D> {
         for watcher in watchers {
             let Some(entry) = self.sessions.get_mut(watcher.session) else { continue };
             entry.watching.source = None;
+            self.watchers -= 1;
             entry.session.lose_source(now);
             self.settle_session(watcher.session);
         }
@@ -93,6 +88,7 @@ impl<D: Driver> Worker<D> {
     fn leave_source(&mut self, session: usize) {
         let Some(entry) = self.sessions.get_mut(session) else { return };
         let Some((_, source)) = entry.watching.source.take() else { return };
+        self.watchers -= 1;
         let Some(entry) = self.sessions.get_mut(source.session) else { return };
         let watchers = &mut entry.watching.watchers[index(source.side)];
         watchers.retain(|watcher| watcher.session != session);

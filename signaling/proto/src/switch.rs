@@ -241,6 +241,8 @@ pub enum Output {
 
 /// How long a nonce of ours may be used.
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
+/// Documents, and answers of the application, that one browser may wait for at once.
+const MAX_QUERIES_OF_BROWSER: usize = 2;
 /// Addresses of authenticated clients that are remembered.
 const MAX_CLIENT_ADDRESSES: usize = 65_536;
 /// How often browsers are asked whether they are there: clients of WCS 5 may give a silent server up.
@@ -354,8 +356,8 @@ impl Switch {
             browser_by_registration: HashMap::new(),
             browser_by_return: HashMap::new(),
             tokens: TokenTable::new(&settings.tokens),
-            xcap: Queries::default(),
-            data: Queries::default(),
+            xcap: Queries::new(MAX_QUERIES_OF_BROWSER),
+            data: Queries::new(MAX_QUERIES_OF_BROWSER),
             lines: Lines::new(settings.user_ports),
             dataplane: dataplane::dataplane(),
             messages: Messages::default(),

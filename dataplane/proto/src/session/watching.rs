@@ -5,7 +5,7 @@
 //! hands the copy to each session that watches. From there on it is a call like any other: both sessions place,
 //! repair and report on their own. Only what is said to the source is said by its own session.
 
-use tandem_control::{EventKind, LegConfig, Refusal, Security, Side};
+use tandem_control::{EventKind, LegConfig, Refusal, Side};
 
 use super::{Half, Outbox, Session, Verdict};
 use crate::Now;
@@ -51,7 +51,7 @@ impl Half {
 /// # Errors
 /// [`Refusal::Invalid`] if it has.
 fn check_alone(config: &LegConfig) -> Result<(), Refusal> {
-    if config.ice.is_none() && config.remote.is_none() && config.security == Security::None {
+    if config.is_alone() {
         return Ok(());
     }
     Err(Refusal::Invalid("the other side of a session that watches has a peer of its own".into()))

@@ -1,6 +1,7 @@
 //! What browsers and the operator's application say to each other (`sendData` of WCS 5).
 
 use super::browsers::BrowserId;
+use super::queries::too_many;
 use super::{Output, Switch};
 use crate::party::Cause;
 use crate::wcs::ServerMessage;
@@ -27,7 +28,7 @@ impl Switch {
         if json.len() > MAX_PAYLOAD {
             return Err(Cause::new(413, format!("It is longer than {MAX_PAYLOAD} bytes")));
         }
-        let query = self.data.begin(id, operation.to_owned())?;
+        let query = self.data.begin(id, operation.to_owned()).ok_or_else(too_many)?;
         self.outputs.push_back(Output::PostData { query, json });
         Ok(())
     }

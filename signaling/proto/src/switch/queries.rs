@@ -5,36 +5,33 @@ use crate::party::Cause;
 use crate::table::shrink;
 use std::collections::HashMap;
 
-/// Requests of one kind that are open at once, and those of one browser.
-const MAX_QUERIES: usize = 256;
-const MAX_OF_BROWSER: usize = 2;
+/// Requests of one kind that are open at once.
+pub(super) const MAX_QUERIES: usize = 256;
 
 /// The open requests of one kind, with something to know of each.
 #[derive(Debug)]
 pub(super) struct Queries<T> {
     last: u64,
+    /// The most of one browser.
+    most: usize,
     open: HashMap<u64, (BrowserId, T)>,
 }
 
-impl<T> Default for Queries<T> {
-    fn default() -> Queries<T> {
-        Queries { last: 0, open: HashMap::new() }
-    }
-}
-
 impl<T> Queries<T> {
-    /// Notes a request; its id.
-    ///
-    /// # Errors
-    /// 503: there are too many.
-    pub(super) fn begin(&mut self, browser: BrowserId, of_it: T) -> Result<u64, Cause> {
+    /// None are open. One browser may have so many at once, and all together [`MAX_QUERIES`].
+    pub(super) fn new(most: usize) -> Queries<T> {
+        Queries { last: 0, most, open: HashMap::new() }
+    }
+
+    /// Notes a request; its id. `None`: there are too many.
+    pub(super) fn begin(&mut self, browser: BrowserId, of_it: T) -> Option<u64> {
         let of_browser = self.open.values().filter(|(each, _)| *each == browser).count();
-        if self.open.len() >= MAX_QUERIES || of_browser >= MAX_OF_BROWSER {
-            return Err(Cause::new(503, "Too many requests wait for an answer; try again in a moment"));
+        if self.open.len() >= MAX_QUERIES || of_browser >= self.most {
+            return None;
         }
         self.last += 1;
         self.open.insert(self.last, (browser, of_it));
-        Ok(self.last)
+        Some(self.last)
     }
 
     /// A request is answered: who waits for it.
@@ -46,4 +43,9 @@ impl<T> Queries<T> {
     pub(super) fn shrink(&mut self) {
         shrink(&mut self.open);
     }
+}
+
+/// Why a request is not carried out that would be one too many.
+pub(super) fn too_many() -> Cause {
+    Cause::new(503, "Too many requests wait for an answer; try again in a moment")
 }

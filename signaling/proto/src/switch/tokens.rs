@@ -1,6 +1,7 @@
 //! Click-to-call tokens: what each allows, where, and how often (attacks.md row 21).
 
 use super::browsers::BrowserId;
+use super::queries::{MAX_QUERIES, Queries};
 use crate::party::Cause;
 use crate::settings::{Grant, Tokens};
 use crate::table::shrink;
@@ -8,8 +9,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Tokens that are asked for at once.
-const MAX_QUERIES: usize = 256;
 /// Tokens whose calls are remembered.
 const MAX_USED: usize = 65_536;
 /// How far back calls are counted.
@@ -40,8 +39,7 @@ pub(super) enum Found {
 pub(super) struct TokenTable {
     grants: HashMap<String, Arc<Grant>>,
     asks: bool,
-    last_query: u64,
-    queries: HashMap<u64, BrowserId>,
+    queries: Queries<()>,
     /// When the calls of the last hour began, by token.
     used: HashMap<String, VecDeque<Instant>>,
 }
@@ -51,8 +49,7 @@ impl TokenTable {
         TokenTable {
             grants: tokens.grants.iter().map(|grant| (grant.token.clone(), grant.clone())).collect(),
             asks: tokens.asks,
-            last_query: 0,
-            queries: HashMap::new(),
+            queries: Queries::new(MAX_QUERIES),
             used: HashMap::new(),
         }
     }
@@ -65,17 +62,13 @@ impl TokenTable {
         if !self.asks {
             return Err(unknown());
         }
-        if self.queries.len() >= MAX_QUERIES {
-            return Err(Cause::new(503, "Too many calls are being set up; try again in a moment"));
-        }
-        self.last_query += 1;
-        self.queries.insert(self.last_query, browser);
-        Ok(Found::Ask(self.last_query))
+        let full = || Cause::new(503, "Too many calls are being set up; try again in a moment");
+        self.queries.begin(browser, ()).map(Found::Ask).ok_or_else(full)
     }
 
     /// Who waits for this answer.
     pub(super) fn asked_by(&mut self, query: u64) -> Option<BrowserId> {
-        self.queries.remove(&query)
+        self.queries.end(query).map(|(browser, ())| browser)
     }
 
     /// Counts a call that begins, of a token that has so many at the moment; or says why it may not begin.
@@ -106,7 +99,7 @@ impl TokenTable {
             !begun.is_empty()
         });
         shrink(&mut self.used);
-        shrink(&mut self.queries);
+        self.queries.shrink();
     }
 }
 

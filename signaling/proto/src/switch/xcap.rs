@@ -1,6 +1,7 @@
 //! Documents that browsers get from the XCAP servers of their domains.
 
 use super::browsers::BrowserId;
+use super::queries::too_many;
 use super::{Output, Switch};
 use crate::party::Cause;
 use crate::settings::XcapRoot;
@@ -31,7 +32,7 @@ impl Switch {
         let address = format!("{}@{domain}", user.user_name().unwrap_or_default());
         let selector = root.selector(url, &address).map_err(|error| Cause::new(403, error.to_string()))?;
         let (domain, selector) = (root.domain.clone(), selector.to_owned());
-        let query = self.xcap.begin(id, ())?;
+        let query = self.xcap.begin(id, ()).ok_or_else(too_many)?;
         self.outputs.push_back(Output::GetXcap { query, domain, selector, user: user.to_string() });
         Ok(())
     }
